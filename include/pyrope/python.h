@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A CPython interpreter inside a target: find it, know its layout, list its interpreters and threads, walk frames,
+ * decode code objects. Nothing here decides when to look, and nothing here stops anything.
+ *
+ * The walker reads through a memory_view, so that the same code walks live memory, a snapshot taken in one system call,
+ * and memory made up by a test.
+ */
+#ifndef PYROPE_PYTHON_H
+#define PYROPE_PYTHON_H
+
+#include "pyrope/base.h"
+#include "pyrope/sample.h"
+#include "pyrope/target.h"
+
+struct python;
+
+struct python_options {
+	int abi;         /* 0: find out; else major * 100 + minor, as 311 */
+	int64_t wait_ns; /* how long to wait for an interpreter that has not got a thread state yet */
+	const volatile int *cancelled; /* NULL, or a flag that ends the wait early */
+};
+
+/*
+ * Finds the interpreter and confirms it by validating its thread list. err: not a Python (ERROR_UNSUPPORTED, and which
+ * other implementation it is, where that can be seen), an unknown version, no thread state within wait_ns (names the
+ * limit), gone. The target is borrowed and must outlive the python. Free with python_free (accepts NULL).
+ */
+int python_attach(struct python **python, struct target *target, const struct python_options *options, struct error *err);
+void python_free(struct python *python);
+
+struct target *python_target(const struct python *python);
+const char *python_version(const struct python *python);  /* "3.11.7", "3.13.0 free-threaded" */
+const char *python_warning(const struct python *python);  /* NULL, or what a user should know ("newer than known") */
+const char *python_known_range(void);                     /* "2.6, 2.7, 3.4 to 3.15" */
+bool python_free_threaded(const struct python *python);   /* built and running without a GIL */
+
+/* ---- threads ---- */
+
+struct python_thread {
+	raddr_t state;       /* PyThreadState */
+	raddr_t interpreter; /* PyInterpreterState */
+	uint64_t interpreter_id;
+	uint64_t pthread_id; /* thread_id: pthread_self() of the thread */
+	pid_t tid;           /* kernel tid as pyrope sees it; 0: not known */
+};
+
+/*
+ * All thread states of all interpreters, as the lists say now (bounded at 100,000; a list that changes meanwhile is
+ * read again). *threads is grown with array_reserve; the caller frees it. Returns the count, or -1 (ERROR_RACED when the
+ * lists did not stand still, ERROR_GONE).
+ */
+ssize_t python_list_threads(struct python *python, struct python_thread **threads, size_t *capacity, struct error *err);
+
+/*
+ * Python's own name of a thread (threading.Thread.name, from threading._active in sys.modules), cleaned, into buffer.
+ * False when it has none or it cannot be read. Names are read without a pause: a wrong one is possible while the
+ * dict is being changed, a crash is not.
+ */
+bool python_thread_name(struct python *python, const struct python_thread *thread, struct buffer *name);
+
+/* ---- the GIL ---- */
+
+/* One lock: where its words are, and what they said. */
+struct gil {
+	raddr_t address;   /* the bytes to read */
+	size_t length;     /* at most GIL_BYTES */
+	raddr_t interpreter; /* whose it is; 0: of all interpreters */
+};
+#define GIL_BYTES 1024
+
+struct gil_state {
+	raddr_t holder; /* PyThreadState that holds it; 0: nobody */
+	bool has_switch_number;
+	uint64_t switch_number; /* grows each time the GIL changes hands, only good when has_switch_number */
+};
+
+/* The distinct GILs now (one, but for 3.12+ interpreters with their own). At most capacity; returns the count. */
+size_t python_list_gils(struct python *python, struct gil *gils, size_t capacity);
+void python_decode_gil(const struct python *python, const void *bytes, struct gil_state *state);
+/* Is this interpreter collecting garbage now? By a live read. */
+bool python_collecting(struct python *python, raddr_t interpreter);
+
+/* ---- frames ---- */
+
+/* Memory by address. `at` returns length bytes at address, good until the view changes, or NULL. */
+struct memory_view {
+	const void *(*at)(struct memory_view *view, raddr_t address, size_t length);
+};
+
+struct raw_frame {
+	raddr_t address;      /* PyFrameObject or _PyInterpreterFrame */
+	raddr_t code;         /* its code object, tag bits masked */
+	uint64_t instruction; /* as stored: index or pointer, see struct layout */
+	int traced_line;      /* f_lineno where tracing is on (to 3.9), else 0 */
+	uint8_t owner;        /* 3.11+: frame->owner; 0 before */
+	bool is_entry;        /* 3.11 only */
+};
+
+enum walk_status {
+	WALK_WHOLE,  /* ended where a thread's outermost frame ends */
+	WALK_MISS,   /* the view does not hold miss_length bytes at miss_address */
+	WALK_BROKEN, /* garbage: a loop, a misaligned pointer, a frame without code, or an end in the middle */
+	WALK_CUT,    /* max_frames reached; the outermost ones are missing */
+};
+
+/* What a walk read, leaf first. Zero-initialise; frames are kept between walks; walk_release frees them. */
+struct walk {
+	struct raw_frame *frames;
+	size_t count, capacity;
+	raddr_t miss_address;
+	size_t miss_length;
+	raddr_t root;       /* address of the last frame or shim of the chain */
+	raddr_t cframe;     /* 3.10 to 3.12: tstate->cframe */
+	size_t touched_count, touched_capacity;
+	struct touched { raddr_t address; uint32_t length; } *touched; /* all that the walk read but for the thread state */
+};
+
+size_t python_thread_state_bytes(const struct python *python); /* how much of a PyThreadState the walker needs, from its start */
+enum walk_status python_walk(const struct python *python, struct memory_view *view, raddr_t thread_state,
+	size_t max_frames, struct walk *walk);
+void walk_release(struct walk *walk);
+
+/* ---- code objects ---- */
+
+/* The words of a code object that tell it from another one at the same address. */
+#define CODE_FINGERPRINT_BYTES 256
+
+/* One decoded code object; owned by the python, never freed before it. */
+struct code {
+	struct function function; /* what leaves this stage */
+	raddr_t address;
+	uint64_t fingerprint; /* hash over the bytes that python_code_region names */
+	raddr_t instructions; /* 3.11+: where the bytecode begins in memory; 0 before */
+	uint32_t instruction_bytes;
+	uint32_t first_traceable; /* 3.11+: byte offset below which a frame is incomplete */
+	bool hidden;          /* interpreter trampolines and shims: no frame of the user's */
+	bool is_volatile;     /* this address has held another code object before: check it in every look */
+	int *lines;           /* by instruction unit; decoded with the rest */
+	uint32_t line_count;
+};
+
+/* The bytes to read for a fingerprint of the code object at address. */
+struct read_request python_code_region(const struct python *python, raddr_t address, void *buffer);
+/* The entry for this address if it is known; the caller has to prove that it is still the same object. */
+struct code *python_code_known(struct python *python, raddr_t address);
+/*
+ * Reads the code object at address, its names and line table, now. When the entry that is known has the same fingerprint
+ * it is returned as it is. NULL: unreadable, or no code object (err kind ERROR_RACED).
+ */
+struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
+/* The hash that python_code_load keeps as fingerprint. */
+uint64_t python_code_fingerprint(const struct python *python, const void *region);
+/* Forgets the entry (the object was freed): the next load makes a new one, marked volatile. */
+void python_code_forget(struct python *python, struct code *code);
+
+/* The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code object's. */
+int python_frame_line(const struct python *python, const struct code *code, const struct raw_frame *frame);
+/* Is this frame one that Python would show (complete, not hidden)? */
+bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame);
+
+#endif

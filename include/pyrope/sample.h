@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What crosses from sampling to profile: one look at one thread. Lent by the sampler for the length of one call;
+ * who wants to keep it copies it. `struct function` objects live as long as the sampler does.
+ */
+#ifndef PYROPE_SAMPLE_H
+#define PYROPE_SAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum function_kind {
+	FUNCTION_PYTHON,
+	FUNCTION_MARKER, /* "(idle)", "(partial)", "(failed)", "(truncated)", "(gc)": no file, no line */
+};
+
+/* One code object as it was decoded, or a marker. Immutable. Texts are clean UTF-8 (see utf8_clean), never NULL. */
+struct function {
+	uint64_t id; /* unique in this run of pyrope, from 1 */
+	enum function_kind kind;
+	const char *name; /* co_qualname where there is one (3.11+), else co_name */
+	const char *file; /* co_filename; "" for markers */
+	int first_line;   /* co_firstlineno; 0 for markers */
+};
+
+struct sample_frame {
+	const struct function *function;
+	int line; /* the line being executed; 0: not known or a marker */
+};
+
+/* The state of the thread at the instant of the sample. */
+enum thread_state {
+	THREAD_UNKNOWN,
+	THREAD_HOLDS_GIL,
+	THREAD_WAITS_GIL, /* wants the GIL, does not have it */
+	THREAD_RUNNING,   /* on a CPU, without the GIL */
+	THREAD_SLEEPING,  /* blocked in a system call */
+	THREAD_STATES
+};
+
+/* How sure we are of the stack. */
+enum sample_quality {
+	SAMPLE_VERIFIED, /* read without a pause, and proven */
+	SAMPLE_PAUSED,   /* read while the thread stood still */
+	SAMPLE_PARTIAL,  /* the outer frames are proven, the inner ones could not be: leaf is "(partial)" */
+	SAMPLE_UNVERIFIED, /* --pause=never, not proven */
+	SAMPLE_FAILED,   /* no frame could be read: the only frame is "(failed)" */
+	SAMPLE_IDLE,     /* nobody held the GIL: the only frame is "(idle)" */
+	SAMPLE_QUALITIES
+};
+
+struct sample {
+	int64_t time_ns; /* CLOCK_MONOTONIC */
+	pid_t pid;       /* as pyrope sees it */
+	pid_t tid;       /* as pyrope sees it; 0 for an idle sample */
+	uint64_t interpreter_id;
+	const char *process_name; /* clean UTF-8, never NULL */
+	const char *thread_name;  /* clean UTF-8, "" for an idle sample */
+	enum thread_state state;
+	long syscall_number; /* -1: none or not known */
+	enum sample_quality quality;
+	size_t frame_count;
+	const struct sample_frame *frames; /* outermost first */
+};
+
+#endif

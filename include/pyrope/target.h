@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One process seen from outside: what it has mapped, what its ELF files say, what its memory holds, what its threads
+ * are doing, and how to hold one of them still for a moment. Knows nothing of Python.
+ *
+ * Everything that comes out of a target is untrusted: sizes are bounded here, contents are not looked at.
+ */
+#ifndef PYROPE_TARGET_H
+#define PYROPE_TARGET_H
+
+#include <sys/types.h>
+
+#include "pyrope/base.h"
+
+struct target;
+
+/*
+ * Opens the process for reading. Says why when it cannot: no such process, zombie, kernel thread, pid of pyrope itself,
+ * 32-bit, not permitted (with cause and remedy). The target is not touched. Free with target_close (accepts NULL).
+ */
+int target_open(struct target **target, pid_t pid, struct error *err);
+void target_close(struct target *target);
+pid_t target_pid(const struct target *target);
+/* Is it the very process that was opened (same start time, not a zombie)? Cheap: one read of /proc/PID/stat. */
+bool target_alive(struct target *target);
+/* Has it called execve since it was opened (or since the last call that returned true)? */
+bool target_execed(struct target *target);
+/* The pid as the target itself sees it (its innermost pid namespace; proc(5) NSpid); tids likewise. */
+pid_t target_inner_pid(const struct target *target);
+/* /proc/PID as a directory descriptor (borrowed), for openat. */
+int target_proc_fd(const struct target *target);
+
+/* ---- memory ---- */
+
+struct read_request {
+	raddr_t address;
+	void *data;
+	size_t length;
+};
+
+/*
+ * Reads all requests, in order, in as few system calls as can be (process_vm_readv with one iovec each, served in
+ * order; where that is missing or refused, /proc/PID/mem, one pread each). Returns how many requests from the first on
+ * were read whole; the rest are untouched or partly read. Never fails on a bad address; ERROR_GONE is reported by
+ * target_alive. An address range that wraps around counts as unreadable.
+ */
+size_t target_read_batch(struct target *target, const struct read_request *requests, size_t count);
+/* One request; true when it was read whole. */
+bool target_read(struct target *target, raddr_t address, void *data, size_t length);
+/* Reads up to length bytes from address, page by page, and returns how many could be read. */
+size_t target_read_upto(struct target *target, raddr_t address, void *data, size_t length);
+/* How many system calls the reads of this target have made so far. */
+uint64_t target_read_calls(const struct target *target);
+/* For tests: use /proc/PID/mem even where process_vm_readv works (also PYROPE_NO_VM_READV=1 in the environment). */
+void target_force_proc_mem(struct target *target, bool force);
+
+/* ---- maps: one parsed /proc/PID/maps ---- */
+
+struct mapping {
+	raddr_t start, end; /* [start, end) */
+	uint64_t offset;    /* into the file */
+	uint64_t inode;     /* 0: anonymous */
+	uint32_t device_major, device_minor;
+	bool readable, writable, executable, is_shared;
+	bool deleted;     /* the kernel says " (deleted)" behind the path (stripped from path) */
+	const char *path; /* "" for anonymous; "[heap]", "[stack]", "[vdso]" as the kernel says; owned by the maps */
+};
+
+struct maps {
+	struct mapping *mappings; /* sorted by start */
+	size_t count;
+	struct buffer text; /* what the paths point into */
+};
+
+/* Parses the text of a maps file; takes ownership of the text's bytes. Lines that make no sense are left out. */
+void maps_parse(struct maps *maps, struct buffer *text);
+int target_read_maps(struct target *target, struct maps *maps, struct error *err);
+void maps_release(struct maps *maps);
+const struct mapping *maps_find(const struct maps *maps, raddr_t address); /* NULL: not mapped */
+
+/* ---- threads of the process ---- */
+
+/* Fills *tids (grown with array_reserve; caller frees) with the kernel tids, ascending. Count, or -1 with err. */
+ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, struct error *err);
+
+enum task_activity {
+	TASK_RUNNING,  /* on a CPU or runnable, or in a short system call */
+	TASK_SLEEPING, /* blocked in a system call; its number in syscall_number */
+	TASK_STOPPED,  /* by a signal or a tracer */
+	TASK_DISK,     /* uninterruptible */
+	TASK_GONE,
+};
+
+struct task_state {
+	enum task_activity activity;
+	long syscall_number; /* -1: none or not known */
+	uint64_t stack_pointer, instruction_pointer; /* 0 when running or not known */
+};
+
+/* What a thread does now, by /proc/PID/task/TID/syscall and, where that is refused, .../stat. */
+struct task_state target_task_state(struct target *target, pid_t tid);
+/* Time on CPU in ns and the number of time slices, from schedstat; false when not available. A thread whose two
+ * readings are equal has not run in between. */
+bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
+/* The kernel's comm, cleaned, at most 63 bytes. "" when the thread is gone. */
+void target_task_comm(struct target *target, pid_t tid, char name[64]);
+/* Who traces the process already (TracerPid), 0: nobody. */
+pid_t target_tracer(struct target *target, pid_t tid);
+
+/* ---- holding one thread still ---- */
+
+enum pause_result {
+	PAUSE_HELD,    /* it stands still until pause_end */
+	PAUSE_ASLEEP,  /* it was in a system call: it was not touched, its stack stands still anyway */
+	PAUSE_TIMEOUT, /* it did not stop within the deadline; it was let go */
+	PAUSE_REFUSED, /* ptrace said no: traced by another, or not permitted; err says which */
+	PAUSE_GONE,
+};
+
+/*
+ * Stops one thread with PTRACE_SEIZE and PTRACE_INTERRUPT. Between pause_begin and pause_end only reads are allowed.
+ * The same thread of ours must call both. A tracer that dies lets its SEIZEd tracees run on (ptrace(2)), so that
+ * SIGKILL at any instant leaves nothing stopped. A signal that arrives with the stop is passed on by pause_end. A
+ * system call that our stop interrupted is restarted by the kernel, not failed with EINTR (see pause.c).
+ */
+struct pause {
+	pid_t tid;
+	int signal; /* to be delivered when it goes on, 0: none */
+	int64_t begin_ns;
+	int64_t end_ns;
+};
+
+enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
+	struct error *err);
+void pause_end(struct pause *pause);
+
+/* ---- permission: why a process cannot be read or traced ---- */
+
+/* Sets err (ERROR_PERMISSION) to the cause that applies (Yama, capability, another user, a user namespace, already
+ * traced and by which pid, seccomp, not dumpable) with its remedy. errno_value is what the refused call said. */
+int permission_explain(pid_t pid, int errno_value, struct error *err);
+
+/* ---- launching ---- */
+
+/*
+ * Starts argv[0] (looked up in PATH) with our stdin, stdout, stderr, terminal and environment, signal dispositions and
+ * mask as pyrope itself was started with. Returns the child's pid, or -1: command not found (exit_code 127), not
+ * executable (126). The child has called execve when this returns.
+ */
+struct launch_state; /* signal mask and dispositions as they were at start; see launch_remember */
+void launch_remember(void); /* call first thing in main */
+pid_t launch_command(char *const argv[], struct error *err);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One row per layout of CPython's structs. A row holds numbers and behaviour, so that no other file has to compare
+ * versions: who wants to know how frames link or lines are decoded asks the row.
+ */
+#ifndef PYROPE_PYTHON_LAYOUT_H
+#define PYROPE_PYTHON_LAYOUT_H
+
+#include "pyrope/base.h"
+
+/* A field that this version does not have. Never 0, which is a valid offset. */
+#define OFFSET_NONE UINT32_MAX
+
+enum frame_linking {
+	FRAMES_ON_HEAP,    /* to 3.10: PyFrameObject, tstate->frame, f_back */
+	FRAMES_BY_CFRAME,  /* 3.11, 3.12: tstate->cframe->current_frame, then previous */
+	FRAMES_BY_CURRENT, /* 3.13+: tstate->current_frame, then previous */
+};
+
+/* How the outermost end of a chain is told from a chain that is just being linked. */
+enum frame_root {
+	ROOT_ANY,   /* to 3.10: nothing in the frame says so */
+	ROOT_ENTRY, /* 3.11: the outermost frame has is_entry set */
+	ROOT_SHIM,  /* 3.12+: the chain ends in a frame whose owner is shim_owner or above */
+};
+
+enum instruction_kind {
+	INSTRUCTION_BYTE_INDEX,   /* to 3.9: f_lasti, a byte offset; -1 before the first */
+	INSTRUCTION_UNIT_INDEX,   /* 3.10: f_lasti counts 2-byte units */
+	INSTRUCTION_POINTER_LAST, /* 3.11, 3.12: prev_instr, the unit executed last */
+	INSTRUCTION_POINTER,      /* 3.13+: instr_ptr, the unit being executed */
+};
+
+enum line_table {
+	LINES_LNOTAB_UNSIGNED, /* to 3.5: pairs of unsigned deltas */
+	LINES_LNOTAB_SIGNED,   /* 3.6 to 3.9: the line delta is signed */
+	LINES_LINETABLE,       /* 3.10: PEP 626, pairs of delta; -128 is no line */
+	LINES_LOCATIONS,       /* 3.11+: PEP 657's location table */
+};
+
+enum gil_place {
+	GIL_CURRENT_SYMBOL,  /* to 3.6: the variable _PyThreadState_Current */
+	GIL_IN_RUNTIME,      /* 3.7 to 3.11: _PyRuntime.gilstate.tstate_current */
+	GIL_PER_INTERPRETER, /* 3.12+: interp->ceval.gil: locked and last_holder */
+};
+
+enum string_kind {
+	STRINGS_BYTES,   /* 2.x: PyStringObject */
+	STRINGS_UNICODE, /* 3.3+: PEP 393 */
+};
+
+struct layout {
+	const char *name; /* "3.11" */
+	int version;      /* major * 100 + minor */
+	enum frame_linking frames;
+	enum frame_root root;
+	enum instruction_kind instruction;
+	enum line_table lines;
+	enum gil_place gil;
+	enum string_kind strings;
+	bool has_debug_offsets;  /* offsets come from the block in _PyRuntime; the row's are its shape's fallback */
+	bool free_threaded;      /* a Py_GIL_DISABLED build */
+	uint8_t shim_owner;      /* frames with this owner or above are no Python frames; 255: none */
+	uint8_t generator_owner; /* owner of a generator's frame: never incomplete; 255: none */
+	uint64_t pointer_tag_mask; /* bits to clear in a frame's pointers; 0 before 3.14 */
+
+	struct {
+		uint32_t size, interpreters_head, interpreters_main, gilstate_tstate_current, gc_collecting,
+			finalizing, gil_locked, gil_last_holder, gil_switch_number;
+	} runtime_state;
+	struct {
+		uint32_t size, locked, last_holder, switch_number, enabled; /* relative to the gil struct, but for enabled */
+	} gil_runtime_state;
+	struct {
+		uint32_t size, id, next, threads_head, gc_collecting, ceval_gil, imports_modules, sysdict, modules,
+			gil_enabled, code_object_generation; /* gil_enabled: free-threaded builds */
+	} interpreter_state;
+	struct {
+		uint32_t size, next, interp, frame, cframe, current_frame, base_frame, thread_id, native_thread_id,
+			datastack_chunk, datastack_top, status, holds_gil, gil_requested;
+	} thread_state;
+	struct {
+		uint32_t current_frame, previous;
+	} cframe;
+	struct {
+		uint32_t size, back, code, lasti, lineno, trace, localsplus;
+	} frame; /* PyFrameObject, to 3.10 */
+	struct {
+		uint32_t size, previous, executable, instruction, localsplus, owner, is_entry, tlbc_index;
+	} interpreter_frame; /* 3.11+ */
+	struct {
+		uint32_t size, filename, name, qualname, line_table, first_line, argcount, code, code_adaptive,
+			first_traceable, tlbc; /* code: the bytes object of the bytecode, to 3.10 */
+	} code_object;
+	struct {
+		uint32_t ob_type;
+	} object;
+	struct {
+		uint32_t tp_name, tp_dictoffset, tp_flags;
+	} type_object;
+	struct {
+		uint32_t state, length, ascii_data, compact_data; /* where the characters begin */
+	} unicode;
+	struct {
+		uint32_t ob_size, ob_sval;
+	} bytes;
+	struct {
+		uint32_t ob_item;
+	} tuple;
+};
+
+/* The row for major * 100 + minor; NULL when there is none. */
+const struct layout *layout_find(int version);
+/* All rows, oldest first; NULL-terminated. */
+const struct layout *const *layout_rows(void);
+/* The newest one. */
+const struct layout *layout_newest(void);
+
+/* How many bytes of the runtime the debug offsets of any known version take. */
+#define DEBUG_OFFSETS_BYTES 1024
+/*
+ * Fills *layout from the debug offsets block (the first bytes of _PyRuntime): by name, in the shape of the block's own
+ * minor version (the newest known shape when it is unknown: *newer is set), each value bounded and validated. The rest
+ * (what the block does not say) is taken from the row. ERROR_UNSUPPORTED when the block makes no sense.
+ */
+int layout_from_debug_offsets(struct layout *layout, const void *block, size_t length, bool *newer, struct error *err);
+/* The hexversion in the block, or 0 when there is no block (no cookie). */
+uint64_t debug_offsets_version(const void *block, size_t length);
+
+#endif
