@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text from a target made safe: whatever bytes come in, valid UTF-8 without control characters comes out. Readers of
+ * profiles are unforgiving: one invalid byte makes the Firefox Profiler and protoc refuse a whole file, and an escape
+ * sequence in a thread's name would reach the user's terminal.
+ *
+ * Which sequences are well-formed: The Unicode Standard 15.0, table 3-7. An ill-formed sequence is replaced as that
+ * standard recommends (section 3.9, one U+FFFD for each maximal subpart), but for a surrogate in three bytes, which
+ * is what "surrogatepass" and WTF-8 write for one character and is replaced as one.
+ */
+#include "config.h"
+
+#include "pyrope/base.h"
+
+#define REPLACEMENT 0xfffd
+
+/* Characters that turn the direction of text around, so that what is shown is not what is there (UAX #9, section 2). */
+static bool is_bidi_control(uint32_t code_point)
+{
+	return code_point == 0x061c || code_point == 0x200e || code_point == 0x200f ||
+		(code_point >= 0x202a && code_point <= 0x202e) || (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
+static bool is_dropped(uint32_t code_point)
+{
+	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || is_bidi_control(code_point);
+}
+
+/* What would end or widen a line; U+2028 and U+2029 are line ends for some readers (str.splitlines, JavaScript). */
+static bool is_line_or_tab(uint32_t code_point)
+{
+	return code_point == '\n' || code_point == '\r' || code_point == '\t' || code_point == 0x2028 ||
+		code_point == 0x2029;
+}
+
+void utf8_append(struct buffer *buffer, uint32_t code_point)
+{
+	char bytes[4];
+	size_t length = 0;
+
+	if (is_line_or_tab(code_point))
+		code_point = ' ';
+	else if (is_dropped(code_point))
+		return;
+	else if (code_point > 0x10ffff || (code_point >= 0xd800 && code_point <= 0xdfff))
+		code_point = REPLACEMENT;
+
+	if (code_point < 0x80) {
+		bytes[length++] = (char)code_point;
+	} else if (code_point < 0x800) {
+		bytes[length++] = (char)(0xc0 | code_point >> 6);
+		bytes[length++] = (char)(0x80 | (code_point & 0x3f));
+	} else if (code_point < 0x10000) {
+		bytes[length++] = (char)(0xe0 | code_point >> 12);
+		bytes[length++] = (char)(0x80 | (code_point >> 6 & 0x3f));
+		bytes[length++] = (char)(0x80 | (code_point & 0x3f));
+	} else {
+		bytes[length++] = (char)(0xf0 | code_point >> 18);
+		bytes[length++] = (char)(0x80 | (code_point >> 12 & 0x3f));
+		bytes[length++] = (char)(0x80 | (code_point >> 6 & 0x3f));
+		bytes[length++] = (char)(0x80 | (code_point & 0x3f));
+	}
+	buffer_append(buffer, bytes, length);
+}
+
+/* How a sequence that begins with a given byte goes on: its length, and the range of its second byte. */
+struct sequence {
+	uint8_t length, second_low, second_high;
+};
+
+static struct sequence sequence_of(uint8_t first)
+{
+	if (first < 0x80)
+		return (struct sequence){ 1, 0, 0 };
+	if (first >= 0xc2 && first <= 0xdf)
+		return (struct sequence){ 2, 0x80, 0xbf };
+	if (first == 0xe0)
+		return (struct sequence){ 3, 0xa0, 0xbf };
+	if (first >= 0xe1 && first <= 0xef)
+		return (struct sequence){ 3, 0x80, 0xbf };
+	if (first == 0xf0)
+		return (struct sequence){ 4, 0x90, 0xbf };
+	if (first >= 0xf1 && first <= 0xf3)
+		return (struct sequence){ 4, 0x80, 0xbf };
+	if (first == 0xf4)
+		return (struct sequence){ 4, 0x80, 0x8f };
+	return (struct sequence){ 0, 0, 0 };
+}
+
+/* Decodes one code point (surrogates included) or one ill-formed subpart; returns how many bytes it took. */
+static size_t decode(const uint8_t *bytes, size_t length, uint32_t *code_point)
+{
+	struct sequence sequence = sequence_of(bytes[0]);
+	size_t used;
+
+	*code_point = REPLACEMENT;
+	if (sequence.length == 0)
+		return 1;
+	for (used = 1; used < sequence.length; used++) {
+		uint8_t low = used == 1 ? sequence.second_low : 0x80;
+		uint8_t high = used == 1 ? sequence.second_high : 0xbf;
+
+		if (used == length || bytes[used] < low || bytes[used] > high)
+			break;
+	}
+	if (used < sequence.length) {
+		/* ED A0 without its third byte: the standard counts each of the two as a subpart of its own. */
+		return bytes[0] == 0xed && used == 2 && bytes[1] >= 0xa0 ? 1 : used;
+	}
+	if (sequence.length == 1)
+		*code_point = bytes[0];
+	else
+		*code_point = bytes[0] & (0xffu >> (sequence.length + 1));
+	for (size_t i = 1; i < used; i++)
+		*code_point = *code_point << 6 | (bytes[i] & 0x3f);
+	return used;
+}
+
+void utf8_clean(struct buffer *buffer, const char *bytes, size_t length)
+{
+	const uint8_t *at = (const uint8_t *)bytes;
+	const uint8_t *end = at + length;
+
+	while (at < end) {
+		const uint8_t *plain = at;
+		uint32_t code_point;
+
+		while (at < end && *at >= 0x20 && *at < 0x7f)
+			at++;
+		if (at > plain)
+			buffer_append(buffer, plain, (size_t)(at - plain));
+		if (at == end)
+			break;
+		at += decode(at, (size_t)(end - at), &code_point);
+		utf8_append(buffer, code_point);
+	}
+}
