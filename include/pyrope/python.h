@@ -94,7 +94,7 @@ struct raw_frame {
 	uint64_t instruction; /* as stored: index or pointer, see struct layout */
 	int traced_line;      /* f_lineno where tracing is on (to 3.9), else 0 */
 	uint8_t owner;        /* 3.11+: frame->owner; 0 before */
-	bool is_entry;        /* 3.11 only */
+	uint32_t thread_local_index; /* free-threaded 3.14+: which copy of the bytecode it runs; 0: the first */
 };
 
 enum walk_status {
@@ -104,16 +104,14 @@ enum walk_status {
 	WALK_CUT,    /* max_frames reached; the outermost ones are missing */
 };
 
-/* What a walk read, leaf first. Zero-initialise; frames are kept between walks; walk_release frees them. */
+/* What a walk read, leaf first. Zero-initialise; the array is kept between walks; walk_release frees it. */
 struct walk {
 	struct raw_frame *frames;
 	size_t count, capacity;
 	raddr_t miss_address;
 	size_t miss_length;
-	raddr_t root;       /* address of the last frame or shim of the chain */
-	raddr_t cframe;     /* 3.10 to 3.12: tstate->cframe */
-	size_t touched_count, touched_capacity;
-	struct touched { raddr_t address; uint32_t length; } *touched; /* all that the walk read but for the thread state */
+	raddr_t leaf; /* the innermost frame of the chain, shims included; 0: the thread runs no Python */
+	raddr_t root; /* the outermost one, shims included */
 };
 
 size_t python_thread_state_bytes(const struct python *python); /* how much of a PyThreadState the walker needs, from its start */
@@ -123,40 +121,53 @@ void walk_release(struct walk *walk);
 
 /* ---- code objects ---- */
 
-/* The words of a code object that tell it from another one at the same address. */
-#define CODE_FINGERPRINT_BYTES 256
+/*
+ * What has to be read to know that the code object at an address is still the one that was decoded. Where code objects
+ * carry a number of their own (3.12+: co_version) that is the object alone; else its strings and its line table too, since
+ * a program that makes and frees code of one shape gets the same addresses for all of it again and again.
+ */
+#define CODE_CHECKS 4
+#define CODE_CHECK_BYTES 1024 /* of one region */
+
+struct code_check {
+	raddr_t address;
+	uint32_t length;
+	uint32_t skip; /* bytes [8, skip) may change while the object lives (a string's hash, its flags) */
+	uint64_t hash;
+};
 
 /* One decoded code object; owned by the python, never freed before it. */
 struct code {
 	struct function function; /* what leaves this stage */
 	raddr_t address;
-	uint64_t fingerprint; /* hash over the bytes that python_code_region names */
-	raddr_t instructions; /* 3.11+: where the bytecode begins in memory; 0 before */
-	uint32_t instruction_bytes;
-	uint32_t first_traceable; /* 3.11+: byte offset below which a frame is incomplete */
-	bool hidden;          /* interpreter trampolines and shims: no frame of the user's */
-	bool is_volatile;     /* this address has held another code object before: check it in every look */
-	int *lines;           /* by instruction unit; decoded with the rest */
-	uint32_t line_count;
+	raddr_t instructions;     /* 3.11+: where the bytecode begins in memory; 0 before */
+	uint32_t unit_count;      /* instruction units */
+	uint32_t first_traceable; /* 3.11+: the unit below which a frame is incomplete */
+	bool hidden;              /* interpreter trampolines and shims: no frame of the user's */
+	bool is_volatile; /* this address has held another code object before: check it in every look */
+	uint8_t check_count;
+	struct code_check checks[CODE_CHECKS];
+	raddr_t thread_local_code; /* free-threaded: co_tlbc; 0: none */
+	int *lines;                /* by instruction unit */
+	void *owner;               /* of use to whoever holds the python; NULL at first */
 };
 
-/* The bytes to read for a fingerprint of the code object at address. */
-struct read_request python_code_region(const struct python *python, raddr_t address, void *buffer);
 /* The entry for this address if it is known; the caller has to prove that it is still the same object. */
 struct code *python_code_known(struct python *python, raddr_t address);
+/* Do bytes, read from checks[index], say that this is still the same object? */
+bool python_code_unchanged(const struct python *python, const struct code *code, size_t index, const void *bytes);
 /*
- * Reads the code object at address, its names and line table, now. When the entry that is known has the same fingerprint
- * it is returned as it is. NULL: unreadable, or no code object (err kind ERROR_RACED).
+ * Makes sure, by live reads, that the entry for address tells what is there now: reads the checks of a known one, decodes
+ * anew an unknown or changed one (which gets another id, and is volatile from then on). NULL: unreadable, or no code
+ * object (ERROR_RACED).
  */
 struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
-/* The hash that python_code_load keeps as fingerprint. */
-uint64_t python_code_fingerprint(const struct python *python, const void *region);
-/* Forgets the entry (the object was freed): the next load makes a new one, marked volatile. */
-void python_code_forget(struct python *python, struct code *code);
 
 /* The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code object's. */
-int python_frame_line(const struct python *python, const struct code *code, const struct raw_frame *frame);
+int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
 /* Is this frame one that Python would show (complete, not hidden)? */
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame);
+/* A marker as a function: "(idle)", "(partial)", ...: owned by the python, one for each text. */
+const struct function *python_marker(struct python *python, const char *text);
 
 #endif

@@ -49,15 +49,36 @@ enum string_kind {
 	STRINGS_UNICODE, /* 3.3+: PEP 393 */
 };
 
+/* How a dict holds its entries. */
+enum dict_kind {
+	DICT_TABLE,       /* 2.x: one open table of hash, key, value */
+	DICT_KEYS_TABLE,  /* 3.3 to 3.5: the same table, in an object that instances may share */
+	DICT_KEYS_SPARSE, /* 3.6 to 3.10: a table of indices, the entries behind it */
+	DICT_KEYS_LOG2,   /* 3.11+: the same with sizes as powers of two, and entries without hash for str keys */
+};
+
+/* Where an instance of an ordinary class keeps its attributes. */
+enum instance_kind {
+	INSTANCE_DICT_OFFSET, /* to 3.10: a dict, at tp_dictoffset */
+	INSTANCE_APART,       /* 3.11: a dict and an array of values, each with a pointer before the object */
+	INSTANCE_TAGGED,      /* 3.12: one pointer before the object; odd: one less than the array of values */
+	INSTANCE_INLINE,      /* 3.13+: a dict before the object; while it is NULL the values stand behind the object */
+};
+
 struct layout {
 	const char *name; /* "3.11" */
 	int version;      /* major * 100 + minor */
+	/* NULL, or another layout of the same minor version: to be tried when this one does not validate. */
+	const struct layout *variant;
 	enum frame_linking frames;
 	enum frame_root root;
 	enum instruction_kind instruction;
 	enum line_table lines;
 	enum gil_place gil;
 	enum string_kind strings;
+	enum dict_kind dicts;
+	enum instance_kind instances;
+	const char *thread_name_attribute; /* of threading.Thread */
 	bool has_debug_offsets;  /* offsets come from the block in _PyRuntime; the row's are its shape's fallback */
 	bool free_threaded;      /* a Py_GIL_DISABLED build */
 	uint8_t shim_owner;      /* frames with this owner or above are no Python frames; 255: none */
@@ -69,16 +90,16 @@ struct layout {
 			finalizing, gil_locked, gil_last_holder, gil_switch_number;
 	} runtime_state;
 	struct {
-		uint32_t size, locked, last_holder, switch_number, enabled; /* relative to the gil struct, but for enabled */
-	} gil_runtime_state;
+		uint32_t size, locked, last_holder, switch_number, enabled; /* enabled: free-threaded builds */
+	} gil_runtime_state; /* 3.12+ */
 	struct {
-		uint32_t size, id, next, threads_head, gc_collecting, ceval_gil, imports_modules, sysdict, modules,
-			gil_enabled, code_object_generation; /* gil_enabled: free-threaded builds */
+		uint32_t size, id, next, threads_head, gc_collecting, ceval_gil, modules, gil_enabled,
+			code_object_generation; /* modules: the dict sys.modules; gil_enabled: free-threaded builds */
 	} interpreter_state;
 	struct {
 		uint32_t size, next, interp, frame, cframe, current_frame, base_frame, thread_id, native_thread_id,
 			datastack_chunk, datastack_top, status, holds_gil, gil_requested;
-	} thread_state;
+	} thread_state; /* status: a word of bits, THREAD_STATUS_ACTIVE is one */
 	struct {
 		uint32_t current_frame, previous;
 	} cframe;
@@ -90,16 +111,19 @@ struct layout {
 	} interpreter_frame; /* 3.11+ */
 	struct {
 		uint32_t size, filename, name, qualname, line_table, first_line, argcount, code, code_adaptive,
-			first_traceable, tlbc; /* code: the bytes object of the bytecode, to 3.10 */
+			first_traceable, tlbc, version; /* code: the bytes object of the bytecode, to 3.10;
+			version: co_version, 3.12+, a number that each code object gets anew */
 	} code_object;
 	struct {
 		uint32_t ob_type;
 	} object;
 	struct {
-		uint32_t tp_name, tp_dictoffset, tp_flags;
+		uint32_t tp_name, tp_basicsize, tp_flags, tp_dictoffset, ht_cached_keys;
 	} type_object;
 	struct {
-		uint32_t state, length, ascii_data, compact_data; /* where the characters begin */
+		uint32_t state, length, ascii_data, compact_data; /* where the characters begin, or, in a str that is
+			                                             not compact, at compact_data: the pointer to them */
+		uint32_t kind_shift; /* of the bits in state: kind (3 bits), compact, ascii */
 	} unicode;
 	struct {
 		uint32_t ob_size, ob_sval;
@@ -107,7 +131,27 @@ struct layout {
 	struct {
 		uint32_t ob_item;
 	} tuple;
+	struct {
+		uint32_t size, digits; /* 2.x int: no size, the value itself at digits */
+	} integer;
+	struct {
+		uint32_t dict;
+	} module;
+	struct {
+		uint32_t mask, table; /* DICT_TABLE */
+		uint32_t keys, values, values_data; /* the others; values_data: in the array of values */
+	} dict;
+	struct {
+		uint32_t size, log2_size, log2_index_bytes, kind, nentries;
+		uint32_t entries; /* DICT_KEYS_TABLE: the table, else the indices that stand before the entries */
+	} dict_keys;
+	struct {
+		uint32_t dict, values; /* bytes before the object: pointers to its dict and its array of values */
+	} instance;
 };
+
+/* thread_state.status, 3.12+: this thread state is attached (Include/cpython/pystate.h, `active`). */
+#define THREAD_STATUS_ACTIVE (UINT32_C(1) << 4)
 
 /* The row for major * 100 + minor; NULL when there is none. */
 const struct layout *layout_find(int version);

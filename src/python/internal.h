@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this stage know of an interpreter. */
+#ifndef PYROPE_PYTHON_INTERNAL_H
+#define PYROPE_PYTHON_INTERNAL_H
+
+#include "find.h"
+#include "layout.h"
+#include "pyrope/python.h"
+
+struct python {
+	struct target *target;
+	struct runtime_place place;
+	struct layout layout; /* place.layout */
+
+	struct u64_map codes; /* address -> struct code *, the entry that was last seen to be true */
+	struct code **all_codes;
+	size_t code_count, code_capacity;
+	uint64_t next_function_id;
+	raddr_t code_type; /* PyCode_Type, learned from the first code object; 0: not yet */
+
+	struct function **markers;
+	size_t marker_count, marker_capacity;
+
+	uint32_t tid_offset; /* of the kernel tid in the C library's thread descriptor; OFFSET_NONE: not learned */
+};
+
+/* The little-endian word of a field in bytes that start at the struct's own start. */
+static inline uint64_t field_u64(const void *bytes, uint32_t offset)
+{
+	uint64_t value;
+
+	__builtin_memcpy(&value, (const char *)bytes + offset, sizeof(value));
+	return value;
+}
+
+static inline uint32_t field_u32(const void *bytes, uint32_t offset)
+{
+	uint32_t value;
+
+	__builtin_memcpy(&value, (const char *)bytes + offset, sizeof(value));
+	return value;
+}
+
+/* The interpreters of the process, at most capacity; the count. */
+size_t python_list_interpreters(const struct python *python, raddr_t *interpreters, size_t capacity);
+/* One pointer of the target; false when it cannot be read. */
+bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *value);
+
+void python_free_codes(struct python *python);
+
+#endif
