@@ -8,10 +8,11 @@ cd "$(dirname "$0")"
 usage()
 {
 	cat <<'END'
-Usage: ./autogen.sh [--deps[=build|tests|all]]
+Usage: ./autogen.sh [--deps[=build|tests|lint|ci]]
   --deps=build   first install what it takes to build pyrope
   --deps=tests   and what its tests need (the default of --deps)
-  --deps=all     and what `make lint' and `make format' need
+  --deps=lint    and what `make lint' and `make format' need
+  --deps=ci      and what .ci/run needs
 END
 }
 
@@ -101,7 +102,8 @@ case $#:${1-} in
 0:) ;;
 1:--deps | 1:--deps=tests) install_packages "build tests" ;;
 1:--deps=build) install_packages "build" ;;
-1:--deps=all) install_packages "build tests lint" ;;
+1:--deps=lint) install_packages "build tests lint" ;;
+1:--deps=ci) install_packages "build tests lint ci" ;;
 1:-h | 1:--help)
 	usage
 	exit 0

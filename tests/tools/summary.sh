@@ -6,6 +6,8 @@
 # Usage: tests/tools/summary.sh BUILD-FOLDER
 set -eu
 
+# The program is awk's.
+# shellcheck disable=SC2016
 find "$1/tests" -name '*.trs' -print | LC_ALL=C sort | xargs awk '
 	function name() { path = FILENAME; sub(/^.*\/tests\//, "", path); sub(/\.trs$/, "", path); return path }
 	# ":test-result: SKIP 3 - description # SKIP reason", and its like.
