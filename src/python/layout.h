@@ -62,7 +62,7 @@ enum instance_kind {
 	INSTANCE_DICT_OFFSET, /* to 3.10: a dict, at tp_dictoffset */
 	INSTANCE_APART,       /* 3.11: a dict and an array of values, each with a pointer before the object */
 	INSTANCE_TAGGED,      /* 3.12: one pointer before the object; odd: one less than the array of values */
-	INSTANCE_INLINE,      /* 3.13+: a dict before the object; while it is NULL the values stand behind the object */
+	INSTANCE_INLINE,      /* 3.13+: a dict before the object; while that is NULL: values behind the object */
 };
 
 struct layout {
