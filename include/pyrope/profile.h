@@ -20,7 +20,10 @@ struct profile_frame {
 	int first_line, line;
 };
 
-/* A node of the tree of stacks. Index 0 is the root (no frame). Parents come before their children. */
+/*
+ * A node of the tree of stacks. Index 0 is the root (no frame), which counts the samples without any frame. Parents come
+ * before their children.
+ */
 struct profile_node {
 	uint32_t parent; /* index of a node; of the root: 0 */
 	uint32_t frame;  /* index of a frame; of the root: meaningless */
@@ -31,8 +34,12 @@ struct profile *profile_new(unsigned groups, int64_t interval_ns);
 void profile_free(struct profile *profile); /* accepts NULL */
 /* Counts one sample. Returns the node of its stack. */
 uint32_t profile_add(struct profile *profile, const struct sample *sample);
-/* Finds or makes the node for a sample without counting it (for streams such as --flamechart). */
-uint32_t profile_intern(struct profile *profile, const struct sample *sample);
+
+/*
+ * Appends the name of a group's root frame: process 4711 "python3", thread 4712 "worker". The name of the process or thread
+ * comes last and in quotes, so that the frame never ends in a number. Nothing when the sample belongs to no thread.
+ */
+void group_append(struct buffer *buffer, enum profile_group group, const struct sample *sample);
 
 size_t profile_node_count(const struct profile *profile);
 const struct profile_node *profile_nodes(const struct profile *profile);

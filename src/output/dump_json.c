@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pyrope dump --json: one object. Whatever a target holds, it is valid JSON: texts are clean UTF-8, and a number that a
+ * reader could not hold exactly is null (RFC 8259, section 6).
+ */
+#include "config.h"
+
+#include "output/dump.h"
+
+#include <string.h>
+
+#define EXACT_LIMIT (UINT64_C(1) << 53)
+
+static void append_key(struct buffer *buffer, const char *key)
+{
+	buffer_append_json(buffer, key);
+	buffer_append_char(buffer, ':');
+}
+
+static void append_number(struct buffer *buffer, uint64_t number)
+{
+	if (number < EXACT_LIMIT)
+		buffer_append_uint(buffer, number);
+	else
+		buffer_append_string(buffer, "null");
+}
+
+static const char *state_name(enum thread_state state)
+{
+	switch (state) {
+	case THREAD_HOLDS_GIL:
+		return "holds_gil";
+	case THREAD_WAITS_GIL:
+		return "waits_gil";
+	case THREAD_RUNNING:
+		return "running";
+	case THREAD_SLEEPING:
+		return "sleeping";
+	default:
+		return "unknown";
+	}
+}
+
+static const char *quality_name(enum sample_quality quality)
+{
+	switch (quality) {
+	case SAMPLE_PAUSED:
+		return "paused";
+	case SAMPLE_PARTIAL:
+		return "partial";
+	case SAMPLE_UNVERIFIED:
+		return "unverified";
+	case SAMPLE_FAILED:
+		return "failed";
+	default:
+		return "verified";
+	}
+}
+
+static void append_syscall(struct buffer *buffer, const struct sample *sample)
+{
+	struct buffer name = { 0 };
+
+	if (sample->syscall_number < 0) {
+		buffer_append_string(buffer, "null");
+		return;
+	}
+	syscall_append(&name, sample->syscall_number);
+	buffer_append_json(buffer, name.data);
+	buffer_release(&name);
+}
+
+/* A marker such as "(failed)" is no place in a file. */
+static void append_frame(struct buffer *buffer, const struct sample_frame *frame)
+{
+	const struct function *function = frame->function;
+
+	buffer_append_char(buffer, '{');
+	append_key(buffer, "function");
+	buffer_append_json(buffer, function->name);
+	buffer_append_char(buffer, ',');
+	append_key(buffer, "file");
+	if (function->kind == FUNCTION_MARKER)
+		buffer_append_string(buffer, "null");
+	else
+		buffer_append_json(buffer, function->file);
+	buffer_append_char(buffer, ',');
+	append_key(buffer, "line");
+	if (frame->line > 0)
+		buffer_append_int(buffer, frame->line);
+	else
+		buffer_append_string(buffer, "null");
+	buffer_append_char(buffer, '}');
+}
+
+static void begin(struct output_file *file, const struct dump_header *header)
+{
+	struct buffer text = { 0 };
+
+	buffer_append_char(&text, '{');
+	append_key(&text, "pid");
+	buffer_append_int(&text, header->pid);
+	buffer_append_char(&text, ',');
+	append_key(&text, "name");
+	buffer_append_json(&text, header->process_name);
+	buffer_append_char(&text, ',');
+	append_key(&text, "version");
+	buffer_append_json(&text, header->version);
+	buffer_append_char(&text, ',');
+	append_key(&text, "threads");
+	buffer_append_char(&text, '[');
+	output_write(file, text.data, text.length);
+	buffer_release(&text);
+}
+
+static void thread(struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
+{
+	struct buffer text = { 0 };
+
+	(void)header;
+	buffer_append_string(&text, index ? ",{" : "{");
+	append_key(&text, "tid");
+	buffer_append_int(&text, sample->tid);
+	buffer_append_char(&text, ',');
+	append_key(&text, "name");
+	buffer_append_json(&text, sample->thread_name);
+	buffer_append_char(&text, ',');
+	append_key(&text, "holds_gil");
+	buffer_append_string(&text, sample->state == THREAD_HOLDS_GIL ? "true" : "false");
+	buffer_append_char(&text, ',');
+	append_key(&text, "state");
+	buffer_append_json(&text, state_name(sample->state));
+	buffer_append_char(&text, ',');
+	append_key(&text, "syscall");
+	append_syscall(&text, sample);
+	buffer_append_char(&text, ',');
+	append_key(&text, "interpreter");
+	append_number(&text, sample->interpreter_id);
+	buffer_append_char(&text, ',');
+	append_key(&text, "quality");
+	buffer_append_json(&text, quality_name(sample->quality));
+	buffer_append_char(&text, ',');
+	append_key(&text, "frames");
+	buffer_append_char(&text, '[');
+	for (size_t i = sample->frame_count; i > 0; i--) {
+		append_frame(&text, &sample->frames[i - 1]);
+		if (i > 1)
+			buffer_append_char(&text, ',');
+	}
+	buffer_append_string(&text, "]}");
+	output_write(file, text.data, text.length);
+	buffer_release(&text);
+}
+
+static void end(struct output_file *file)
+{
+	output_write(file, "]}\n", 3);
+}
+
+const struct dump_format dump_json = {
+	.begin = begin,
+	.thread = thread,
+	.end = end,
+};

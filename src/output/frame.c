@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A frame as text. One frame must stay one frame, and one stack one line, for every reader of collapsed stacks: they
+ * split the line at its last space and the stack at each semicolon.
+ */
+#include "config.h"
+
+#include "pyrope/output.h"
+
+#include <string.h>
+
+/* Where in text a trailing column begins that readers take for a number (" 12", " 1.5"), or NULL. */
+static char *trailing_column(char *text, size_t start, size_t end)
+{
+	size_t at = end;
+
+	while (at > start && ((text[at - 1] >= '0' && text[at - 1] <= '9') || text[at - 1] == '.'))
+		at--;
+	return at < end && at > start && text[at - 1] == ' ' ? text + at - 1 : NULL;
+}
+
+static void append_part(struct buffer *buffer, const char *part)
+{
+	size_t start = buffer->length;
+
+	buffer_append_string(buffer, *part ? part : "?");
+	for (size_t i = start; i < buffer->length; i++) {
+		if (buffer->data[i] == ';')
+			buffer->data[i] = ':';
+		else if (buffer->data[i] == '\n' || buffer->data[i] == '\r')
+			buffer->data[i] = ' ';
+	}
+}
+
+void frame_append(struct buffer *buffer, const struct profile_frame *frame, const struct output_options *options)
+{
+	size_t start = buffer->length;
+	char *column;
+
+	if (frame->kind == FUNCTION_MARKER) {
+		append_part(buffer, frame->name);
+	} else {
+		append_part(buffer, frame->file);
+		buffer_append_char(buffer, ':');
+		append_part(buffer, frame->name);
+		if (!options->no_lines) {
+			buffer_append_char(buffer, ':');
+			buffer_append_int(buffer, frame->line);
+		}
+	}
+	column = trailing_column(buffer->data, start, buffer->length);
+	if (column)
+		*column = '_';
+}
