@@ -5,7 +5,7 @@
 AC_DEFUN([PYROPE_SUGGEST],
 [pyrope_suggestion=`$AWK -F '	' -v need='$1' '
 	$[]1 == need {
-		printf "It is called %s in Debian, %s in Fedora, %s in Alpine, %s in Arch, %s in openSUSE; ",
+		printf "it is called %s in Debian, %s in Fedora, %s in Alpine, %s in Arch, %s in openSUSE; ",
 			$[]3, $[]4, $[]5, ($[]6 == "-" ? "python" : $[]6), $[]7
 		printf "./autogen.sh --deps installs all that is needed."
 	}' "$srcdir/packages.tsv"`])
