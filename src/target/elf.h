@@ -100,5 +100,10 @@ bool elf_image_section(const struct elf_image *image, const char *name, struct e
 bool elf_image_soname(const struct elf_image *image, char name[ELF_NAME_BYTES]);
 /* The value of a DT_ entry, as the image has it; false: it has none. */
 bool elf_image_dynamic_value(const struct elf_image *image, int64_t tag, uint64_t *value);
+/*
+ * Is this the image of a program whose libraries are still being loaded? By r_debug, which the dynamic linker keeps for
+ * debuggers (link.h).
+ */
+bool elf_image_loading(const struct elf_image *image, struct target *target);
 
 #endif

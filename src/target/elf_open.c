@@ -17,6 +17,7 @@
 #include "target/elf_internal.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,4 +155,19 @@ int elf_image_open(struct elf_image *image, struct target *target, const struct 
 		return error_set(err, ERROR_RACED, "'%s' is not mapped as its headers say", mapping->path);
 	}
 	return 0;
+}
+
+bool elf_image_loading(const struct elf_image *image, struct target *target)
+{
+	struct elf_image live = *image; /* the same image as it is in memory now */
+	uint64_t address;
+	struct r_debug debug;
+
+	live.fd = -1;
+	live.elf = NULL;
+	live.memory = (struct elf_memory){ .read = read_target, .context = target };
+	if (!image->has_interpreter || !elf_image_dynamic_value(&live, DT_DEBUG, &address))
+		return false;
+	return !address || !target_read(target, address, &debug, sizeof(debug)) || !debug.r_map ||
+		debug.r_state != RT_CONSISTENT;
 }

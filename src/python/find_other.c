@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* What else a process may be: other implementations of Python have other structs, and users like to know why. */
+#include "config.h"
+
+#include "find_internal.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COMMAND_LINE_BYTES 4096
+
+/* In the order in which they are tried: what is particular before what is general. */
+static const struct {
+	const char *file;    /* the beginning of the name of a mapped file */
+	const char *command; /* NULL, or what has to be in the command line, too */
+	const char *what;
+} implementations[] = {
+	{ "libpypy", NULL, "PyPy" },
+	{ "pypy", NULL, "PyPy" },
+	{ "libpythonvm", NULL, "GraalPy" },
+	{ "graalpy", NULL, "GraalPy" },
+	{ "libgraalpy", NULL, "GraalPy" },
+	{ "libjvm", "graalpy", "GraalPy" },
+	{ "libjvm", "graalpython", "GraalPy" },
+	{ "libjvm", "jython", "Jython" },
+	{ "libjvm", NULL, "a Java virtual machine" },
+	{ "libcoreclr", "ipy", "IronPython" },
+	{ "libcoreclr", "IronPython", "IronPython" },
+	{ "libcoreclr", NULL, ".NET" },
+	{ "mono", "ipy", "IronPython" },
+	{ "micropython", NULL, "MicroPython" },
+	{ "circuitpython", NULL, "CircuitPython" },
+	{ "rustpython", NULL, "RustPython" },
+};
+
+static bool has_mapped(const struct maps *maps, const char *beginning)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const char *slash = strrchr(maps->mappings[i].path, '/');
+
+		if (slash && strncmp(slash + 1, beginning, strlen(beginning)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The arguments, separated by NULs; how many bytes. */
+static size_t read_command_line(struct target *target, char text[COMMAND_LINE_BYTES])
+{
+	int fd = openat(target_proc_fd(target), "cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? 0 : read(fd, text, COMMAND_LINE_BYTES);
+
+	if (fd >= 0)
+		close(fd);
+	return length < 0 ? 0 : (size_t)length;
+}
+
+static void append_executable(struct target *target, struct buffer *text)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlinkat(target_proc_fd(target), "exe", path, sizeof(path));
+
+	if (length > 0)
+		utf8_clean(text, path, (size_t)length);
+	else
+		buffer_append_string(text, "unknown");
+}
+
+int explain_not_python(struct target *target, const struct maps *maps, struct error *err)
+{
+	char command[COMMAND_LINE_BYTES];
+	size_t length = read_command_line(target, command);
+	const char *what = NULL;
+	struct buffer executable = { 0 };
+
+	buffer_append_string(&executable, ""); /* the name may be of nothing but control characters */
+	append_executable(target, &executable);
+	for (size_t i = 0; i < ARRAY_LENGTH(implementations) && !what; i++) {
+		const char *word = implementations[i].command;
+
+		if (has_mapped(maps, implementations[i].file) && (!word || memmem(command, length, word, strlen(word))))
+			what = implementations[i].what;
+	}
+	if (what)
+		error_set(err, ERROR_UNSUPPORTED, "process %d (%s) is %s: only CPython can be read", target_pid(target),
+			executable.data, what);
+	else
+		error_set(err, ERROR_UNSUPPORTED,
+			"process %d (%s) is not a Python: no interpreter in its executable or its libraries",
+			target_pid(target), executable.data);
+	buffer_release(&executable);
+	return -1;
+}
