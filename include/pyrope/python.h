@@ -59,6 +59,14 @@ ssize_t python_list_threads(struct python *python, struct python_thread **thread
  */
 bool python_thread_name(struct python *python, const struct python_thread *thread, struct buffer *name);
 
+/*
+ * Whose thread state this is now: its kernel tid as pyrope sees it, by live reads; 0 when it cannot be told. A thread
+ * state and a thread descriptor are used again for another thread, so whoever is about to pause asks once more.
+ */
+pid_t python_thread_tid(struct python *python, const struct python_thread *thread);
+/* Does state, the first python_thread_state_bytes() of a thread state, still belong to this thread? */
+bool python_thread_matches(const struct python *python, const struct python_thread *thread, const void *state);
+
 /* ---- the GIL ---- */
 
 /* One lock: where its words are, and what they said. */
@@ -112,6 +120,7 @@ struct walk {
 	size_t miss_length;
 	raddr_t leaf; /* the innermost frame of the chain, shims included; 0: the thread runs no Python */
 	raddr_t root; /* the outermost one, shims included */
+	raddr_t pointer; /* the word outside of the thread state that points at the leaf (3.11, 3.12); else 0 */
 };
 
 size_t python_thread_state_bytes(const struct python *python); /* how much of a PyThreadState the walker needs, from its start */
@@ -149,7 +158,7 @@ struct code {
 	struct code_check checks[CODE_CHECKS];
 	raddr_t thread_local_code; /* free-threaded: co_tlbc; 0: none */
 	int *lines;                /* by instruction unit */
-	void *owner;               /* of use to whoever holds the python; NULL at first */
+	uint64_t mark;             /* free for whoever holds the python; 0 at first */
 };
 
 /* The entry for this address if it is known; the caller has to prove that it is still the same object. */
@@ -165,6 +174,8 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 
 /* The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code object's. */
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
+/* Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame does? */
+bool python_root_is_learned(const struct python *python);
 /* Is this frame one that Python would show (complete, not hidden)? */
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame);
 /* A marker as a function: "(idle)", "(partial)", ...: owned by the python, one for each text. */

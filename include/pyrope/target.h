@@ -23,6 +23,8 @@ void target_close(struct target *target);
 pid_t target_pid(const struct target *target);
 /* Is it the very process that was opened (same start time, not a zombie)? Cheap: one read of /proc/PID/stat. */
 bool target_alive(struct target *target);
+/* Is its address space still the one that was opened (neither exited nor execed)? One pread. */
+bool target_same_image(struct target *target);
 /* Has it called execve since it was opened (or since the last call that returned true)? */
 bool target_execed(struct target *target);
 /* The pid as the target itself sees it (its innermost pid namespace; proc(5) NSpid); tids likewise. */
@@ -111,8 +113,8 @@ pid_t target_tracer(struct target *target, pid_t tid);
 
 enum pause_result {
 	PAUSE_HELD,    /* it stands still until pause_end */
-	PAUSE_ASLEEP,  /* it was in a system call: it was not touched, its stack stands still anyway */
-	PAUSE_TIMEOUT, /* it did not stop within the deadline; it was let go */
+	PAUSE_ASLEEP,  /* it was in a system call: it was not touched; its stack stands still anyway */
+	PAUSE_TIMEOUT, /* it did not stop within the deadline; it is let go as soon as it does, see pause_settle */
 	PAUSE_REFUSED, /* ptrace said no: traced by another, or not permitted; err says which */
 	PAUSE_GONE,
 };
@@ -133,6 +135,10 @@ struct pause {
 enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
 	struct error *err);
 void pause_end(struct pause *pause);
+/* Is there a thread that was told to stop, did not in time, and still has to be let go? */
+bool pause_pending(const struct target *target);
+/* Sleeps until until_ns (CLOCK_MONOTONIC) or until the pending thread has stopped and was let go. SIGCHLD is blocked. */
+void pause_settle(struct target *target, int64_t until_ns);
 
 /* ---- permission: why a process cannot be read or traced ---- */
 

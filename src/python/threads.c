@@ -25,9 +25,7 @@ static bool add_threads(struct python *python, raddr_t interpreter, struct pytho
 	size_t *count)
 {
 	const struct layout *layout = &python->layout;
-	const size_t length = layout->thread_state.native_thread_id != OFFSET_NONE
-		? layout->thread_state.native_thread_id + 8
-		: layout->thread_state.thread_id + 8;
+	const size_t length = python_thread_state_bytes(python);
 	unsigned char state[8192];
 	uint64_t id = 0;
 	raddr_t address;
@@ -213,4 +211,35 @@ ssize_t python_list_threads(struct python *python, struct python_thread **thread
 bool python_thread_name(struct python *python, const struct python_thread *thread, struct buffer *name)
 {
 	return thread_name_read(&python->layout, python->target, thread->interpreter, thread->pthread_id, name);
+}
+
+pid_t python_thread_tid(struct python *python, const struct python_thread *thread)
+{
+	const struct layout *layout = &python->layout;
+	uint64_t native;
+	struct python_thread now = *thread;
+
+	if (layout->thread_state.native_thread_id != OFFSET_NONE) {
+		if (!python_read_pointer(python, thread->state + layout->thread_state.native_thread_id, &native))
+			return 0;
+		if (target_inner_pid(python->target) == target_pid(python->target))
+			return (pid_t)native;
+		now.tid = (pid_t)native;
+	} else if (!python_read_pointer(python, thread->state + layout->thread_state.thread_id, &now.pthread_id)) {
+		return 0;
+	}
+	find_tids(python, &now, 1);
+	return now.tid;
+}
+
+bool python_thread_matches(const struct python *python, const struct python_thread *thread, const void *state)
+{
+	const struct layout *layout = &python->layout;
+
+	if (field_u64(state, layout->thread_state.interp) != thread->interpreter ||
+		field_u64(state, layout->thread_state.thread_id) != thread->pthread_id)
+		return false;
+	return layout->thread_state.native_thread_id == OFFSET_NONE || !thread->tid ||
+		target_inner_pid(python->target) != target_pid(python->target) ||
+		(pid_t)field_u64(state, layout->thread_state.native_thread_id) == thread->tid;
 }

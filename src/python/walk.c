@@ -22,6 +22,8 @@ size_t python_thread_state_bytes(const struct python *python)
 	uint32_t end = field_end(0, layout->thread_state.next, 8);
 
 	end = field_end(end, layout->thread_state.interp, 8);
+	end = field_end(end, layout->thread_state.thread_id, 8);
+	end = field_end(end, layout->thread_state.native_thread_id, 8);
 	end = field_end(end, layout->thread_state.frame, 8);
 	end = field_end(end, layout->thread_state.cframe, 8);
 	return field_end(end, layout->thread_state.current_frame, 8);
@@ -160,7 +162,7 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 	raddr_t cframe;
 
 	walk->count = 0;
-	walk->leaf = walk->root = 0;
+	walk->leaf = walk->root = walk->pointer = 0;
 	if (!state)
 		return miss(walk, thread_state, bytes);
 	switch (layout->frames) {
@@ -170,14 +172,20 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 		cframe = field_u64(state, layout->thread_state.cframe);
 		if (!plausible(cframe))
 			return WALK_BROKEN;
-		state = view->at(view, cframe + layout->cframe.current_frame, 8);
+		walk->pointer = cframe + layout->cframe.current_frame;
+		state = view->at(view, walk->pointer, 8);
 		if (!state)
-			return miss(walk, cframe + layout->cframe.current_frame, 8);
+			return miss(walk, walk->pointer, 8);
 		return walk_stack(layout, view, field_u64(state, 0), max_frames, walk);
 	case FRAMES_BY_CURRENT:
 		break;
 	}
 	return walk_stack(layout, view, field_u64(state, layout->thread_state.current_frame), max_frames, walk);
+}
+
+bool python_root_is_learned(const struct python *python)
+{
+	return python->layout.root != ROOT_SHIM;
 }
 
 void walk_release(struct walk *walk)

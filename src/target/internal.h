@@ -20,6 +20,7 @@ struct target {
 	bool proc_mem; /* read through mem_fd and not by process_vm_readv */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t read_calls;
+	pid_t pending_tid; /* a thread that was told to stop and has not yet; 0: none */
 	struct task_files tasks[TASK_SLOTS];
 };
 

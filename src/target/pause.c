@@ -7,6 +7,8 @@
  *   call has only just begun; the kernel is asked to begin it again (arch_restart_system_call).
  * - A signal may arrive together with our interrupt. The stop is then a signal-delivery stop, and pause_end hands the
  *   signal on; the kernel kept its siginfo.
+ * - A thread that does not stop in time (it entered state D, as the parent of a vfork does) cannot be detached from, for
+ *   that takes a stop. It is remembered as pending, and let go the moment it stops (pause_settle).
  * - PTRACE_SEIZE leaves no trace when we die: the kernel detaches and lets the thread run (exit_ptrace). So there is no
  *   instant at which SIGKILL would leave it stopped. Never PTRACE_ATTACH (it queues a SIGSTOP), never
  *   PTRACE_O_EXITKILL.
@@ -76,19 +78,31 @@ static pid_t wait_for_stop(pid_t tid, int *status, int64_t deadline_ns)
 	}
 }
 
-/* A thread that would not stop in time: PTRACE_DETACH wants a stopped one, so that the stop has to be waited for. */
-static bool let_go(pid_t tid)
+static void detach(pid_t tid, int status)
 {
-	int status;
-	pid_t got = wait_for_stop(tid, &status, 20 * 1000000);
+	int signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
 
-	if (got == tid && WIFSTOPPED(status)) {
-		int signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+	ptrace(PTRACE_DETACH, tid, NULL, (void *)(long)signal);
+}
 
-		ptrace(PTRACE_DETACH, tid, NULL, (void *)(long)signal);
-		return true;
+bool pause_pending(const struct target *target)
+{
+	return target->pending_tid != 0;
+}
+
+void pause_settle(struct target *target, int64_t until_ns)
+{
+	while (target->pending_tid) {
+		int64_t left = until_ns - monotonic_ns();
+		int status;
+		pid_t got = wait_for_stop(target->pending_tid, &status, left > 0 ? left : 0);
+
+		if (got == 0)
+			return;
+		if (got == target->pending_tid && WIFSTOPPED(status))
+			detach(target->pending_tid, status);
+		target->pending_tid = 0;
 	}
-	return false;
 }
 
 static enum pause_result refused(struct target *target, pid_t tid, struct error *err)
@@ -113,6 +127,9 @@ enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline
 	pid_t got;
 
 	*pause = (struct pause){ .tid = tid };
+	pause_settle(target, 0);
+	if (target->pending_tid)
+		return PAUSE_TIMEOUT;
 	if (!task_is_running(target, tid))
 		return PAUSE_ASLEEP;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL))
@@ -120,16 +137,15 @@ enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline
 	pause->begin_ns = monotonic_ns();
 	/*
 	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the state is
-	 * looked at once more at the last moment only for its answer "gone to sleep": interrupting it is then safe only
-	 * for calls that the kernel restarts, which is what arch_restart_system_call is for.
+	 * not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs that.
 	 */
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL)) {
-		let_go(tid);
-		return PAUSE_GONE;
-	}
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+		return PAUSE_GONE; /* ESRCH: it is dying */
 	got = wait_for_stop(tid, &status, deadline_ns);
-	if (got == 0)
-		return let_go(tid) ? PAUSE_TIMEOUT : PAUSE_GONE;
+	if (got == 0) {
+		target->pending_tid = tid;
+		return PAUSE_TIMEOUT;
+	}
 	if (got != tid || !WIFSTOPPED(status))
 		return PAUSE_GONE; /* it has exited: nothing is left to detach from */
 	if (status >> 16 != PTRACE_EVENT_STOP)

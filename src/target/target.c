@@ -221,11 +221,11 @@ int target_proc_fd(const struct target *target)
 	return target->proc_fd;
 }
 
-/* Is the address space that we opened still in use? */
-static bool address_space_lives(struct target *target)
+bool target_same_image(struct target *target)
 {
 	char byte;
 
+	/* the address space that we opened is still in use */
 	return pread(target->mem_fd, &byte, 1, 0) != 0; /* EIO: nothing is mapped there, but it lives */
 }
 
@@ -235,7 +235,7 @@ bool target_alive(struct target *target)
 	unsigned long flags;
 	char state;
 
-	if (address_space_lives(target))
+	if (target_same_image(target))
 		return true;
 	state = read_stat(target->proc_fd, &start_time, &flags);
 	return state && state != 'Z' && state != 'X' && start_time == target->start_time;
@@ -245,7 +245,7 @@ bool target_execed(struct target *target)
 {
 	int fd;
 
-	if (address_space_lives(target) || !target_alive(target))
+	if (target_same_image(target) || !target_alive(target))
 		return false;
 	fd = openat(target->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Samples and their frames in two growing arrays; the check of what they name. */
+#include "config.h"
+
+#include "batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
+{
+	struct batch_sample *added;
+
+	array_reserve(&batch->samples, &batch->capacity, batch->count + 1, sizeof(*batch->samples));
+	added = &batch->samples[batch->count++];
+	*added = (struct batch_sample){ .sample = *sample, .first_frame = batch->frame_count };
+	added->sample.frame_count = 0;
+	if (batch->count == 1)
+		batch->begin_ns = sample->time_ns;
+	return added;
+}
+
+void batch_add_frame(struct batch *batch, const struct function *function, int line)
+{
+	array_reserve(&batch->frames, &batch->frame_capacity, batch->frame_count + 1, sizeof(*batch->frames));
+	batch->frames[batch->frame_count++] = (struct sample_frame){ function, line };
+	batch->samples[batch->count - 1].sample.frame_count++;
+}
+
+void batch_add_code(struct batch *batch, struct code *code, int line)
+{
+	batch_add_frame(batch, &code->function, line);
+	if (code->is_volatile || code->mark == batch->mark)
+		return; /* a volatile one was checked in the look itself */
+	code->mark = batch->mark;
+	array_reserve(&batch->codes, &batch->code_capacity, batch->code_count + 1, sizeof(struct code *));
+	batch->codes[batch->code_count++] = code;
+}
+
+/* Cuts each sample of the batch at the frame of a function that can no longer be sworn to. */
+static void cut_at(struct batch *batch, const struct function *function, const struct function *unsure)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct sample *sample = &batch->samples[i].sample;
+		struct sample_frame *frames = batch->frames + batch->samples[i].first_frame;
+
+		for (size_t j = 0; j < sample->frame_count; j++) {
+			if (frames[j].function != function)
+				continue;
+			frames[j] = (struct sample_frame){ unsure, 0 };
+			sample->frame_count = j + 1;
+			sample->quality = SAMPLE_PARTIAL;
+			break;
+		}
+	}
+}
+
+static bool same_object(struct looker *looker, const struct code *code, const unsigned char *bytes)
+{
+	for (size_t i = 0; i < code->check_count; i++) {
+		if (!python_code_unchanged(looker->python, code, i, bytes + i * CODE_CHECK_BYTES))
+			return false;
+	}
+	return true;
+}
+
+#define CODES_AT_ONCE 64
+
+static void confirm_some(struct batch *batch, struct looker *looker, const struct function *unsure, struct code **codes,
+	size_t count)
+{
+	static unsigned char bytes[CODES_AT_ONCE][CODE_CHECKS * CODE_CHECK_BYTES];
+	struct read_request requests[CODES_AT_ONCE * CODE_CHECKS];
+	size_t owners[CODES_AT_ONCE * CODE_CHECKS];
+	bool unreadable[CODES_AT_ONCE] = { false };
+	size_t total = 0, done = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < codes[i]->check_count; j++) {
+			owners[total] = i;
+			requests[total++] = (struct read_request){ .address = codes[i]->checks[j].address,
+				.data = bytes[i] + j * CODE_CHECK_BYTES, .length = codes[i]->checks[j].length };
+		}
+	}
+	while (done < total) {
+		done += target_read_batch(python_target(looker->python), requests + done, total - done);
+		if (done < total)
+			unreadable[owners[done++]] = true;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct error ignored = { 0 };
+
+		if (!unreadable[i] && same_object(looker, codes[i], bytes[i]))
+			continue;
+		looker->stale_codes++;
+		looker->code_generation++;
+		cut_at(batch, &codes[i]->function, unsure);
+		codes[i]->is_volatile = true;
+		python_code_load(looker->python, codes[i]->address, &ignored);
+	}
+}
+
+void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure)
+{
+	/* a target that has exited leaves nothing to check against; what it did last is not thrown away for that */
+	if (target_same_image(python_target(looker->python))) {
+		for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
+			size_t left = batch->code_count - i;
+
+			confirm_some(batch, looker, unsure, batch->codes + i,
+				left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
+		}
+	}
+	batch->code_count = 0;
+	batch->mark++;
+}
+
+void batch_move(struct batch *to, struct batch *from)
+{
+	size_t frames = to->frame_count;
+
+	array_reserve(&to->samples, &to->capacity, to->count + from->count, sizeof(*to->samples));
+	array_reserve(&to->frames, &to->frame_capacity, frames + from->frame_count, sizeof(*to->frames));
+	for (size_t i = 0; i < from->count; i++) {
+		to->samples[to->count] = from->samples[i];
+		to->samples[to->count++].first_frame += frames;
+	}
+	if (from->frame_count)
+		memcpy(to->frames + frames, from->frames, from->frame_count * sizeof(*to->frames));
+	to->frame_count += from->frame_count;
+	batch_clear(from);
+}
+
+size_t batch_bytes(const struct batch *batch)
+{
+	return batch->count * sizeof(*batch->samples) + batch->frame_count * sizeof(*batch->frames);
+}
+
+void batch_clear(struct batch *batch)
+{
+	batch->count = batch->frame_count = batch->code_count = 0;
+}
+
+void batch_release(struct batch *batch)
+{
+	free(batch->samples);
+	free(batch->frames);
+	free(batch->codes);
+	*batch = (struct batch){ 0 };
+}

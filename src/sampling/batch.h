@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Samples on their way from the sampler's thread to the caller's. A batch is kept back until the code objects that it
+ * names have been checked once more: an entry of the code cache that was true before the batch and is true after it was
+ * true for each of its samples. (After a target has exited there is nothing left to check.)
+ */
+#ifndef PYROPE_SAMPLING_BATCH_H
+#define PYROPE_SAMPLING_BATCH_H
+
+#include "look.h"
+#include "pyrope/sampling.h"
+
+struct batch_sample {
+	struct sample sample; /* frames is set when it is delivered */
+	size_t first_frame;   /* in the batch's frames */
+};
+
+struct batch {
+	struct batch_sample *samples;
+	size_t count, capacity;
+	struct sample_frame *frames;
+	size_t frame_count, frame_capacity;
+	int64_t begin_ns;
+
+	/* distinct code objects that the batch names and that no look has checked */
+	struct code **codes;
+	size_t code_count, code_capacity;
+	uint64_t mark; /* what code->mark is for these */
+};
+
+/* Adds a sample; its frames follow by batch_add_frame. */
+struct batch_sample *batch_add(struct batch *batch, const struct sample *sample);
+void batch_add_frame(struct batch *batch, const struct function *function, int line);
+/* As batch_add_frame, for a code object that has to be checked before the batch is delivered. */
+void batch_add_code(struct batch *batch, struct code *code, int line);
+/*
+ * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one `unsure` frame.
+ */
+void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure);
+/* Moves all samples of from behind those of to; from is empty then. */
+void batch_move(struct batch *to, struct batch *from);
+size_t batch_bytes(const struct batch *batch);
+void batch_clear(struct batch *batch);
+void batch_release(struct batch *batch);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The sampler, as the files of this stage see it. */
+#ifndef PYROPE_SAMPLING_INTERNAL_H
+#define PYROPE_SAMPLING_INTERNAL_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "batch.h"
+#include "pyrope/sampling.h"
+#include "subjects.h"
+#include "take.h"
+
+#define GILS 64 /* interpreters with a GIL of their own that are followed */
+
+struct sampler {
+	struct python *python;
+	struct sampling_options options;
+	struct taker taker;
+	struct subjects subjects;
+	struct gil gils[GILS];
+	raddr_t predicted[GILS]; /* who held it last */
+	size_t gil_count;
+	bool free_threaded;
+	char process_name[64];
+	const struct function *idle, *partial, *failed, *truncated, *collecting, *no_frame;
+
+	struct batch filling;                   /* the sampler thread's own */
+	struct sampling_statistics statistics;  /* the sampler thread's own */
+	uint64_t proc_calls;                    /* reads of /proc files */
+	int64_t began_ns;
+
+	volatile sig_atomic_t stop;
+
+	/* shared between the two threads */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	struct batch ready;
+	struct sampling_statistics published;
+	bool ended;
+	enum sampling_end end;
+};
+
+/* One tick: samples go into sampler->filling. False: the target has gone, or runs another program. */
+bool tick(struct sampler *sampler, int64_t now_ns);
+/* Re-reads what changes rarely: interpreters and their locks. */
+void tick_housekeeping(struct sampler *sampler);
+/* Takes one thread whatever it does, for dump. False: it is gone. */
+bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, int64_t now_ns);
+
+#endif

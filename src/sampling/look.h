@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* One look at one thread: one batch of reads, a walk over what it brought, and what it proves. */
+#ifndef PYROPE_SAMPLING_LOOK_H
+#define PYROPE_SAMPLING_LOOK_H
+
+#include "subject.h"
+
+enum look_result {
+	LOOK_WHOLE,   /* a chain that ends where it must; whether it is one moment's is not said */
+	LOOK_CUT,     /* the same, but more than max_frames deep */
+	LOOK_BROKEN,  /* no chain could be made of it */
+	LOOK_FOREIGN, /* the thread state is gone or belongs to another thread now */
+};
+
+struct looker {
+	struct python *python;
+	size_t state_bytes;
+	size_t max_frames;
+	uint64_t code_generation; /* grows whenever an address turns out to hold another code object */
+	uint64_t looks;           /* statistics */
+	uint64_t stale_codes;
+	struct read_request *requests;
+	size_t request_capacity;
+	unsigned char gil_before[GIL_BYTES], gil_after[GIL_BYTES];
+	struct scout *scout;
+};
+
+void looker_init(struct looker *looker, struct python *python, size_t max_frames);
+void looker_release(struct looker *looker);
+
+/*
+ * Reads the subject's memory, again until the prediction holds all that the chain touches, and walks it into
+ * subject->walk. With is_double there are two copies of each range, one before and one after the thread state.
+ * gil: NULL, or the lock whose words are read first and last (looker->gil_before, gil_after).
+ */
+enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil, bool is_double);
+
+/*
+ * After a double look: how many frames, from the outermost, are the same in both copies. All but the innermost of the
+ * chain: the stack stood still around the reading of the thread state, and is one moment's.
+ */
+size_t look_common_frames(struct looker *looker, struct subject *subject);
+bool look_stood_still(struct looker *looker, struct subject *subject);
+
+enum resolve_result {
+	RESOLVED,      /* subject->frames is the stack, outermost first */
+	RESOLVE_LOADED, /* code objects were met that were not known or not checked; they are now: look again */
+	RESOLVE_TORN,  /* a frame's instruction is not one of its code object's, or there is no code object */
+};
+
+/* Decodes subject->walk into subject->frames. */
+enum resolve_result look_resolve(struct looker *looker, struct subject *subject);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A set of 64-bit hashes. A collision would let one unproven stack pass: with a million paths the chance for one look is
+ * 5e-14. The set is emptied when it grows beyond what a program with ever new stacks may cost in memory.
+ */
+#include "config.h"
+
+#include "proof.h"
+
+#define PATH_LIMIT (1u << 18)
+
+uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
+{
+	return hash_combine(hash, frame->code->function.id << 32 ^ (uint32_t)frame->line);
+}
+
+bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+{
+	uint64_t hash = PROOF_SEED;
+
+	for (size_t i = 0; i < count; i++)
+		hash = proof_hash(hash, &frames[i]);
+	return u64_map_get(&proofs->paths, hash) != NULL;
+}
+
+void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+{
+	uint64_t hash = PROOF_SEED;
+
+	if (proofs->paths.count > PATH_LIMIT)
+		u64_map_clear(&proofs->paths);
+	u64_map_put(&proofs->paths, hash, 1);
+	for (size_t i = 0; i < count; i++) {
+		hash = proof_hash(hash, &frames[i]);
+		if (!u64_map_get(&proofs->paths, hash))
+			u64_map_put(&proofs->paths, hash, 1);
+	}
+}
+
+void proofs_release(struct proofs *proofs)
+{
+	u64_map_release(&proofs->paths);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One thread that is looked at again and again, and what is known of where its frames lie. The ranges of memory that
+ * the last walks touched are the prediction for the next look, so that all of it can be fetched in one system call.
+ */
+#ifndef PYROPE_SAMPLING_SUBJECT_H
+#define PYROPE_SAMPLING_SUBJECT_H
+
+#include "pyrope/python.h"
+
+/* [start, start + length) of the target, at offset in each copy. */
+struct range {
+	raddr_t start;
+	size_t length;
+	size_t offset;
+};
+
+/* A frame of the user's, decoded. */
+struct resolved_frame {
+	struct code *code;
+	int line;
+};
+
+struct subject {
+	struct python_thread thread;
+	const char *name;      /* owned by the sampler's pool; NULL: not asked yet */
+	int64_t name_read_ns;  /* when */
+	bool listed;           /* in the thread list when that was read last */
+
+	/* the prediction: sorted, disjoint */
+	struct range *ranges;
+	size_t range_count, range_capacity;
+	size_t bytes;          /* sum of the lengths */
+	uint32_t looks_since_rebuild;
+
+	/* the last look: the thread state between two copies of the ranges; copy 0 is absent when it was a single one */
+	unsigned char *state;
+	raddr_t pointer;       /* where the word lies that points at the leaf, read beside the state; 0: in the state */
+	uint64_t pointer_value;
+	unsigned char *copies[2];
+	size_t copies_capacity[2];
+	bool is_double;
+
+	/* code objects whose identity the next look has to check: volatile and fresh ones */
+	struct code **checked;
+	size_t checked_count, checked_capacity;
+	unsigned char *check_bytes;
+	size_t check_capacity;
+
+	/* what the walk of the last look gave, and that of the look before it for comparing */
+	struct walk walk, earlier;
+
+	/* where this thread's outermost frame is, 0: not learned; and how often another place was seen since */
+	raddr_t root, root_candidate;
+	unsigned root_votes;
+
+	/* decoded, outermost first; and the raw frames they were decoded from, to be used again */
+	struct resolved_frame *frames;
+	size_t frame_count, frame_capacity;
+	struct memo {
+		raddr_t code;
+		uint64_t instruction;
+		struct code *entry;
+		int line;
+	} *memo; /* by distance from the outermost frame */
+	size_t memo_capacity;
+	uint64_t memo_generation; /* of the code cache when the memo was made */
+};
+
+struct subject *subject_new(const struct python_thread *thread, size_t state_bytes);
+void subject_free(struct subject *subject);
+
+/* Adds a range to the prediction (merged with its neighbours). */
+void subject_add_range(struct subject *subject, raddr_t start, size_t length);
+/* Forgets the prediction. */
+void subject_clear_ranges(struct subject *subject);
+/* length bytes at address in the given copy, or NULL. */
+const void *subject_bytes(const struct subject *subject, int copy, raddr_t address, size_t length);
+/* Has the code object to be checked in the next look? Adds it. */
+void subject_check_code(struct subject *subject, struct code *code);
+
+#endif

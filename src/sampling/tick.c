@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens at one tick, by mode: which threads are looked at, and what the samples say. */
+#include "config.h"
+
+#include "internal.h"
+
+#define HOLDER_TRIES 4 /* the GIL may change hands while we look for its holder */
+
+static struct sample blank(struct sampler *sampler, int64_t now_ns)
+{
+	return (struct sample){ .time_ns = now_ns, .pid = target_pid(python_target(sampler->python)),
+		.process_name = sampler->process_name, .thread_name = "", .syscall_number = -1 };
+}
+
+static void add_marker_sample(struct sampler *sampler, struct sample *sample, const struct function *marker,
+	enum sample_quality quality)
+{
+	sample->quality = quality;
+	batch_add(&sampler->filling, sample);
+	batch_add_frame(&sampler->filling, marker, 0);
+	sampler->statistics.by_quality[quality]++;
+	sampler->statistics.samples++;
+}
+
+static void add_idle(struct sampler *sampler, int64_t now_ns)
+{
+	struct sample sample = blank(sampler, now_ns);
+
+	add_marker_sample(sampler, &sample, sampler->idle, SAMPLE_IDLE);
+}
+
+static void find_state(struct sampler *sampler, const struct subject *subject, raddr_t holder, struct sample *sample)
+{
+	struct task_state task;
+
+	if (holder == subject->thread.state) {
+		sample->state = THREAD_HOLDS_GIL;
+		return;
+	}
+	if (!sampler->options.want_states && sampler->options.mode == MODE_GIL)
+		return;
+	task = target_task_state(python_target(sampler->python), subject->thread.tid);
+	sample->syscall_number = task.syscall_number;
+	sample->state = task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
+}
+
+/* What taker holds becomes a sample. */
+static void add_taken(struct sampler *sampler, struct subject *subject, raddr_t holder, int64_t now_ns)
+{
+	const struct taker *taker = &sampler->taker;
+	struct sample sample = blank(sampler, now_ns);
+
+	sample.tid = subject->thread.tid;
+	sample.interpreter_id = subject->thread.interpreter_id;
+	sample.thread_name = subjects_name(&sampler->subjects, subject);
+	sample.quality = taker->quality;
+	find_state(sampler, subject, holder, &sample);
+	if (taker->quality == SAMPLE_FAILED) {
+		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
+		return;
+	}
+	batch_add(&sampler->filling, &sample);
+	if (taker->is_cut)
+		batch_add_frame(&sampler->filling, sampler->truncated, 0);
+	for (size_t i = 0; i < taker->frame_count; i++)
+		batch_add_code(&sampler->filling, taker->frames[i].code, taker->frames[i].line);
+	if (taker->quality == SAMPLE_PARTIAL)
+		batch_add_frame(&sampler->filling, sampler->partial, 0);
+	else if (!taker->frame_count)
+		batch_add_frame(&sampler->filling, sampler->no_frame, 0);
+	if (sampler->options.mark_gc && holder == subject->thread.state &&
+		python_collecting(sampler->python, subject->thread.interpreter))
+		batch_add_frame(&sampler->filling, sampler->collecting, 0);
+	sampler->statistics.by_quality[taker->quality]++;
+	sampler->statistics.samples++;
+}
+
+/* False: the list cannot be read because there is nothing any more to read it from. */
+static bool refresh(struct sampler *sampler)
+{
+	struct error err = { 0 };
+
+	return subjects_refresh(&sampler->subjects, &err) == 0 || target_same_image(python_target(sampler->python));
+}
+
+static struct subject *find_subject(struct sampler *sampler, raddr_t state)
+{
+	struct subject *subject = subjects_find(&sampler->subjects, state);
+
+	if (!subject && refresh(sampler))
+		subject = subjects_find(&sampler->subjects, state);
+	return subject;
+}
+
+static bool read_holder(struct sampler *sampler, const struct gil *gil, raddr_t *holder)
+{
+	unsigned char bytes[GIL_BYTES];
+	struct gil_state state;
+
+	if (!target_read(python_target(sampler->python), gil->address, bytes, gil->length))
+		return false;
+	python_decode_gil(sampler->python, bytes, &state);
+	*holder = state.holder;
+	return true;
+}
+
+/* The thread that holds this lock. *found: there was one. */
+static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, bool *found)
+{
+	const struct gil *gil = &sampler->gils[index];
+	raddr_t holder = sampler->predicted[index];
+
+	*found = false;
+	if (!holder && !read_holder(sampler, gil, &holder))
+		return target_same_image(python_target(sampler->python));
+	for (int attempt = 0; attempt < HOLDER_TRIES && holder; attempt++) {
+		struct subject *subject = find_subject(sampler, holder);
+		raddr_t now = 0;
+
+		if (!subject) {
+			/* a thread state that is being made or deleted: its list entry and the lock do not agree yet */
+			sampler->predicted[index] = 0;
+			if (!read_holder(sampler, gil, &holder))
+				return target_same_image(python_target(sampler->python));
+			continue;
+		}
+		switch (take(&sampler->taker, subject, gil, true, &now)) {
+		case TAKEN:
+			sampler->predicted[index] = holder;
+			add_taken(sampler, subject, holder, now_ns);
+			*found = true;
+			return true;
+		case TAKE_OTHER:
+			holder = now;
+			break;
+		case TAKE_FOREIGN:
+			if (!refresh(sampler))
+				return false;
+			sampler->predicted[index] = 0;
+			if (!read_holder(sampler, gil, &holder))
+				return target_same_image(python_target(sampler->python));
+			break;
+		}
+	}
+	if (holder) {
+		struct sample sample = blank(sampler, now_ns);
+
+		sampler->predicted[index] = 0;
+		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
+		*found = true;
+	}
+	return true;
+}
+
+static bool tick_gil(struct sampler *sampler, int64_t now_ns)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sampler->gil_count; i++) {
+		bool found;
+
+		if (!tick_holder(sampler, i, now_ns, &found))
+			return false;
+		any |= found;
+	}
+	if (!any)
+		add_idle(sampler, now_ns);
+	return true;
+}
+
+static const struct gil *gil_of(const struct sampler *sampler, const struct subject *subject)
+{
+	for (size_t i = 0; i < sampler->gil_count; i++) {
+		if (!sampler->gils[i].interpreter || sampler->gils[i].interpreter == subject->thread.interpreter)
+			return &sampler->gils[i];
+	}
+	return sampler->gil_count && !sampler->free_threaded ? &sampler->gils[0] : NULL;
+}
+
+bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, int64_t now_ns)
+{
+	raddr_t holder = 0;
+
+	if (take(&sampler->taker, subject, gil, false, &holder) != TAKEN)
+		return false;
+	add_taken(sampler, subject, holder, now_ns);
+	return true;
+}
+
+/* Every thread, or every thread that is on a CPU. */
+static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_running)
+{
+	size_t taken = 0;
+
+	if (!refresh(sampler))
+		return false;
+	for (size_t i = 0; i < sampler->subjects.count; i++) {
+		struct subject *subject = sampler->subjects.list[i];
+
+		if (only_running && target_task_state(python_target(sampler->python), subject->thread.tid).activity !=
+			TASK_RUNNING)
+			continue;
+		taken += tick_thread(sampler, subject, gil_of(sampler, subject), now_ns);
+	}
+	if (!taken && only_running)
+		add_idle(sampler, now_ns);
+	return taken || only_running || target_same_image(python_target(sampler->python));
+}
+
+bool tick(struct sampler *sampler, int64_t now_ns)
+{
+	switch (sampler->options.mode) {
+	case MODE_GIL:
+		return sampler->free_threaded ? tick_threads(sampler, now_ns, true) : tick_gil(sampler, now_ns);
+	case MODE_WALL:
+		return tick_threads(sampler, now_ns, false);
+	case MODE_CPU:
+		break;
+	}
+	return tick_threads(sampler, now_ns, true);
+}
+
+void tick_housekeeping(struct sampler *sampler)
+{
+	sampler->free_threaded = python_free_threaded(sampler->python);
+	sampler->gil_count = sampler->free_threaded ? 0 : python_list_gils(sampler->python, sampler->gils, GILS);
+}
