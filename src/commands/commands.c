@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The program but for its start: what is asked for is done, and the one error is printed. */
+#include "config.h"
+
+#include "pyrope/commands.h"
+
+#include "commands/command.h"
+#include "pyrope/output.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * A standard descriptor that is closed would be given to the next file that is opened, and then be written to by mistake.
+ * The placeholder cannot be written to, so that the failure shows, and the launched command finds it closed as it was.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) != fd)
+			_exit(1);
+}
+
+static int print(const struct buffer *text, struct error *err)
+{
+	struct output_file *file = NULL;
+	int result = output_open(&file, NULL, err);
+
+	if (result == 0) {
+		output_write(file, text->data, text->length);
+		result = output_commit(file, err);
+	}
+	output_close(file);
+	return result;
+}
+
+static int print_text(const struct options *options, struct error *err)
+{
+	struct buffer text = { 0 };
+	int result = 0;
+
+	if (options->command == COMMAND_HELP)
+		help_append(&text);
+	else if (options->command == COMMAND_VERSION)
+		version_append(&text);
+	else
+		result = completion_append(&text, options->completion, err);
+	if (result == 0)
+		result = print(&text, err);
+	buffer_release(&text);
+	return result;
+}
+
+static int run(const struct options *options, struct error *err)
+{
+	switch (options->command) {
+	case COMMAND_RECORD:
+		return command_record(options, err);
+	case COMMAND_DUMP:
+		return command_dump(options, err);
+	default:
+		return print_text(options, err);
+	}
+}
+
+/* A reader that had enough (ERROR_GONE without a message) is no failure. */
+static int exit_code(const struct error *err)
+{
+	if (err->exit_code)
+		return err->exit_code;
+	return err->kind == ERROR_NONE || (err->kind == ERROR_GONE && !err->message[0]) ? 0 : error_exit_code(err);
+}
+
+int commands_main(int argc, char **argv)
+{
+	struct options options;
+	struct error err = { 0 };
+
+	fill_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN); /* a write says EPIPE, and what was launched does not inherit this */
+	if (options_parse(&options, argc, argv, &err) == 0 && run(&options, &err) == 0)
+		return 0;
+	if (err.message[0])
+		fprintf(stderr, "pyrope: %s\n", err.message);
+	if (err.kind == ERROR_USAGE)
+		fprintf(stderr, "pyrope: 'pyrope --help' shows how it is used\n");
+	return exit_code(&err);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* --help and --version. */
+#include "config.h"
+
+#include "commands/options.h"
+
+#include "pyrope/python.h"
+
+#define HELP_COLUMN 28
+
+#if defined(__clang__)
+#define COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define COMPILER "gcc " __VERSION__
+#else
+#define COMPILER "an unknown compiler"
+#endif
+
+#if defined(__x86_64__)
+#define MACHINE "x86_64"
+#elif defined(__aarch64__)
+#define MACHINE "aarch64"
+#else
+#define MACHINE "unknown machine"
+#endif
+
+static void pad(struct buffer *buffer, size_t line_start)
+{
+	if (buffer->length - line_start >= HELP_COLUMN) {
+		buffer_append_char(buffer, '\n');
+		line_start = buffer->length;
+	}
+	while (buffer->length - line_start < HELP_COLUMN)
+		buffer_append_char(buffer, ' ');
+}
+
+static void append_option(struct buffer *buffer, const struct option_row *row)
+{
+	size_t line_start = buffer->length;
+
+	if (row->letter)
+		buffer_printf(buffer, "  -%c, --%s", row->letter, row->name);
+	else
+		buffer_printf(buffer, "      --%s", row->name);
+	if (row->argument && row->argument_optional)
+		buffer_printf(buffer, "[=%s]", row->argument);
+	else if (row->argument)
+		buffer_printf(buffer, " %s", row->argument);
+	pad(buffer, line_start);
+	buffer_append_string(buffer, row->help);
+	buffer_append_char(buffer, '\n');
+}
+
+void help_append(struct buffer *buffer)
+{
+	buffer_append_string(buffer,
+		"pyrope samples the stacks of a running Python program, from outside.\n"
+		"\n"
+		"usage: pyrope [OPTIONS] PID                    sample a process for a second, or -s TIME\n"
+		"       pyrope [OPTIONS] -t COMMAND [ARG...]    start a command and sample it until it exits\n"
+		"       pyrope dump [OPTIONS] PID               show what every thread is doing now\n"
+		"\n"
+		"commands:\n");
+	for (size_t i = 0; i < command_count; i++) {
+		size_t line_start = buffer->length;
+
+		buffer_printf(buffer, "  %s", command_table[i].name);
+		pad(buffer, line_start);
+		buffer_printf(buffer, "%s\n", command_table[i].help);
+	}
+	buffer_append_string(buffer, "\noptions:\n");
+	for (size_t i = 0; i < option_count; i++)
+		append_option(buffer, &option_table[i]);
+	buffer_append_string(buffer,
+		"\n"
+		"TIME is in seconds, or has a unit: 0.5, 10ms, 250us, 2m, 1h.\n"
+		"The output is one line for each stack, file:function:line;...;file:function:line COUNT.\n"
+		"\n"
+		"examples:\n"
+		"  pyrope -s 60 -o prof.txt 4711\n"
+		"  pyrope -o prof.txt -t python3 train.py\n"
+		"  pyrope -p 4711 | flamegraph.pl > prof.svg\n"
+		"  pyrope dump 4711\n");
+}
+
+void version_append(struct buffer *buffer)
+{
+	buffer_printf(buffer, "%s (%s, %s, CPython %s)\n", PACKAGE_STRING, MACHINE, COMPILER, python_known_range());
+}
