@@ -3,16 +3,19 @@
  * One row per layout of CPython's structs: numbers and behaviour. A new version is one row here; the shape of
  * its debug offsets, when that is new too, is one row in debug_offsets.c.
  *
- * Every number was printed by offsetof or sizeof, compiled against the headers of that version, for x86_64 and
- * for aarch64 (tests/tools/measure_layout.c). The two architectures differ only behind a pthread mutex: ARCH.
- * Free-threaded builds have numbers of their own, which come from their debug offsets.
+ * Every number was printed by offsetof or sizeof, compiled against the headers of that version, for x86_64
+ * and for aarch64 (tests/tools/measure_layout.c). The two architectures differ only behind a pthread mutex:
+ * ARCH. Free-threaded builds have numbers of their own, which come from their debug offsets.
  *
- * A row names every field. What a version does not have is OFFSET_NONE; whole structs that it does not have, and
- * those that are the same in many versions, are macros, so that a row shows what is particular to it.
+ * A row names every field. What a version does not have is OFFSET_NONE; whole structs that it does not have,
+ * and those that are the same in many versions, are macros, so that a row shows what is particular to it.
  */
 #include "config.h"
 
 #include "layout.h"
+
+/* A table to read: its lines are laid out by hand. */
+/* clang-format off */
 
 #if defined(__x86_64__)
 #define ARCH(x86_64, aarch64) (x86_64)
@@ -32,13 +35,14 @@
 #define NO_RUNTIME_STATE \
 	.runtime_state = { \
 		.size = OFFSET_NONE, .interpreters_head = OFFSET_NONE, .interpreters_main = OFFSET_NONE, \
-		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = OFFSET_NONE, \
-		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE, \
+		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, \
+		.finalizing = OFFSET_NONE, .gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, \
+		.gil_switch_number = OFFSET_NONE, \
 	}
 #define NO_GIL_RUNTIME_STATE \
 	.gil_runtime_state = { \
-		.size = OFFSET_NONE, .locked = OFFSET_NONE, .last_holder = OFFSET_NONE, .switch_number = OFFSET_NONE, \
-		.enabled = OFFSET_NONE, \
+		.size = OFFSET_NONE, .locked = OFFSET_NONE, .last_holder = OFFSET_NONE, \
+		.switch_number = OFFSET_NONE, .enabled = OFFSET_NONE, \
 	}
 #define NO_CFRAME .cframe = { .current_frame = OFFSET_NONE, .previous = OFFSET_NONE }
 #define NO_FRAME \
@@ -48,18 +52,19 @@
 	}
 #define NO_INTERPRETER_FRAME \
 	.interpreter_frame = { \
-		.size = OFFSET_NONE, .previous = OFFSET_NONE, .executable = OFFSET_NONE, .instruction = OFFSET_NONE, \
-		.localsplus = OFFSET_NONE, .owner = OFFSET_NONE, .is_entry = OFFSET_NONE, .tlbc_index = OFFSET_NONE, \
+		.size = OFFSET_NONE, .previous = OFFSET_NONE, .executable = OFFSET_NONE, \
+		.instruction = OFFSET_NONE, .localsplus = OFFSET_NONE, .owner = OFFSET_NONE, \
+		.is_entry = OFFSET_NONE, .tlbc_index = OFFSET_NONE, \
 	}
 #define NO_UNICODE \
 	.unicode = { \
-		.state = OFFSET_NONE, .length = OFFSET_NONE, .ascii_data = OFFSET_NONE, .compact_data = OFFSET_NONE, \
-		.kind_shift = OFFSET_NONE, \
+		.state = OFFSET_NONE, .length = OFFSET_NONE, .ascii_data = OFFSET_NONE, \
+		.compact_data = OFFSET_NONE, .kind_shift = OFFSET_NONE, \
 	}
 #define NO_DICT_KEYS \
 	.dict_keys = { \
-		.size = OFFSET_NONE, .log2_size = OFFSET_NONE, .log2_index_bytes = OFFSET_NONE, .kind = OFFSET_NONE, \
-		.nentries = OFFSET_NONE, .entries = OFFSET_NONE, \
+		.size = OFFSET_NONE, .log2_size = OFFSET_NONE, .log2_index_bytes = OFFSET_NONE, \
+		.kind = OFFSET_NONE, .nentries = OFFSET_NONE, .entries = OFFSET_NONE, \
 	}
 #define NO_INSTANCE .instance = { .dict = OFFSET_NONE, .values = OFFSET_NONE }
 
@@ -73,9 +78,12 @@
 #define OBJECTS_314 \
 	OBJECTS(32), .bytes = { .ob_size = 16, .ob_sval = 32 }, .integer = { .size = 16, .digits = 24 }
 #define OBJECTS_2 \
-	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 36 }, .integer = { .size = OFFSET_NONE, .digits = 16 }, \
-	NO_UNICODE, \
-	.dict = { .mask = 32, .table = 40, .keys = OFFSET_NONE, .values = OFFSET_NONE, .values_data = OFFSET_NONE }, \
+	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 36 }, \
+	.integer = { .size = OFFSET_NONE, .digits = 16 }, NO_UNICODE, \
+	.dict = { \
+		.mask = 32, .table = 40, .keys = OFFSET_NONE, .values = OFFSET_NONE, \
+		.values_data = OFFSET_NONE, \
+	}, \
 	NO_DICT_KEYS
 
 #define TYPE_OBJECT(cached_keys) \
@@ -84,7 +92,10 @@
 		.ht_cached_keys = (cached_keys), \
 	}
 #define UNICODE(ascii, compact) \
-	.unicode = { .state = 32, .length = 16, .ascii_data = (ascii), .compact_data = (compact), .kind_shift = 2 }
+	.unicode = { \
+		.state = 32, .length = 16, .ascii_data = (ascii), .compact_data = (compact), \
+		.kind_shift = 2, \
+	}
 #define DICT(data) \
 	.dict = { \
 		.mask = OFFSET_NONE, .table = OFFSET_NONE, .keys = 32, .values = 40, .values_data = (data), \
@@ -110,9 +121,9 @@
 /* PyInterpreterState to 3.6; later ones differ in each version. */
 #define INTERPRETER_STATE_26(bytes) \
 	.interpreter_state = { \
-		.size = (bytes), .id = OFFSET_NONE, .next = 0, .threads_head = 8, .gc_collecting = OFFSET_NONE, \
-		.ceval_gil = OFFSET_NONE, .modules = 16, .gil_enabled = OFFSET_NONE, \
-		.code_object_generation = OFFSET_NONE, \
+		.size = (bytes), .id = OFFSET_NONE, .next = 0, .threads_head = 8, \
+		.gc_collecting = OFFSET_NONE, .ceval_gil = OFFSET_NONE, .modules = 16, \
+		.gil_enabled = OFFSET_NONE, .code_object_generation = OFFSET_NONE, \
 	}
 
 /* PyThreadState to 3.10. */
@@ -128,24 +139,25 @@
 /* PyFrameObject to 3.9. */
 #define FRAME_26(lasti_at, localsplus_at) \
 	.frame = { \
-		.size = (localsplus_at) + 8, .back = 24, .code = 32, .lasti = (lasti_at), .lineno = (lasti_at) + 4, \
-		.trace = 80, .localsplus = (localsplus_at), \
+		.size = (localsplus_at) + 8, .back = 24, .code = 32, .lasti = (lasti_at), \
+		.lineno = (lasti_at) + 4, .trace = 80, .localsplus = (localsplus_at), \
 	}
 
 /* _PyInterpreterFrame, 3.12 and later. */
 #define INTERPRETER_FRAME_312(localsplus_at, owner_at) \
 	.interpreter_frame = { \
 		.size = (localsplus_at) + 8, .previous = 8, .executable = 0, .instruction = 56, \
-		.localsplus = (localsplus_at), .owner = (owner_at), .is_entry = OFFSET_NONE, .tlbc_index = OFFSET_NONE, \
+		.localsplus = (localsplus_at), .owner = (owner_at), .is_entry = OFFSET_NONE, \
+		.tlbc_index = OFFSET_NONE, \
 	}
 
 /* PyCodeObject to 3.10, and later. */
 #define CODE_OBJECT_26(bytes, filename_at, line_table_at, first_line_at, code_at) \
 	.code_object = { \
-		.size = (bytes), .filename = (filename_at), .name = (filename_at) + 8, .qualname = OFFSET_NONE, \
-		.line_table = (line_table_at), .first_line = (first_line_at), .argcount = 16, .code = (code_at), \
-		.code_adaptive = OFFSET_NONE, .first_traceable = OFFSET_NONE, .tlbc = OFFSET_NONE, \
-		.version = OFFSET_NONE, \
+		.size = (bytes), .filename = (filename_at), .name = (filename_at) + 8, \
+		.qualname = OFFSET_NONE, .line_table = (line_table_at), .first_line = (first_line_at), \
+		.argcount = 16, .code = (code_at), .code_adaptive = OFFSET_NONE, \
+		.first_traceable = OFFSET_NONE, .tlbc = OFFSET_NONE, .version = OFFSET_NONE, \
 	}
 #define CODE_OBJECT_311(bytes, first_line_at, argcount_at, code_adaptive_at, version_at) \
 	.code_object = { \
@@ -157,17 +169,19 @@
 
 #define BEHAVIOUR_2 \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = INSTRUCTION_BYTE_INDEX, \
-	.lines = LINES_LNOTAB_UNSIGNED, .gil = GIL_CURRENT_SYMBOL, .strings = STRINGS_BYTES, .dicts = DICT_TABLE, \
-	.instances = INSTANCE_DICT_OFFSET, .thread_name_attribute = "_Thread__name", .shim_owner = OWNER_NONE, \
-	.generator_owner = OWNER_NONE
+	.lines = LINES_LNOTAB_UNSIGNED, .gil = GIL_CURRENT_SYMBOL, .strings = STRINGS_BYTES, \
+	.integers = INTEGERS_PLAIN, .dicts = DICT_TABLE, .instances = INSTANCE_DICT_OFFSET, \
+	.thread_name_attribute = "_Thread__name", .shim_owner = OWNER_NONE, .generator_owner = OWNER_NONE
 #define BEHAVIOUR_3(instruction_kind, line_kind, gil_kind, dict_kind) \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = (instruction_kind), .lines = (line_kind), \
-	.gil = (gil_kind), .strings = STRINGS_UNICODE, .dicts = (dict_kind), .instances = INSTANCE_DICT_OFFSET, \
-	.thread_name_attribute = "_name", .shim_owner = OWNER_NONE, .generator_owner = OWNER_NONE
-#define BEHAVIOUR_311(frames_kind, root_kind, instruction_kind, gil_kind, instance_kind, shim) \
-	.frames = (frames_kind), .root = (root_kind), .instruction = (instruction_kind), .lines = LINES_LOCATIONS, \
-	.gil = (gil_kind), .strings = STRINGS_UNICODE, .dicts = DICT_KEYS_LOG2, .instances = (instance_kind), \
-	.thread_name_attribute = "_name", .shim_owner = (shim), .generator_owner = OWNER_GENERATOR
+	.gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = INTEGERS_SIZED, .dicts = (dict_kind), \
+	.instances = INSTANCE_DICT_OFFSET, .thread_name_attribute = "_name", .shim_owner = OWNER_NONE, \
+	.generator_owner = OWNER_NONE
+#define BEHAVIOUR_311(frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, shim) \
+	.frames = (frames_kind), .root = (root_kind), .instruction = (instruction_kind), \
+	.lines = LINES_LOCATIONS, .gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = (integer_kind), \
+	.dicts = DICT_KEYS_LOG2, .instances = (instance_kind), .thread_name_attribute = "_name", \
+	.shim_owner = (shim), .generator_owner = OWNER_GENERATOR
 
 /* ---- the rows ---- */
 
@@ -215,15 +229,15 @@ static const struct layout layout_36 = {
 };
 
 /*
- * In 3.7.0 to 3.7.3 a PyGC_Head was aligned for a double and took 24 bytes instead of 32 (bpo-27987): all that
- * stands behind the collector's generations in _PyRuntime lies 88 bytes lower there.
+ * In 3.7.0 to 3.7.3 a PyGC_Head was aligned for a double and took 24 bytes instead of 32 (bpo-27987): all
+ * that stands behind the collector's generations in _PyRuntime lies 88 bytes lower there.
  */
 #define LAYOUT_37(behind_generations) \
 	.version = 307, \
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_SIGNED, GIL_IN_RUNTIME, DICT_KEYS_SPARSE), \
 	.runtime_state = { \
-		.size = ARCH(1432, 1448) + (behind_generations), .interpreters_head = 24, .interpreters_main = 32, \
-		.gilstate_tstate_current = ARCH(1392, 1408) + (behind_generations), \
+		.size = ARCH(1432, 1448) + (behind_generations), .interpreters_head = 24, \
+		.interpreters_main = 32, .gilstate_tstate_current = ARCH(1392, 1408) + (behind_generations), \
 		.gc_collecting = 544 + (behind_generations), .finalizing = 8, \
 		.gil_locked = 1192 + (behind_generations), .gil_last_holder = 1184 + (behind_generations), \
 		.gil_switch_number = 1200 + (behind_generations), \
@@ -306,8 +320,8 @@ static const struct layout layout_310 = {
 
 static const struct layout layout_311 = {
 	.name = "3.11", .version = 311,
-	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_ENTRY, INSTRUCTION_POINTER_LAST, GIL_IN_RUNTIME, INSTANCE_APART,
-		OWNER_NONE),
+	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_ENTRY, INSTRUCTION_POINTER_LAST, GIL_IN_RUNTIME, INTEGERS_SIZED,
+		INSTANCE_APART, OWNER_NONE),
 	.runtime_state = {
 		.size = ARCH(166688, 166704), .interpreters_head = 40, .interpreters_main = 48,
 		.gilstate_tstate_current = ARCH(576, 592), .gc_collecting = OFFSET_NONE, .finalizing = 24,
@@ -321,15 +335,15 @@ static const struct layout layout_311 = {
 	},
 	.thread_state = {
 		.size = 360, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = 56,
-		.current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, .thread_id = 152, .native_thread_id = 160,
-		.datastack_chunk = 296, .datastack_top = 304, .status = OFFSET_NONE, .holds_gil = OFFSET_NONE,
-		.gil_requested = OFFSET_NONE,
+		.current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, .thread_id = 152,
+		.native_thread_id = 160, .datastack_chunk = 296, .datastack_top = 304, .status = OFFSET_NONE,
+		.holds_gil = OFFSET_NONE, .gil_requested = OFFSET_NONE,
 	},
 	.cframe = { .current_frame = 8, .previous = 16 },
 	NO_FRAME,
 	.interpreter_frame = {
-		.size = 80, .previous = 48, .executable = 32, .instruction = 56, .localsplus = 72, .owner = 69,
-		.is_entry = 68, .tlbc_index = OFFSET_NONE,
+		.size = 80, .previous = 48, .executable = 32, .instruction = 56, .localsplus = 72,
+		.owner = 69, .is_entry = 68, .tlbc_index = OFFSET_NONE,
 	},
 	CODE_OBJECT_311(192, 72, 56, 184, OFFSET_NONE),
 	OBJECTS_3, TYPE_OBJECT(872), UNICODE(48, 72), DICT(0), DICT_KEYS_311,
@@ -338,15 +352,16 @@ static const struct layout layout_311 = {
 
 static const struct layout layout_312 = {
 	.name = "3.12", .version = 312,
-	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_SHIM, INSTRUCTION_POINTER_LAST, GIL_PER_INTERPRETER, INSTANCE_TAGGED,
-		OWNER_SHIM),
+	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_SHIM, INSTRUCTION_POINTER_LAST, GIL_PER_INTERPRETER,
+		INTEGERS_TAGGED, INSTANCE_TAGGED, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(459944, 459960), .interpreters_head = 40, .interpreters_main = 48,
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 24,
 		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
-		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24, .enabled = OFFSET_NONE,
+		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
+		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
 		.size = ARCH(383552, 383568), .id = 8, .next = 0, .threads_head = 72, .gc_collecting = 312,
@@ -355,9 +370,9 @@ static const struct layout layout_312 = {
 	},
 	.thread_state = {
 		.size = 288, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = 56,
-		.current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, .thread_id = 136, .native_thread_id = 144,
-		.datastack_chunk = 232, .datastack_top = 240, .status = 24, .holds_gil = OFFSET_NONE,
-		.gil_requested = OFFSET_NONE,
+		.current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, .thread_id = 136,
+		.native_thread_id = 144, .datastack_chunk = 232, .datastack_top = 240, .status = 24,
+		.holds_gil = OFFSET_NONE, .gil_requested = OFFSET_NONE,
 	},
 	.cframe = { .current_frame = 0, .previous = 8 },
 	NO_FRAME, INTERPRETER_FRAME_312(72, 70), CODE_OBJECT_311(200, 68, 52, 192, 92),
@@ -367,19 +382,20 @@ static const struct layout layout_312 = {
 
 static const struct layout layout_313 = {
 	.name = "3.13", .version = 313, .has_debug_offsets = true,
-	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER, INSTANCE_INLINE,
-		OWNER_SHIM),
+	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
+		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(283320, 283336), .interpreters_head = 632, .interpreters_main = 640,
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 608,
 		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
-		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24, .enabled = OFFSET_NONE,
+		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
+		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
-		.size = ARCH(194968, 194984), .id = 7272, .next = 7264, .threads_head = 7344, .gc_collecting = 7600,
-		.ceval_gil = 16, .modules = 7656, .gil_enabled = OFFSET_NONE,
+		.size = ARCH(194968, 194984), .id = 7272, .next = 7264, .threads_head = 7344,
+		.gc_collecting = 7600, .ceval_gil = 16, .modules = 7656, .gil_enabled = OFFSET_NONE,
 		.code_object_generation = OFFSET_NONE,
 	},
 	.thread_state = {
@@ -395,19 +411,21 @@ static const struct layout layout_313 = {
 
 static const struct layout layout_314 = {
 	.name = "3.14", .version = 314, .has_debug_offsets = true, .pointer_tag_mask = TAG_BITS,
-	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER, INSTANCE_INLINE,
-		OWNER_SHIM),
+	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
+		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(316616, 316632), .interpreters_head = 808, .interpreters_main = 816,
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 784,
 		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
-		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24, .enabled = OFFSET_NONE,
+		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
+		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
-		.size = ARCH(225864, 225880), .id = 7280, .next = 7272, .threads_head = 7344, .gc_collecting = 7600,
-		.ceval_gil = 16, .modules = 7688, .gil_enabled = OFFSET_NONE, .code_object_generation = 7992,
+		.size = ARCH(225864, 225880), .id = 7280, .next = 7272, .threads_head = 7344,
+		.gc_collecting = 7600, .ceval_gil = 16, .modules = 7688, .gil_enabled = OFFSET_NONE,
+		.code_object_generation = 7992,
 	},
 	.thread_state = {
 		.size = 832, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = OFFSET_NONE,
@@ -422,29 +440,34 @@ static const struct layout layout_314 = {
 
 static const struct layout layout_315 = {
 	.name = "3.15", .version = 315, .has_debug_offsets = true, .pointer_tag_mask = TAG_BITS,
-	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER, INSTANCE_INLINE,
-		OWNER_SHIM),
+	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
+		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(346560, 346576), .interpreters_head = 936, .interpreters_main = 944,
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 912,
 		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
-		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24, .enabled = OFFSET_NONE,
+		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
+		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
-		.size = ARCH(226232, 226248), .id = 7272, .next = 7264, .threads_head = 7336, .gc_collecting = 7512,
-		.ceval_gil = 16, .modules = 7592, .gil_enabled = OFFSET_NONE, .code_object_generation = 7944,
+		.size = ARCH(226232, 226248), .id = 7272, .next = 7264, .threads_head = 7336,
+		.gc_collecting = 7512, .ceval_gil = 16, .modules = 7592, .gil_enabled = OFFSET_NONE,
+		.code_object_generation = 7944,
 	},
 	.thread_state = {
 		.size = 888, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = OFFSET_NONE,
 		.current_frame = 72, .base_frame = 80, .thread_id = 176, .native_thread_id = 184,
-		.datastack_chunk = 256, .datastack_top = 264, .status = 32, .holds_gil = 36, .gil_requested = 40,
+		.datastack_chunk = 256, .datastack_top = 264, .status = 32, .holds_gil = 36,
+		.gil_requested = 40,
 	},
 	NO_CFRAME, NO_FRAME, INTERPRETER_FRAME_312(80, 74), CODE_OBJECT_311(216, 68, 52, 208, 92),
 	OBJECTS_314, TYPE_OBJECT(888), UNICODE(40, 56), DICT(8), DICT_KEYS_311,
 	.instance = { .dict = 24, .values = OFFSET_NONE },
 };
+
+/* clang-format on */
 
 /* Oldest first; variants are reached through their row. */
 static const struct layout *const rows[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One row per layout of CPython's structs. A row holds numbers and behaviour, so that no other file has to compare
- * versions: who wants to know how frames link or lines are decoded asks the row.
+ * One row per layout of CPython's structs. A row holds numbers and behaviour, so that no other file has to
+ * compare versions: who wants to know how frames link or lines are decoded asks the row.
  */
 #ifndef PYROPE_PYTHON_LAYOUT_H
 #define PYROPE_PYTHON_LAYOUT_H
@@ -49,20 +49,27 @@ enum string_kind {
 	STRINGS_UNICODE, /* 3.3+: PEP 393 */
 };
 
+/* How an int tells its size. */
+enum integer_kind {
+	INTEGERS_PLAIN, /* 2.x: a C long */
+	INTEGERS_SIZED, /* 3.x: ob_size digits of 30 bits, the sign of ob_size is the number's */
+	INTEGERS_TAGGED, /* 3.12+: the same count above three bits of lv_tag, the lowest two tell the sign */
+};
+
 /* How a dict holds its entries. */
 enum dict_kind {
 	DICT_TABLE,       /* 2.x: one open table of hash, key, value */
 	DICT_KEYS_TABLE,  /* 3.3 to 3.5: the same table, in an object that instances may share */
 	DICT_KEYS_SPARSE, /* 3.6 to 3.10: a table of indices, the entries behind it */
-	DICT_KEYS_LOG2,   /* 3.11+: the same with sizes as powers of two, and entries without hash for str keys */
+	DICT_KEYS_LOG2,   /* 3.11+: the same, sizes as powers of two; no hash in entries if keys are str */
 };
 
 /* Where an instance of an ordinary class keeps its attributes. */
 enum instance_kind {
 	INSTANCE_DICT_OFFSET, /* to 3.10: a dict, at tp_dictoffset */
 	INSTANCE_APART,       /* 3.11: a dict and an array of values, each with a pointer before the object */
-	INSTANCE_TAGGED,      /* 3.12: one pointer before the object; odd: one less than the array of values */
-	INSTANCE_INLINE,      /* 3.13+: a dict before the object; while that is NULL: values behind the object */
+	INSTANCE_TAGGED,      /* 3.12: one pointer before the object; an odd one is the array's minus 1 */
+	INSTANCE_INLINE,      /* 3.13+: a dict before the object; if it is NULL, values behind the object */
 };
 
 struct layout {
@@ -76,10 +83,11 @@ struct layout {
 	enum line_table lines;
 	enum gil_place gil;
 	enum string_kind strings;
+	enum integer_kind integers;
 	enum dict_kind dicts;
 	enum instance_kind instances;
 	const char *thread_name_attribute; /* of threading.Thread */
-	bool has_debug_offsets;  /* offsets come from the block in _PyRuntime; the row's are its shape's fallback */
+	bool has_debug_offsets;  /* the block in _PyRuntime has the offsets; the row's are the usual ones */
 	bool free_threaded;      /* a Py_GIL_DISABLED build */
 	uint8_t shim_owner;      /* frames with this owner or above are no Python frames; 255: none */
 	uint8_t generator_owner; /* owner of a generator's frame: never incomplete; 255: none */
@@ -90,15 +98,15 @@ struct layout {
 			finalizing, gil_locked, gil_last_holder, gil_switch_number;
 	} runtime_state;
 	struct {
-		uint32_t size, locked, last_holder, switch_number, enabled; /* enabled: free-threaded builds */
-	} gil_runtime_state; /* 3.12+ */
+		uint32_t size, locked, last_holder, switch_number, enabled;
+	} gil_runtime_state; /* 3.12+; enabled: free-threaded builds */
 	struct {
 		uint32_t size, id, next, threads_head, gc_collecting, ceval_gil, modules, gil_enabled,
-			code_object_generation; /* modules: the dict sys.modules; gil_enabled: free-threaded builds */
-	} interpreter_state;
+			code_object_generation;
+	} interpreter_state; /* modules: the dict sys.modules; gil_enabled: free-threaded builds */
 	struct {
-		uint32_t size, next, interp, frame, cframe, current_frame, base_frame, thread_id, native_thread_id,
-			datastack_chunk, datastack_top, status, holds_gil, gil_requested;
+		uint32_t size, next, interp, frame, cframe, current_frame, base_frame, thread_id,
+			native_thread_id, datastack_chunk, datastack_top, status, holds_gil, gil_requested;
 	} thread_state; /* status: a word of bits, THREAD_STATUS_ACTIVE is one */
 	struct {
 		uint32_t current_frame, previous;
@@ -110,9 +118,12 @@ struct layout {
 		uint32_t size, previous, executable, instruction, localsplus, owner, is_entry, tlbc_index;
 	} interpreter_frame; /* 3.11+ */
 	struct {
-		uint32_t size, filename, name, qualname, line_table, first_line, argcount, code, code_adaptive,
-			first_traceable, tlbc, version; /* code: the bytes object of the bytecode, to 3.10;
-			version: co_version, 3.12+, a number that each code object gets anew */
+		uint32_t size, filename, name, qualname, line_table, first_line, argcount;
+		uint32_t code;            /* to 3.10: the bytes object of the bytecode */
+		uint32_t code_adaptive;   /* 3.11+: the bytecode itself */
+		uint32_t first_traceable; /* 3.11+: an int that counts instruction units */
+		uint32_t tlbc;            /* free-threaded 3.14+: the threads' own copies of the bytecode */
+		uint32_t version;         /* 3.12+: co_version, a number that each code object gets anew */
 	} code_object;
 	struct {
 		uint32_t ob_type;
@@ -121,8 +132,8 @@ struct layout {
 		uint32_t tp_name, tp_basicsize, tp_flags, tp_dictoffset, ht_cached_keys;
 	} type_object;
 	struct {
-		uint32_t state, length, ascii_data, compact_data; /* where the characters begin, or, in a str that is
-			                                             not compact, at compact_data: the pointer to them */
+		/* _data: where the characters begin; in a str that is not compact: the pointer to them. */
+		uint32_t state, length, ascii_data, compact_data;
 		uint32_t kind_shift; /* of the bits in state: kind (3 bits), compact, ascii */
 	} unicode;
 	struct {
@@ -143,11 +154,11 @@ struct layout {
 	} dict;
 	struct {
 		uint32_t size, log2_size, log2_index_bytes, kind, nentries;
-		uint32_t entries; /* DICT_KEYS_TABLE: the table, else the indices that stand before the entries */
+		uint32_t entries; /* DICT_KEYS_TABLE: the table; else the indices, the entries behind them */
 	} dict_keys;
 	struct {
-		uint32_t dict, values; /* bytes before the object: pointers to its dict and its array of values */
-	} instance;
+		uint32_t dict, values;
+	} instance; /* bytes before the object: the pointers to its dict and to its array of values */
 };
 
 /* thread_state.status, 3.12+: this thread state is attached (Include/cpython/pystate.h, `active`). */
@@ -163,11 +174,13 @@ const struct layout *layout_newest(void);
 /* How many bytes of the runtime the debug offsets of any known version take. */
 #define DEBUG_OFFSETS_BYTES 1024
 /*
- * Fills *layout from the debug offsets block (the first bytes of _PyRuntime): by name, in the shape of the block's own
- * minor version (the newest known shape when it is unknown: *newer is set), each value bounded and validated. The rest
- * (what the block does not say) is taken from the row. ERROR_UNSUPPORTED when the block makes no sense.
+ * Fills *layout from the debug offsets block (the first bytes of _PyRuntime): by name, in the shape of the
+ * block's own minor version (the newest known shape when it is unknown: *newer is set), each value bounded
+ * and validated. The rest (what the block does not say) is taken from the row. ERROR_UNSUPPORTED when the
+ * block makes no sense.
  */
-int layout_from_debug_offsets(struct layout *layout, const void *block, size_t length, bool *newer, struct error *err);
+int layout_from_debug_offsets(struct layout *layout, const void *block, size_t length, bool *newer,
+	struct error *err);
 /* The hexversion in the block, or 0 when there is no block (no cookie). */
 uint64_t debug_offsets_version(const void *block, size_t length);
 

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Python's own names of threads: sys.modules["threading"]._active[ident]._name, walked from outside through
+ * the structs of dict, module, int and instance. Nothing stands still meanwhile and all of it is untrusted:
+ * every count has a limit, a chain is as long as the path above, and what does not look right is no name.
+ *
+ * Facts: Objects/dictobject.c, Include/internal/pycore_dict.h, Include/internal/pycore_object.h (managed
+ * dicts and inline values), Include/cpython/longintrepr.h, Lib/threading.py of each version.
+ */
+#include "config.h"
+
+#include "decode.h"
+
+#include <string.h>
+
+/*
+ * More entries than any of the dicts on the way has: sys.modules, a module's globals, one entry per thread.
+ */
+#define ENTRY_LIMIT 100000
+#define ENTRIES_AT_ONCE 64
+#define ENTRY_WORDS 3
+#define KEY_BYTES 96
+
+#define TYPE_FLAG_INLINE_VALUES (UINT64_C(1) << 2)
+#define TYPE_FLAG_MANAGED_DICT (UINT64_C(1) << 4)
+
+/* Attributes that have a place of their own are at most this far into an instance. */
+#define DICT_OFFSET_LIMIT (64 * 1024)
+
+/* What everything here needs. */
+struct reader {
+	const struct layout *layout;
+	struct target *target;
+};
+
+/* The entries of a dict as they lie in memory. */
+struct dict {
+	raddr_t entries;
+	size_t count;
+	unsigned words; /* of an entry: hash, key, value, or only the last two */
+	raddr_t values; /* 0: in the entries; else an array beside the keys, which other instances share */
+};
+
+static bool read_word(const struct reader *reader, raddr_t address, uint64_t *word)
+{
+	return target_read(reader->target, address, word, sizeof(*word));
+}
+
+/* A pointer that is not NULL. */
+static bool read_pointer(const struct reader *reader, raddr_t address, raddr_t *pointer)
+{
+	return read_word(reader, address, pointer) && *pointer != 0;
+}
+
+/* ---- dicts ---- */
+
+static bool dict_open_table(const struct reader *reader, raddr_t address, struct dict *dict)
+{
+	uint64_t mask;
+
+	if (!read_word(reader, address + reader->layout->dict.mask, &mask) ||
+		!read_pointer(reader, address + reader->layout->dict.table, &dict->entries))
+		return false;
+	dict->count = mask >= ENTRY_LIMIT ? 0 : (size_t)mask + 1;
+	dict->words = ENTRY_WORDS;
+	dict->values = 0;
+	return dict->count > 0;
+}
+
+/* How many bytes an index has in a table of so many. */
+static unsigned index_bytes(uint64_t size)
+{
+	if (size <= 0xff)
+		return 1;
+	if (size <= 0xffff)
+		return 2;
+	return size <= UINT32_MAX ? 4 : 8;
+}
+
+/* The keys object of a dict, or of a type whose instances have values of their own. */
+static bool dict_open_keys(const struct reader *reader, raddr_t keys, raddr_t values, struct dict *dict)
+{
+	const struct layout *layout = reader->layout;
+	uint8_t header[64];
+	uint64_t size = 0, count;
+
+	if (!target_read(reader->target, keys, header, layout->dict_keys.entries))
+		return false;
+	if (layout->dict_keys.size != OFFSET_NONE)
+		memcpy(&size, header + layout->dict_keys.size, sizeof(size));
+	if (layout->dict_keys.nentries != OFFSET_NONE)
+		memcpy(&count, header + layout->dict_keys.nentries, sizeof(count));
+	else
+		count = size;
+	if (count > ENTRY_LIMIT || size > 2 * ENTRY_LIMIT)
+		return false;
+
+	dict->entries = keys + layout->dict_keys.entries;
+	dict->count = (size_t)count;
+	dict->words = ENTRY_WORDS;
+	dict->values = values;
+	if (layout->dicts == DICT_KEYS_SPARSE) {
+		dict->entries += size * index_bytes(size);
+	} else if (layout->dicts == DICT_KEYS_LOG2) {
+		unsigned log2_bytes = header[layout->dict_keys.log2_index_bytes];
+
+		if (log2_bytes >= 32)
+			return false;
+		dict->entries += UINT64_C(1) << log2_bytes;
+		if (header[layout->dict_keys.kind] != 0)
+			dict->words = ENTRY_WORDS - 1;
+	}
+	return true;
+}
+
+static bool dict_open(const struct reader *reader, raddr_t address, struct dict *dict)
+{
+	const struct layout *layout = reader->layout;
+	raddr_t keys, values;
+
+	if (layout->dicts == DICT_TABLE)
+		return dict_open_table(reader, address, dict);
+	if (!read_pointer(reader, address + layout->dict.keys, &keys) ||
+		!read_word(reader, address + layout->dict.values, &values))
+		return false;
+	return dict_open_keys(reader, keys, values ? values + layout->dict.values_data : 0, dict);
+}
+
+/* ---- keys ---- */
+
+/* What is looked for: a str of ASCII characters, or, where text is NULL, an int. */
+struct key {
+	const char *text;
+	uint64_t number;
+};
+
+/* How many bytes of a key object tell whether it is the one. */
+static size_t key_bytes(const struct layout *layout, const struct key *key)
+{
+	if (!key->text)
+		return layout->integer.digits + 3 * sizeof(uint32_t);
+	if (layout->strings == STRINGS_BYTES)
+		return layout->bytes.ob_sval + strlen(key->text);
+	return layout->unicode.ascii_data + strlen(key->text);
+}
+
+/* 3.x: digits of 30 bits, lowest first. */
+static bool integer_matches(const struct layout *layout, const uint8_t *object, uint64_t number)
+{
+	uint64_t size, value = 0;
+	uint32_t digit;
+
+	if (layout->integers == INTEGERS_PLAIN) {
+		memcpy(&value, object + layout->integer.digits, sizeof(value));
+		return value == number;
+	}
+	memcpy(&size, object + layout->integer.size, sizeof(size));
+	if (layout->integers == INTEGERS_TAGGED)
+		size = size & 3 ? 0 : size >> 3;
+	if (size < 1 || size > 3)
+		return false;
+	for (unsigned i = 0; i < size; i++) {
+		memcpy(&digit, object + layout->integer.digits + i * sizeof(digit), sizeof(digit));
+		value |= (uint64_t)(digit & 0x3fffffff) << (30 * i);
+	}
+	return value == number;
+}
+
+static bool text_matches(const struct layout *layout, const uint8_t *object, const char *text)
+{
+	uint64_t length;
+	uint32_t state;
+
+	if (layout->strings == STRINGS_BYTES) {
+		memcpy(&length, object + layout->bytes.ob_size, sizeof(length));
+		return length == strlen(text) && memcmp(object + layout->bytes.ob_sval, text, length) == 0;
+	}
+	memcpy(&length, object + layout->unicode.length, sizeof(length));
+	memcpy(&state, object + layout->unicode.state, sizeof(state));
+	/* kind 1, compact, ascii */
+	return length == strlen(text) && (state >> layout->unicode.kind_shift & 0x1f) == 0x19 &&
+		memcmp(object + layout->unicode.ascii_data, text, length) == 0;
+}
+
+static bool key_matches(const struct layout *layout, const uint8_t *object, const struct key *key)
+{
+	return key->text ? text_matches(layout, object, key->text)
+			 : integer_matches(layout, object, key->number);
+}
+
+/* ---- looking up ---- */
+
+/* The index in entries of the one with this key; -1: none of them. */
+static int find_in_entries(const struct reader *reader, const uint64_t *entries, size_t count, unsigned words,
+	const struct key *key)
+{
+	uint8_t objects[ENTRIES_AT_ONCE][KEY_BYTES];
+	struct read_request requests[ENTRIES_AT_ONCE];
+	int index[ENTRIES_AT_ONCE];
+	size_t bytes = key_bytes(reader->layout, key), wanted = 0, at = 0;
+
+	if (bytes > KEY_BYTES)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		raddr_t object = entries[i * words + words - 2];
+
+		if (object == 0)
+			continue;
+		requests[wanted] = (struct read_request){ object, objects[wanted], bytes };
+		index[wanted++] = (int)i;
+	}
+	while (at < wanted) {
+		size_t end = at + target_read_batch(reader->target, requests + at, wanted - at);
+
+		for (; at < end; at++) {
+			if (key_matches(reader->layout, objects[at], key))
+				return index[at];
+		}
+		at++; /* the one that could not be read */
+	}
+	return -1;
+}
+
+/* Goes through all entries: the hash of a str is secret, and a table that changes is not worth the trust. */
+static bool dict_find(
+	const struct reader *reader, const struct dict *dict, const struct key *key, raddr_t *value)
+{
+	uint64_t entries[ENTRIES_AT_ONCE * ENTRY_WORDS];
+
+	for (size_t at = 0; at < dict->count; at += ENTRIES_AT_ONCE) {
+		size_t count = dict->count - at < ENTRIES_AT_ONCE ? dict->count - at : ENTRIES_AT_ONCE;
+		size_t entry_bytes = dict->words * sizeof(*entries);
+		int found;
+
+		if (!target_read(
+			    reader->target, dict->entries + at * entry_bytes, entries, count * entry_bytes))
+			return false;
+		found = find_in_entries(reader, entries, count, dict->words, key);
+		if (found < 0)
+			continue;
+		if (dict->values)
+			return read_pointer(
+				reader, dict->values + (at + (size_t)found) * sizeof(*value), value);
+		*value = entries[(size_t)found * dict->words + dict->words - 1];
+		return *value != 0;
+	}
+	return false;
+}
+
+static bool dict_find_at(const struct reader *reader, raddr_t address, const struct key *key, raddr_t *value)
+{
+	struct dict dict;
+
+	return dict_open(reader, address, &dict) && dict_find(reader, &dict, key, value);
+}
+
+/* ---- attributes of instances ---- */
+
+/* Values without a dict; their names are in the keys that the type keeps. */
+static bool find_in_values(
+	const struct reader *reader, raddr_t type, raddr_t values, const struct key *key, raddr_t *value)
+{
+	struct dict dict;
+	raddr_t keys;
+
+	return read_pointer(reader, type + reader->layout->type_object.ht_cached_keys, &keys) &&
+		dict_open_keys(reader, keys, values + reader->layout->dict.values_data, &dict) &&
+		dict_find(reader, &dict, key, value);
+}
+
+/* Instances whose dict, or values in place of one, the interpreter keeps beside them. */
+static bool find_managed(const struct reader *reader, raddr_t object, raddr_t type, uint64_t type_flags,
+	const struct key *key, raddr_t *value)
+{
+	const struct layout *layout = reader->layout;
+	uint64_t word, size;
+
+	if (!read_word(reader, object - layout->instance.dict, &word))
+		return false;
+	if (layout->instances == INSTANCE_TAGGED && word & 1)
+		return find_in_values(reader, type, word + 1, key, value);
+	if (word)
+		return dict_find_at(reader, word, key, value);
+	if (layout->instances == INSTANCE_APART)
+		return read_pointer(reader, object - layout->instance.values, &word) &&
+			find_in_values(reader, type, word, key, value);
+	if (layout->instances == INSTANCE_INLINE && type_flags & TYPE_FLAG_INLINE_VALUES)
+		return read_word(reader, type + layout->type_object.tp_basicsize, &size) &&
+			size < DICT_OFFSET_LIMIT && find_in_values(reader, type, object + size, key, value);
+	return false;
+}
+
+static bool find_attribute(const struct reader *reader, raddr_t object, const struct key *key, raddr_t *value)
+{
+	const struct layout *layout = reader->layout;
+	uint64_t flags, offset;
+	raddr_t type, dict;
+
+	if (!read_pointer(reader, object + layout->object.ob_type, &type) ||
+		!read_word(reader, type + layout->type_object.tp_flags, &flags) ||
+		!read_word(reader, type + layout->type_object.tp_dictoffset, &offset))
+		return false;
+	if (layout->instances != INSTANCE_DICT_OFFSET && flags & TYPE_FLAG_MANAGED_DICT)
+		return find_managed(reader, object, type, flags, key, value);
+	return offset > 0 && offset < DICT_OFFSET_LIMIT && read_pointer(reader, object + offset, &dict) &&
+		dict_find_at(reader, dict, key, value);
+}
+
+bool thread_name_read(const struct layout *layout, struct target *target, raddr_t interpreter, uint64_t ident,
+	struct buffer *name)
+{
+	const struct reader reader = { layout, target };
+	raddr_t modules, module, globals, active, thread, text;
+
+	return read_pointer(&reader, interpreter + layout->interpreter_state.modules, &modules) &&
+		dict_find_at(&reader, modules, &(struct key){ .text = "threading" }, &module) &&
+		read_pointer(&reader, module + layout->module.dict, &globals) &&
+		dict_find_at(&reader, globals, &(struct key){ .text = "_active" }, &active) &&
+		dict_find_at(&reader, active, &(struct key){ .number = ident }, &thread) &&
+		find_attribute(
+			&reader, thread, &(struct key){ .text = layout->thread_name_attribute }, &text) &&
+		string_read(layout, target, text, name);
+}
