@@ -76,10 +76,11 @@ static enum place_state try_layout(struct finder *finder, const struct candidate
 		return PLACE_GARBAGE; /* nothing would say who holds the GIL */
 	if (place->interp_head)
 		return check_place(finder->target, place, strict);
-	place->interpreter = interpreter_of_holder(finder->target, place);
-	if (place->interpreter && check_place(finder->target, place, strict) == PLACE_FOUND)
+	/* stripped: the thread that holds the GIL leads to its interpreter, but only the scan to all of them */
+	if (scan_for_interpreter(finder->target, &finder->maps, candidate, place) == PLACE_FOUND)
 		return PLACE_FOUND;
-	return scan_for_interpreter(finder->target, &finder->maps, candidate, place);
+	place->interpreter = interpreter_of_holder(finder->target, place);
+	return check_place(finder->target, place, strict);
 }
 
 /* Tries a row, then its variants; but first the one whose runtime has the size of the symbol. */

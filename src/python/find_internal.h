@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The steps of finding an interpreter: files give candidates (find_files.c), a candidate has versions that it may be
- * (find_version.c), a layout turns it into a place that is confirmed by its thread list (find_check.c), if need be
- * after a scan of its variables (find_scan.c).
+ * The steps of finding an interpreter: files give candidates (find_files.c), a candidate has versions that it
+ * may be (find_version.c), a layout turns it into a place that is confirmed by its thread list
+ * (find_check.c), if need be after a scan of its variables (find_scan.c).
  */
 #ifndef PYROPE_PYTHON_FIND_INTERNAL_H
 #define PYROPE_PYTHON_FIND_INTERNAL_H
@@ -31,8 +31,8 @@ void version_from_hex(struct version *version, uint64_t hex);
 /* The "3.8" of "libpython3.8m.so.1.0", "python3.8"; 0 when there is none. */
 int version_in_name(const char *name);
 /*
- * What the read-only data of an image says: PY_VERSION strings, those first that agree with file_name, the soname or a
- * "python3.8" in the data; then what the names alone say.
+ * What the read-only data of an image says: PY_VERSION strings, those first that agree with file_name, the
+ * soname or a "python3.8" in the data; then what the names alone say.
  */
 void version_list_read(const struct elf_image *image, const char *file_name, struct version_list *list);
 
@@ -82,14 +82,18 @@ enum place_state {
 
 /* Is the interpreter at this address one with threads? Checks those that follow it, too. */
 enum place_state check_interpreters(struct target *target, const struct layout *layout, raddr_t first);
-/* Does sys.modules of the interpreter look like a dict? A field far into a struct, so that a wrong layout shows. */
+/*
+ * Does sys.modules of the interpreter look like a dict? A field far into a struct, so that a wrong layout
+ * shows.
+ */
 bool check_modules(struct target *target, const struct layout *layout, raddr_t interpreter);
 /* Confirms place, whose layout and addresses are set. Strictly: check_modules has to agree, too. */
 enum place_state check_place(struct target *target, const struct runtime_place *place, bool strict);
 
 /*
- * For stripped builds. Goes through the variables of a candidate for a pointer to an interpreter of place->layout, and
- * sets place->runtime, or place->interpreter where the layout has no runtime.
+ * For stripped builds. Goes through the variables of a candidate for a pointer to an interpreter of
+ * place->layout, and sets place->runtime, or place->interpreter where the layout has no runtime. PLACE_FOUND,
+ * or PLACE_EMPTY.
  */
 enum place_state scan_for_interpreter(struct target *target, const struct maps *maps, const struct candidate *candidate,
 	struct runtime_place *place);

@@ -17,6 +17,7 @@
 #define VARIABLES_LIMIT_BYTES ((uint64_t)64 << 20) /* of one range; CPython's are under 2 MB */
 #define FOLLOWED_LIMIT 200000                      /* pointers: about 0.2 s */
 
+#define CHAIN_LIMIT 1024
 #define COOKIE "xdebugpy" /* _Py_Debug_Cookie, Include/internal/pycore_debug_offsets.h */
 
 struct scan {
@@ -25,8 +26,7 @@ struct scan {
 	struct runtime_place *place;
 	const struct mapping *last; /* the mapping that the last pointer led to */
 	raddr_t last_pointer;       /* many variables in a row point to the same thing */
-	size_t followed;
-	enum place_state state;
+	size_t followed, chain_length;
 };
 
 /* An interpreter lies on the heap or, from 3.12 on, in the runtime itself: in memory that can be written. */
@@ -39,7 +39,33 @@ static bool worth_following(struct scan *scan, raddr_t pointer)
 	return scan->last && scan->last->readable && scan->last->writable;
 }
 
-/* The word at address may be interp_head or _PyRuntime.interpreters.head. */
+static size_t chain_length(struct scan *scan, raddr_t interpreter)
+{
+	size_t length = 0;
+
+	while (interpreter && length < CHAIN_LIMIT &&
+		target_read(scan->target, interpreter + scan->place->layout.interpreter_state.next, &interpreter,
+			sizeof(interpreter)))
+		length++;
+	return length;
+}
+
+/* Of the variables that point to an interpreter, interp_head is the one from which most can be reached. */
+static void keep_longest(struct scan *scan, raddr_t interpreter)
+{
+	struct runtime_place candidate = *scan->place;
+	size_t length = chain_length(scan, interpreter);
+
+	candidate.interpreter = interpreter;
+	if (length > scan->chain_length && check_place(scan->target, &candidate, true) == PLACE_FOUND) {
+		scan->chain_length = length;
+		scan->place->interpreter = interpreter;
+	}
+}
+
+/*
+ * The word at address may be interp_head or _PyRuntime.interpreters.head. true: there is no need to look any further.
+ */
 static bool try_word(struct scan *scan, raddr_t address, raddr_t pointer)
 {
 	struct runtime_place *place = scan->place;
@@ -52,13 +78,13 @@ static bool try_word(struct scan *scan, raddr_t address, raddr_t pointer)
 	if (check_interpreters(scan->target, layout, pointer) != PLACE_FOUND ||
 		!check_modules(scan->target, layout, pointer))
 		return false;
-	if (layout->gil == GIL_CURRENT_SYMBOL)
-		place->interpreter = pointer;
-	else
-		place->runtime = address - layout->runtime_state.interpreters_head;
+	if (layout->gil == GIL_CURRENT_SYMBOL) {
+		keep_longest(scan, pointer);
+		return false;
+	}
+	place->runtime = address - layout->runtime_state.interpreters_head;
 	scan->last_pointer = 0; /* another variable with the same value may be the right one */
-	scan->state = check_place(scan->target, place, true);
-	return scan->state == PLACE_FOUND;
+	return check_place(scan->target, place, true) == PLACE_FOUND;
 }
 
 static bool scan_range(struct scan *scan, const struct memory_range *range)
@@ -86,15 +112,15 @@ static bool scan_range(struct scan *scan, const struct memory_range *range)
 enum place_state scan_for_interpreter(struct target *target, const struct maps *maps, const struct candidate *candidate,
 	struct runtime_place *place)
 {
-	struct scan scan = { .target = target, .maps = maps, .place = place, .state = PLACE_EMPTY };
+	struct scan scan = { .target = target, .maps = maps, .place = place };
 
-	for (size_t i = 0; i < candidate->variable_count; i++)
-		if (scan_range(&scan, &candidate->variables[i]))
-			return PLACE_FOUND;
 	place->interpreter = 0;
-	if (!candidate->runtime)
-		place->runtime = 0;
-	return scan.state == PLACE_GARBAGE ? PLACE_GARBAGE : PLACE_EMPTY;
+	place->runtime = 0;
+	for (size_t i = 0; i < candidate->variable_count; i++)
+		if (scan_range(&scan, &candidate->variables[i]) || place->interpreter)
+			return PLACE_FOUND;
+	place->runtime = 0;
+	return PLACE_EMPTY;
 }
 
 raddr_t scan_for_debug_offsets(struct target *target, const struct candidate *candidate)

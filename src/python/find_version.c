@@ -149,11 +149,12 @@ static void scan_chunk(struct string_scan *scan, const char *text, size_t length
 {
 	const char *end = text + length;
 
-	/* versions: by their dots, which are rarer than digits */
+	/* versions: by their dots, which are rarer than digits; what stands before one may be anything, since the linker
+	   makes one string of "/usr/lib/3.8.18" and "3.8.18" */
 	for (const char *dot = memchr(text, '.', length); dot; dot = memchr(dot + 1, '.', (size_t)(end - dot - 1))) {
 		struct version version;
 
-		if (dot - text >= 2 && is_digit(dot[-1]) && (dot[-2] == '\0' || dot[-2] == ' ') &&
+		if (dot - text >= 2 && is_digit(dot[-1]) && !is_digit(dot[-2]) && dot[-2] != '.' &&
 			parse_py_version(dot - 1, &version) && layout_find(version.number))
 			add_version(scan->list, &version);
 	}
