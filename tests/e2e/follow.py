@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Compares what pyrope sees with what the program itself reports.
+
+usage: follow.py PYROPE [PYROPE-OPTION...] -- COMMAND [ARG...]
+
+The command (a target that uses support.here) prints one JSON object a line, {"label": ..., "stacks": [[[file, function,
+line], ...], ...]}: the stacks of all its threads, outermost frame first, by sys._getframe. It then stays there until it
+reads a byte. For each such line pyrope looks once, and its stacks must be the same ones: no more, no less, frame by frame.
+"""
+import json
+import subprocess
+import sys
+
+MOST_FAILURES = 3
+DEADLINE_S = 60
+DROPPED = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # what turns the writing direction
+
+
+def clean(text):
+    """The rules of collapsed stacks for what a name may hold."""
+    result = []
+    for character in text:
+        code = ord(character)
+        if 0xD800 <= code < 0xE000:
+            result.append("\ufffd")
+        elif character in "\n\r\t":
+            result.append(" ")
+        elif code < 0x20 or 0x7F <= code < 0xA0 or code in DROPPED:
+            continue
+        else:
+            result.append(":" if character == ";" else character)
+    return "".join(result)
+
+
+def collapsed(stack):
+    return ";".join(clean("%s:%s:%d" % tuple(frame)) for frame in stack)
+
+
+def short(text):
+    return text if len(text) < 1500 else "%s ... %s (%d characters)" % (text[:600], text[-600:], len(text))
+
+
+def look(pyrope, options, pid):
+    """The stacks that pyrope sees, sorted, and what went wrong."""
+    result = subprocess.run([pyrope, "-s", "0", "--threads", *options, "-p", str(pid)], stdin=subprocess.DEVNULL,
+                            capture_output=True, timeout=DEADLINE_S, check=False)
+    stacks = []
+    for line in result.stdout.decode("utf-8").splitlines():
+        stack, _, count = line.rpartition(" ")
+        stacks += [stack] * int(count)
+    problem = result.stderr.decode("utf-8", "replace").strip()
+    if result.returncode != 0:
+        problem = "exit code %d: %s" % (result.returncode, problem)
+    return sorted(stacks), problem
+
+
+def explain(expected, seen):
+    """The first difference of two sorted lists of stacks."""
+    missing = [stack for stack in expected if stack not in seen]
+    surplus = [stack for stack in seen if stack not in expected]
+    for stack in missing[:2]:
+        print("  expected: " + short(stack))
+    for stack in surplus[:2]:
+        print("  seen:     " + short(stack))
+    if not missing and not surplus:
+        print("  expected %d stacks, seen %d" % (len(expected), len(seen)))
+
+
+def main():
+    split = sys.argv.index("--")
+    pyrope, options, command = sys.argv[1], sys.argv[2:split], sys.argv[split + 1:]
+    compared = failures = 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as target:
+        try:
+            for line in target.stdout:
+                if not line.startswith(b"{"):
+                    continue
+                report = json.loads(line)
+                expected = sorted(collapsed(stack) for stack in report["stacks"])
+                seen, problem = look(pyrope, options, target.pid)
+                compared += 1
+                if seen != expected or problem:
+                    print("%s: %s" % (report["label"], problem or "differs"))
+                    explain(expected, seen)
+                    failures += 1
+                    if failures == MOST_FAILURES:
+                        break
+                target.stdin.write(b"x")
+                target.stdin.flush()
+            else:
+                target.wait(DEADLINE_S)
+                if target.returncode != 0:
+                    print("the target ended with %d" % target.returncode)
+                    failures += 1
+        finally:
+            target.kill()
+    print("%d places compared, %d differ" % (compared, failures))
+    return failures > 0 or compared == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,454 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: MIT
+#
+# What every end-to-end test needs: the interpreters to test with, target programs that are started and waited for, pyrope
+# itself, TAP, and the certainty that nothing is left behind. A test sources this file first and calls `finish` last.
+#
+# The environment says what to test:
+#   PYROPE                the program (default: pyrope in the current directory)
+#   PYROPE_TEST_PYTHONS   more interpreters, separated by spaces or colons; chroot:/DIR:/usr/bin/python3.14 is one in a chroot
+#   PYROPE_TEST_REQUIRE   versions whose absence is a failure and not a skip, as "2.7 3.11"
+#   PYROPE_TEST_SCALE     multiplies rounds and durations of the tests that try to catch pyrope out (default 1)
+#   PYROPE_INFERNO        inferno-flamegraph or flamegraph.pl
+#
+# Nothing here sleeps and hopes: what a test needs is waited for with `wait_until`, and the deadline is long enough for a
+# machine that is busy with something else.
+set -u
+export LC_ALL=C.UTF-8
+
+e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+targets=$(cd "$e2e/../targets" && pwd)
+pyrope=${PYROPE:-$PWD/pyrope}
+scale=${PYROPE_TEST_SCALE:-1}
+expected_versions="2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15"
+deadline_s=60
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/pyrope-e2e.XXXXXX")
+programs=$scratch/programs # the targets, at the same path inside and outside of every chroot
+chroots=()
+children=()
+tests_run=0
+
+# ---- TAP ----
+
+ok() {
+	tests_run=$((tests_run + 1))
+	echo "ok $tests_run - $1"
+}
+
+not_ok() {
+	tests_run=$((tests_run + 1))
+	echo "not ok $tests_run - $1"
+}
+
+# skip DESCRIPTION REASON
+skip() {
+	tests_run=$((tests_run + 1))
+	echo "ok $tests_run - $1 # SKIP $2"
+}
+
+# Prints its standard input as diagnostics, bounded in lines and columns.
+diag() {
+	head -n 40 | cut -c 1-2000 | tr -d '\000' | sed 's/^/# /'
+}
+
+# check DESCRIPTION COMMAND [ARG...]: passes when the command does. What it printed explains a failure.
+check() {
+	local description=$1
+	shift
+	if "$@" >"$scratch/check" 2>&1; then
+		ok "$description"
+		return 0
+	fi
+	not_ok "$description"
+	{
+		echo "failed: $*"
+		cat "$scratch/check"
+	} | diag
+	return 1
+}
+
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+finish() {
+	echo "1..$tests_run"
+	exit 0
+}
+
+# ---- leaving nothing behind ----
+
+# Ends children by their pids, SIGKILL included for what does not listen.
+reap() {
+	local pid
+	for pid in "$@"; do
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+}
+
+clean_up() {
+	local root
+	[ ${#children[@]} -eq 0 ] || reap "${children[@]}"
+	for root in ${chroots[@]+"${chroots[@]}"}; do
+		rm -rf "${root:?}$scratch"
+	done
+	rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# ---- waiting ----
+
+# wait_until COMMAND [ARG...]: true as soon as the command is, false after the deadline.
+wait_until() {
+	local end=$((SECONDS + deadline_s))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.01
+	done
+}
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null || [ "$(process_state "$1")" = Z ]
+}
+
+# The state letter of a process (proc(5)); empty when it is gone.
+process_state() {
+	sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null
+}
+
+# ---- interpreters ----
+
+# Candidates, one per line: a path, or chroot:DIR:PATH.
+list_candidates() {
+	local entry directory
+	for entry in ${PYROPE_TEST_PYTHONS:-}; do
+		case $entry in
+		chroot:*) echo "$entry" ;;
+		*) tr ':' '\n' <<<"$entry" ;;
+		esac
+	done
+	for directory in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin; do
+		ls "$directory"/python[23].* 2>/dev/null
+	done
+	tr ':' '\n' <<<"$PATH" | while read -r directory; do
+		case $directory in
+		*/shims) ;; # they lead to what the versions directory has
+		*) ls "${directory:-.}"/python[23].* 2>/dev/null ;;
+		esac
+	done
+}
+
+candidate_command() {
+	local rest=${1#chroot:}
+	if [ "$rest" = "$1" ]; then
+		echo "$1"
+	else
+		echo "chroot ${rest%%:*} ${rest#*:}"
+	fi
+}
+
+# One line "name|command" for a CPython that works: 3.11, 3.13t, 3.14d, 3.11-static.
+probe_candidate() {
+	local command
+	command=$(candidate_command "$1")
+	# shellcheck disable=SC2086 # the command is meant to be split
+	timeout 20 $command -c '
+import os, sys, sysconfig
+shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
+try:
+    shared = "libpython" in open("/proc/self/maps").read()
+except (IOError, OSError):
+    pass
+name = "%d.%d" % sys.version_info[:2]
+name += "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+name += "d" if hasattr(sys, "gettotalrefcount") else ""
+is_cpython = getattr(sys, "subversion", ("CPython",))[0] == "CPython"
+is_cpython = is_cpython and getattr(getattr(sys, "implementation", None), "name", "cpython") == "cpython"
+if is_cpython and sys.prefix == getattr(sys, "base_prefix", sys.prefix):
+    print("%s %s" % (name, "shared" if shared else "static"))
+' 2>/dev/null | {
+		read -r name kind && echo "$name|$kind|$command"
+	}
+}
+
+# The first of a name keeps the name; one of another kind (shared, static) is a variant; all else is a duplicate.
+list_interpreters() {
+	local candidate
+	list_candidates | grep -E '(^|/)python[23]\.[0-9]+[td]?$' | awk '!seen[$0]++' | while read -r candidate; do
+		probe_candidate "$candidate"
+	done | awk -F'|' '
+		!($1 in kind) { kind[$1] = $2; print $1 "|" $3; next }
+		kind[$1] != $2 && !($1 "-" $2 in kind) { kind[$1 "-" $2] = $2; print $1 "-" $2 "|" $3 }
+	' | sort -V
+}
+
+# Asking twenty interpreters takes a while, so the answer is kept for as long as the files are the same.
+find_interpreters() {
+	local key cache candidate rest
+	key=$(list_candidates | while read -r candidate; do
+		rest=${candidate#chroot:}
+		[ "$rest" = "$candidate" ] || rest=${rest%%:*}${rest#*:}
+		stat -L -c '%n %Y %s %i' "$rest" 2>/dev/null
+	done | cksum | tr ' ' '-')
+	cache=${TMPDIR:-/tmp}/pyrope-e2e-interpreters.$(id -u).$key
+	# Not believed when it is another user's.
+	if ! [ -O "$cache" ] || [ -L "$cache" ]; then
+		list_interpreters >"$scratch/interpreters"
+		cp "$scratch/interpreters" "$scratch/cache" && mv -f "$scratch/cache" "$cache"
+	fi
+	cat "$cache"
+}
+
+mapfile -t interpreters < <(find_interpreters)
+
+# Sets python (the command, an array), python_name and python_version (major * 100 + minor) from "name|command".
+use_interpreter() {
+	local version=${1%%|*}
+	python_name=$version
+	read -r -a python <<<"${1#*|}"
+	version=${version%%-*}
+	version=${version%%[td]*}
+	python_version=$((${version%%.*} * 100 + ${version#*.}))
+	python_root=
+	[ "${python[0]}" != chroot ] || python_root=${python[1]}
+	lend_programs "$python_root"
+}
+
+# Puts the target programs where the interpreter can see them.
+lend_programs() {
+	local root
+	for root in ${chroots[@]+"${chroots[@]}"}; do
+		[ "$root" != "$1" ] || return 0
+	done
+	if [ -n "$1" ]; then
+		chroots+=("$1")
+	elif [ -e "$programs" ]; then
+		return 0
+	fi
+	mkdir -p "$1$programs"
+	cp "$targets"/*.py "$1$programs"
+}
+
+# for_each_interpreter FUNCTION [ARG...]
+for_each_interpreter() {
+	local interpreter
+	[ ${#interpreters[@]} -gt 0 ] || skip "$*" "no interpreter found"
+	for interpreter in ${interpreters[@]+"${interpreters[@]}"}; do
+		use_interpreter "$interpreter"
+		"$@"
+	done
+}
+
+# The same for a few that differ in how they keep frames: for tests that take their time.
+for_some_interpreters() {
+	local interpreter name previous=
+	[ ${#interpreters[@]} -gt 0 ] || skip "$*" "no interpreter found"
+	for interpreter in ${interpreters[@]+"${interpreters[@]}"}; do
+		name=${interpreter%%|*}
+		case $name in
+		2.7 | 3.8 | 3.11 | 3.13 | 3.15) previous=$name ;;
+		*[0-9]t*) ;; # without the GIL
+		*) continue ;;
+		esac
+		use_interpreter "$interpreter"
+		"$@"
+	done
+	[ -n "$previous" ] || {
+		use_interpreter "${interpreters[0]}"
+		"$@"
+	}
+}
+
+# Sets python to any interpreter that runs outside of a chroot and is at least this version (major * 100 + minor).
+use_any_interpreter() {
+	local interpreter index
+	for ((index = ${#interpreters[@]} - 1; index >= 0; index--)); do
+		interpreter=${interpreters[index]}
+		use_interpreter "$interpreter"
+		[ -z "$python_root" ] && [ "$python_version" -ge "${1:-0}" ] && return 0
+	done
+	return 1
+}
+
+# A Python for the tests' own helpers: 3.9 or newer.
+find_helper_python() {
+	local command
+	for command in python3 "${interpreters[@]#*|}"; do
+		case $command in chroot*) continue ;; esac
+		command=$("$command" -c 'import sys; sys.version_info >= (3, 9) and print(sys.executable)' 2>/dev/null)
+		[ -z "$command" ] || break
+	done
+	echo "$command"
+}
+helper_python=$(find_helper_python)
+[ -n "$helper_python" ] || skip_all "the tests' helpers need a python3 >= 3.9"
+
+# ---- targets ----
+
+# start COMMAND [ARG...]: runs a program that prints `ready`, and waits for that. Sets target (its pid), target_in and
+# target_out (descriptors of its standard input and output). False when it ends or says something else.
+start() {
+	local line=
+	rm -f "$scratch/in" "$scratch/out"
+	mkfifo "$scratch/in" "$scratch/out"
+	"$@" <"$scratch/in" >"$scratch/out" 2>"$scratch/target.err" &
+	target=$!
+	children+=("$target")
+	exec {target_in}>"$scratch/in" {target_out}<"$scratch/out"
+	read -t $deadline_s -r line <&"$target_out"
+	[ "$line" = ready ] && return 0
+	not_ok "$*: is ready"
+	{
+		echo "it said: $line"
+		cat "$scratch/target.err"
+	} | diag
+	return 1
+}
+
+# start_program PROGRAM [ARG...]: a program of tests/targets with the current interpreter.
+start_program() {
+	local program=$1
+	shift
+	start "${python[@]}" "$programs/$program" "$@"
+}
+
+# The next line that the target prints, within the deadline.
+target_says() {
+	local line
+	read -t $deadline_s -r line <&"$target_out"
+	echo "$line"
+}
+
+stop() {
+	reap "$target"
+	exec {target_in}>&- {target_out}<&-
+}
+
+# The line of a target program that bears the marker "# here: NAME".
+line_of() {
+	grep -n "# here: $2\$" "$targets/$1" | cut -d: -f1
+}
+
+# ---- pyrope ----
+
+# run COMMAND [ARG...]: its output goes to $scratch/stdout and $scratch/stderr, its exit code to status. One that hangs is
+# ended, with status 137.
+run() {
+	timeout --foreground -s KILL $((deadline_s * 2)) "$@" >"$scratch/stdout" 2>"$scratch/stderr"
+	status=$?
+}
+
+run_pyrope() {
+	run "$pyrope" "$@"
+}
+
+# A shell's background processes ignore SIGINT and SIGQUIT; this makes one that does not.
+with_default_signals='
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+'
+
+# start_pyrope ARG...: in the background, until it has looked at the target a few dozen times. Sets pyrope_pid.
+start_pyrope() {
+	"$helper_python" -c "$with_default_signals" "$pyrope" "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
+	pyrope_pid=$!
+	children+=("$pyrope_pid")
+	wait_until has_ticked "$pyrope_pid"
+}
+
+# A sampler sleeps between its ticks. True also when it has ended.
+has_ticked() {
+	local switches
+	switches=$(cat "/proc/$1/task/"*/status 2>/dev/null |
+		awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum + 0 }')
+	[ "$switches" -ge 40 ] || is_gone "$1"
+}
+
+# wait_for PID: sets status; a process that does not end within the deadline is ended, with status 137.
+wait_for() {
+	wait_until is_gone "$1" || kill -KILL "$1"
+	wait "$1"
+	status=$?
+}
+
+# ---- what the output must look like ----
+
+# is_collapsed FILE: there are lines, and each is frames and a count above 0.
+is_collapsed() {
+	[ -s "$1" ] || {
+		echo "no lines in $1"
+		cat "$scratch/stderr"
+		return 1
+	}
+	! LC_ALL=C grep -n -v -E '^[^;]+(;[^;]+)* [1-9][0-9]*$' "$1"
+}
+
+# only_stack FILE STACK: is_collapsed, and this is the only stack in it.
+only_stack() {
+	is_collapsed "$1" || return 1
+	awk -v stack="$2" '{ sub(/ [0-9]+$/, "") } $0 != stack { bad = 1; print "unexpected: " $0 }
+		END { if (bad) print "expected:   " stack; exit bad }' "$1"
+}
+
+# has_stack FILE STACK: is_collapsed, and this is one of them.
+has_stack() {
+	is_collapsed "$1" || return 1
+	awk -v stack="$2" '{ print; sub(/ [0-9]+$/, "") } $0 == stack { found = 1 }
+		END { if (!found) print "expected: " stack; exit !found }' "$1"
+}
+
+# mostly_stack FILE STACK PERCENT: is_collapsed, and at least this part of the samples is this stack.
+mostly_stack() {
+	is_collapsed "$1" || return 1
+	awk -v stack="$2" -v percent="$3" '{ print; count = $NF; all += count; sub(/ [0-9]+$/, "") } $0 == stack { sum += count }
+		END { print "of " all " samples " sum " are: " stack; exit sum * 100 < all * percent }' "$1"
+}
+
+count_samples() {
+	awk '{ sum += $NF } END { print sum + 0 }' "$1"
+}
+
+# samples_between FILE LEAST MOST
+samples_between() {
+	local count
+	count=$(count_samples "$1")
+	echo "$count samples, expected $2 to $3"
+	[ "$count" -ge "$2" ] && [ "$count" -le "$3" ]
+}
+
+is_empty() {
+	[ -e "$1" ] || return 1
+	cat "$1"
+	! [ -s "$1" ]
+}
+
+# status_is CODE
+status_is() {
+	echo "exit code $status, expected $1"
+	head -c 2000 "$scratch/stderr"
+	[ "$status" = "$1" ]
+}
+
+# follow PROGRAM [PYROPE-OPTION...]: pyrope sees what the program itself reports by sys._getframe, at every place it stops.
+follow() {
+	local program=$1
+	shift
+	check "$python_name: what pyrope sees is what $program reports" \
+		"$helper_python" "$e2e/follow.py" "$pyrope" "$@" -- "${python[@]}" "$programs/$program"
+}
+
+# The stack of chain.py, whose leaf is at one line all the time.
+chain_stack() {
+	local function stack=
+	for function in '<module>' first second leaf; do
+		stack="$stack;$programs/chain.py:$function:$(line_of chain.py "${function//[<>]/}")"
+	done
+	echo "${stack#;}"
+}

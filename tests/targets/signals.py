@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Answers each signal with its number, and counts queued real-time signals; busy in between.
+
+The argument is how many queued ones will come.
+
+Handlers of Python run once for signals that came before it got round to them, so the sender waits for the answer before it
+sends the next one. The queued ones are taken by sigwaitinfo, which loses none (3.3 and later).
+"""
+import os
+import signal
+import sys
+import threading
+
+import support
+
+EXPECTED = int(sys.argv[1])
+
+counts = {}
+
+
+def answer(number, _frame):
+    counts[number] = counts.get(number, 0) + 1
+    os.write(1, ("got %d\n" % number).encode())
+
+
+def finish(_number, _frame):
+    for number in sorted(counts):
+        support.say("%d %d" % (number, counts[number]))
+    support.say(".")
+    os._exit(0)
+
+
+def take_queued(number):
+    while True:
+        signal.sigwaitinfo([number])
+        counts[number] = counts.get(number, 0) + 1
+        if counts[number] == EXPECTED:
+            support.say("all")
+
+
+if hasattr(signal, "sigwaitinfo"):
+    queued = signal.SIGRTMIN + 2
+    signal.pthread_sigmask(signal.SIG_BLOCK, [queued])
+    counts[queued] = 0
+    thread = threading.Thread(target=take_queued, args=(queued,))
+    thread.daemon = True
+    thread.start()
+for number in signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGWINCH, signal.SIGCHLD, signal.SIGRTMIN + 1:
+    signal.signal(number, answer)
+signal.signal(signal.SIGTERM, finish)
+
+
+def work(n):
+    return work(n - 1) + 1 if n else 0
+
+
+support.say("ready, with a queue" if hasattr(signal, "sigwaitinfo") else "ready")
+while True:
+    work(20)
