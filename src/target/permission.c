@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why a process cannot be read. The kernel says EPERM for everything, so the cause is found by asking again what it asked
+ * (ptrace(2), "Ptrace access mode checking"; __ptrace_may_access in kernel/ptrace.c), in its own order: ids, whether the
+ * process may be dumped, then the security modules, Yama first. What hinders a ptrace call only comes last.
+ */
+#include "config.h"
+
+#include "target/permission.h"
+
+#include "target/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CAPABILITY_SYS_PTRACE 19 /* linux/capability.h */
+#define ANCESTOR_LIMIT 1000
+
+/* ---- what is known ---- */
+
+static int64_t field_number(const char *text, const char *name, int base)
+{
+	const char *field = status_field(text, name);
+
+	return field ? (int64_t)strtoull(field, NULL, base) : PERMISSION_UNKNOWN;
+}
+
+/* Are all four ids of this line (real, effective, saved, file system) the same one? */
+static bool all_ids_are(const char *text, const char *name, int64_t id)
+{
+	const char *field = status_field(text, name);
+
+	for (int i = 0; i < 3; i++) { /* the fourth is not asked for */
+		char *end;
+
+		if (!field || *field < '0' || *field > '9' || (int64_t)strtoul(field, &end, 10) != id)
+			return false;
+		field = end + strspn(end, " \t");
+	}
+	return true;
+}
+
+static bool read_status(pid_t pid, char *text, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	return proc_read(AT_FDCWD, path, text, size) >= 0;
+}
+
+static bool descends_from_us(pid_t pid)
+{
+	char text[4096];
+
+	for (int i = 0; i < ANCESTOR_LIMIT && pid > 1; i++) {
+		if (!read_status(pid, text, sizeof(text)))
+			return false;
+		pid = (pid_t)field_number(text, "PPid", 10);
+		if (pid == getpid())
+			return true;
+	}
+	return false;
+}
+
+static int in_other_namespace(pid_t pid)
+{
+	char path[64], theirs[64], ours[64];
+	ssize_t their_length, our_length = readlink("/proc/self/ns/user", ours, sizeof(ours));
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	their_length = readlink(path, theirs, sizeof(theirs));
+	if (their_length < 0 || our_length < 0)
+		return PERMISSION_UNKNOWN;
+	return their_length != our_length || memcmp(theirs, ours, (size_t)our_length) != 0;
+}
+
+static int read_yama_scope(void)
+{
+	char text[16];
+
+	if (proc_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text)) <= 0)
+		return PERMISSION_UNKNOWN;
+	return (int)strtol(text, NULL, 10);
+}
+
+static void read_tracer_name(struct permission_facts *facts)
+{
+	char path[64], name[64];
+	struct buffer clean = { 0 };
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)facts->tracer);
+	if (proc_read(AT_FDCWD, path, name, sizeof(name)) < 0)
+		return;
+	utf8_clean(&clean, name, strcspn(name, "\n"));
+	if (clean.length)
+		snprintf(facts->tracer_name, sizeof(facts->tracer_name), "%s", clean.data);
+	buffer_release(&clean);
+}
+
+void permission_gather(pid_t pid, int errno_value, struct permission_facts *facts)
+{
+	char text[4096], path[64];
+	struct stat status;
+
+	*facts = (struct permission_facts){
+		.pid = pid,
+		.errno_value = errno_value,
+		.our_uid = geteuid(),
+		.target_uid = PERMISSION_UNKNOWN,
+		.proc_owner = PERMISSION_UNKNOWN,
+		.our_seccomp = PERMISSION_UNKNOWN,
+		.other_namespace = in_other_namespace(pid),
+		.yama_scope = read_yama_scope(),
+		.is_descendant = descends_from_us(pid),
+	};
+	if (read_status(pid, text, sizeof(text))) {
+		facts->target_uid = field_number(text, "Uid", 10);
+		facts->same_ids = all_ids_are(text, "Uid", geteuid()) && all_ids_are(text, "Gid", getegid());
+		facts->tracer = (pid_t)field_number(text, "TracerPid", 10);
+		if (facts->tracer > 0)
+			read_tracer_name(facts);
+		else
+			facts->tracer = 0;
+	}
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &status) == 0)
+		facts->proc_owner = status.st_uid;
+	if (read_status(getpid(), text, sizeof(text))) {
+		int64_t capabilities = field_number(text, "CapEff", 16);
+
+		facts->has_capability = capabilities != PERMISSION_UNKNOWN && capabilities >> CAPABILITY_SYS_PTRACE & 1;
+		facts->our_seccomp = (int)field_number(text, "Seccomp", 10);
+	}
+}
+
+/* ---- what follows ---- */
+
+#define CONTAINER_REMEDY "start the container with --cap-add=SYS_PTRACE"
+
+static int describe_ids(const struct permission_facts *facts, struct error *err)
+{
+	if (facts->our_uid == 0)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it belongs to user %" PRId64
+			" and root has not got the capability CAP_SYS_PTRACE here: in a container, " CONTAINER_REMEDY,
+			(int)facts->pid, facts->target_uid);
+	if (facts->target_uid == facts->our_uid)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it has changed its user or "
+			"group (set-user-id): run pyrope as root", (int)facts->pid);
+	return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it belongs to user %" PRId64
+		", you are %" PRId64 ": run pyrope as that user or as root", (int)facts->pid, facts->target_uid,
+		facts->our_uid);
+}
+
+static int describe_yama(const struct permission_facts *facts, struct error *err)
+{
+	const char *who = facts->our_uid == 0 ? "in a container, " CONTAINER_REMEDY : "run pyrope as root (sudo)";
+
+	if (facts->yama_scope >= 3)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: kernel.yama.ptrace_scope is %d,"
+			" which forbids it to everybody: set it to 1 or 0 in /etc/sysctl.d and boot again",
+			(int)facts->pid, facts->yama_scope);
+	if (facts->yama_scope == 2)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: kernel.yama.ptrace_scope is 2, "
+			"which allows it to root only: %s, or set it to 0 (sysctl kernel.yama.ptrace_scope=0)",
+			(int)facts->pid, who);
+	return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: kernel.yama.ptrace_scope is 1, which "
+		"allows it for own children only: %s, start the program with pyrope -t, or set it to 0 "
+		"(sysctl kernel.yama.ptrace_scope=0)", (int)facts->pid, who);
+}
+
+static int describe_rest(const struct permission_facts *facts, struct error *err)
+{
+	if (facts->tracer)
+		return error_set(err, ERROR_PERMISSION, "cannot trace process %d: process %d%s%s%s traces it already: end that "
+			"first, or use --pause=never", (int)facts->pid, (int)facts->tracer, *facts->tracer_name ? " (" : "",
+			facts->tracer_name, *facts->tracer_name ? ")" : "");
+	if (facts->our_seccomp > 0)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: a seccomp filter is on pyrope, as "
+			"in a container: " CONTAINER_REMEDY ", or with --security-opt seccomp=unconfined", (int)facts->pid);
+	return error_set_errno(err, ERROR_PERMISSION, facts->errno_value, "cannot read process %d: a security module "
+		"(SELinux, AppArmor) may forbid it: see the kernel's log", (int)facts->pid);
+}
+
+int permission_describe(const struct permission_facts *facts, struct error *err)
+{
+	bool may_all = facts->has_capability && facts->other_namespace != 1;
+
+	if (facts->target_uid == PERMISSION_UNKNOWN)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: /proc hides it from you "
+			"(hidepid): run pyrope as root", (int)facts->pid);
+	if (facts->has_capability && facts->other_namespace == 1)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it is in another user namespace, "
+			"where being root here counts for nothing: run pyrope as root outside of all containers",
+			(int)facts->pid);
+	if (!may_all && !facts->same_ids)
+		return describe_ids(facts, err);
+	if (!may_all && facts->our_uid != 0 && facts->proc_owner == 0)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it has made itself unreadable "
+			"(not dumpable: set-user-id, file capabilities or prctl): run pyrope as root", (int)facts->pid);
+	if (facts->yama_scope >= 3 || (!may_all && (facts->yama_scope == 2 || (facts->yama_scope == 1 &&
+		!facts->is_descendant))))
+		return describe_yama(facts, err);
+	return describe_rest(facts, err);
+}
+
+int permission_explain(pid_t pid, int errno_value, struct error *err)
+{
+	struct permission_facts facts;
+
+	permission_gather(pid, errno_value, &facts);
+	return permission_describe(&facts, err);
+}
