@@ -49,7 +49,7 @@
 	FIELD(interpreter_state, imports_modules, WORD, NEEDED, 88, 96, 96) \
 	FIELD(interpreter_state, ceval_gil, WORD, NEEDED, 112, 120, 120) \
 	FIELD(interpreter_state, gil_runtime_state, WORD, NEEDED, 120, 128, 128) \
-	FIELD(interpreter_state, gil_runtime_state_enabled, INT, MAY_BE_MISSING, 128, 136, 136) \
+	FIELD(interpreter_state, gil_runtime_state_enabled, INT, MAY_BE_FIRST, 128, 136, 136) \
 	FIELD(interpreter_state, gil_runtime_state_locked, INT, NEEDED, 136, 144, 144) \
 	FIELD(interpreter_state, gil_runtime_state_holder, WORD, NEEDED, 144, 152, 152) \
 	FIELD(interpreter_state, code_object_generation, WORD, NEEDED, ABSENT, 160, 160) \
@@ -249,7 +249,6 @@ static int check_relations(const struct block *block, struct error *err)
 {
 	const uint32_t *value = block->values;
 	uint32_t gil = value[interpreter_state_gil_runtime_state];
-	uint32_t enabled = value[interpreter_state_gil_runtime_state_enabled];
 
 	if (value[interpreter_state_gil_runtime_state_locked] < gil)
 		return refuse(block, interpreter_state_gil_runtime_state_locked,
@@ -257,8 +256,6 @@ static int check_relations(const struct block *block, struct error *err)
 	if (value[interpreter_state_gil_runtime_state_holder] < gil)
 		return refuse(block, interpreter_state_gil_runtime_state_holder,
 			value[interpreter_state_gil_runtime_state_holder], err);
-	if (enabled != OFFSET_NONE && enabled < gil)
-		return refuse(block, interpreter_state_gil_runtime_state_enabled, enabled, err);
 	if (value[gc_size] > value[interpreter_state_size] ||
 		value[interpreter_state_gc] > value[interpreter_state_size] - value[gc_size])
 		return refuse(block, gc_size, value[gc_size], err);
@@ -295,7 +292,6 @@ static void fill_states(struct layout *layout, const struct layout *row, const s
 {
 	const uint32_t *value = block->values;
 	uint32_t gil = value[interpreter_state_gil_runtime_state];
-	uint32_t enabled = value[interpreter_state_gil_runtime_state_enabled];
 
 	layout->runtime_state.size = value[runtime_state_size];
 	layout->runtime_state.finalizing = value[runtime_state_finalizing];
@@ -309,7 +305,6 @@ static void fill_states(struct layout *layout, const struct layout *row, const s
 	layout->interpreter_state.gc_collecting = value[interpreter_state_gc] + value[gc_collecting];
 	layout->interpreter_state.ceval_gil = value[interpreter_state_ceval_gil];
 	layout->interpreter_state.modules = value[interpreter_state_imports_modules];
-	layout->interpreter_state.gil_enabled = enabled;
 	layout->interpreter_state.code_object_generation = value[interpreter_state_code_object_generation];
 
 	layout->gil_runtime_state.locked = value[interpreter_state_gil_runtime_state_locked] - gil;
@@ -318,7 +313,11 @@ static void fill_states(struct layout *layout, const struct layout *row, const s
 		(row->gil_runtime_state.switch_number - row->gil_runtime_state.locked);
 	layout->gil_runtime_state.size = layout->gil_runtime_state.locked +
 		(row->gil_runtime_state.size - row->gil_runtime_state.locked);
-	layout->gil_runtime_state.enabled = enabled == OFFSET_NONE ? OFFSET_NONE : enabled - gil;
+	if (block->free_threaded) {
+		/* Alone among its neighbours, this one is told from the start of the GIL's struct. */
+		layout->gil_runtime_state.enabled = value[interpreter_state_gil_runtime_state_enabled];
+		layout->interpreter_state.gil_enabled = gil + layout->gil_runtime_state.enabled;
+	}
 
 	layout->thread_state.size = value[thread_state_size];
 	layout->thread_state.next = value[thread_state_next];

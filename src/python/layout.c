@@ -443,7 +443,7 @@ static const struct layout layout_315 = {
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
 		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
-		.size = ARCH(346560, 346576), .interpreters_head = 936, .interpreters_main = 944,
+		.size = ARCH(346568, 346584), .interpreters_head = 936, .interpreters_main = 944,
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 912,
 		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
@@ -452,7 +452,7 @@ static const struct layout layout_315 = {
 		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
-		.size = ARCH(226232, 226248), .id = 7272, .next = 7264, .threads_head = 7336,
+		.size = ARCH(226240, 226256), .id = 7272, .next = 7264, .threads_head = 7336,
 		.gc_collecting = 7512, .ceval_gil = 16, .modules = 7592, .gil_enabled = OFFSET_NONE,
 		.code_object_generation = 7944,
 	},
