@@ -12,7 +12,7 @@ build=${BUILD:-build}
 	(cd "$build" && "$OLDPWD/configure" --quiet && make -j "$(getconf _NPROCESSORS_ONLN)")
 } >&2
 
-"$build/pyrope" -o "$build/service.collapsed" -t python3 examples/service
+"$build/pyrope" -r 1ms -o "$build/service.collapsed" -t python3 examples/service
 cat "$build/service.collapsed"
 cat >&2 <<END
 
