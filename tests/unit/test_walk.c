@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walker on memory made up by the test, for every row of the layout table: what a healthy chain gives, and that no
+ * broken one makes it loop, crash or believe.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "python/internal.h"
+
+#define MEMORY_BASE UINT64_C(0x7f0000001000)
+#define MEMORY_BYTES (1u << 20)
+#define STATE MEMORY_BASE
+#define CFRAME (MEMORY_BASE + 0x4000)
+#define FRAME(n) (MEMORY_BASE + 0x8000 + (raddr_t)(n) * 512)
+#define SHIM (MEMORY_BASE + 0x6000)
+#define CODE(n) (UINT64_C(0x7e0000000000) + (raddr_t)(n) * 1024)
+
+struct fake {
+	struct memory_view view;
+	unsigned char bytes[MEMORY_BYTES];
+	raddr_t hole; /* this page cannot be read; 0: none */
+	size_t reads;
+};
+
+static struct fake fake;
+static struct python python;
+static struct walk walk;
+
+static const void *fake_at(struct memory_view *view, raddr_t address, size_t length)
+{
+	struct fake *memory = (struct fake *)view;
+
+	memory->reads++;
+	if (address < MEMORY_BASE || address - MEMORY_BASE > MEMORY_BYTES || length > MEMORY_BYTES -
+		(address - MEMORY_BASE))
+		return NULL;
+	if (memory->hole && address / 4096 == memory->hole / 4096)
+		return NULL;
+	return memory->bytes + (address - MEMORY_BASE);
+}
+
+static void put(raddr_t address, uint64_t value, size_t length)
+{
+	memcpy(fake.bytes + (address - MEMORY_BASE), &value, length);
+}
+
+/* frame n is called by frame n + 1; `previous` of the outermost is what follows it */
+static void put_frame(const struct layout *layout, raddr_t address, raddr_t previous, raddr_t code, int index)
+{
+	if (layout->frames == FRAMES_ON_HEAP) {
+		put(address + layout->frame.back, previous, 8);
+		put(address + layout->frame.code, code, 8);
+		put(address + layout->frame.lasti, (uint64_t)index, 4);
+		return;
+	}
+	put(address + layout->interpreter_frame.previous, previous, 8);
+	put(address + layout->interpreter_frame.executable, code, 8);
+	put(address + layout->interpreter_frame.instruction, code + 200 + (uint64_t)index, 8);
+	put(address + layout->interpreter_frame.owner, 0, 1);
+}
+
+static void put_leaf(const struct layout *layout, raddr_t leaf)
+{
+	switch (layout->frames) {
+	case FRAMES_ON_HEAP:
+		put(STATE + layout->thread_state.frame, leaf, 8);
+		break;
+	case FRAMES_BY_CFRAME:
+		put(STATE + layout->thread_state.cframe, CFRAME, 8);
+		put(CFRAME + layout->cframe.current_frame, leaf, 8);
+		break;
+	case FRAMES_BY_CURRENT:
+		put(STATE + layout->thread_state.current_frame, leaf, 8);
+		break;
+	}
+}
+
+/* A healthy chain of count frames; what ends it is a shim where the row wants one. */
+static void make_chain(const struct layout *layout, int count)
+{
+	raddr_t end = 0;
+
+	memset(&fake, 0, sizeof(fake));
+	fake.view.at = fake_at;
+	python.layout = *layout;
+	if (layout->root == ROOT_SHIM) {
+		put_frame(layout, SHIM, 0, CODE(99), 0);
+		put(SHIM + layout->interpreter_frame.owner, layout->shim_owner, 1);
+		end = SHIM;
+	}
+	for (int i = 0; i < count; i++)
+		put_frame(layout, FRAME(i), i + 1 < count ? FRAME(i + 1) : end, CODE(i), i);
+	put_leaf(layout, count ? FRAME(0) : end);
+}
+
+static enum walk_status do_walk(size_t max_frames)
+{
+	return python_walk(&python, &fake.view, STATE, max_frames, &walk);
+}
+
+static const struct layout *row(int index)
+{
+	return layout_rows()[index];
+}
+
+static int row_count(void)
+{
+	int count = 0;
+
+	while (layout_rows()[count])
+		count++;
+	return count;
+}
+
+START_TEST(test_chain)
+{
+	make_chain(row(_i), 5);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 5);
+	for (int i = 0; i < 5; i++) {
+		ck_assert_uint_eq(walk.frames[i].address, FRAME(i));
+		ck_assert_uint_eq(walk.frames[i].code, CODE(i));
+	}
+	ck_assert_uint_eq(walk.leaf, FRAME(0));
+	ck_assert_uint_eq(walk.root, row(_i)->root == ROOT_SHIM ? SHIM : FRAME(4));
+}
+END_TEST
+
+START_TEST(test_no_frames)
+{
+	make_chain(row(_i), 0);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 0);
+}
+END_TEST
+
+START_TEST(test_tagged_pointers)
+{
+	const struct layout *layout = row(_i);
+
+	if (!layout->pointer_tag_mask)
+		return;
+	make_chain(layout, 2);
+	put_frame(layout, FRAME(0), FRAME(1), CODE(0) | 1, 0);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.frames[0].code, CODE(0));
+}
+END_TEST
+
+START_TEST(test_self_pointing)
+{
+	make_chain(row(_i), 3);
+	put_frame(row(_i), FRAME(1), FRAME(1), CODE(1), 0);
+	ck_assert_int_eq(do_walk(100000), WALK_BROKEN);
+	ck_assert_uint_lt(fake.reads, 100);
+}
+END_TEST
+
+START_TEST(test_loop)
+{
+	make_chain(row(_i), 50);
+	put_frame(row(_i), FRAME(49), FRAME(7), CODE(49), 0);
+	ck_assert_int_eq(do_walk(100000), WALK_BROKEN);
+	ck_assert_uint_lt(fake.reads, 1000);
+}
+END_TEST
+
+START_TEST(test_unmapped)
+{
+	make_chain(row(_i), 40);
+	fake.hole = FRAME(30);
+	ck_assert_int_eq(do_walk(100), WALK_MISS);
+	ck_assert_uint_eq(walk.miss_address / 4096, fake.hole / 4096);
+	fake.hole = STATE;
+	ck_assert_int_eq(do_walk(100), WALK_MISS);
+	ck_assert_uint_eq(walk.miss_address, STATE);
+}
+END_TEST
+
+START_TEST(test_garbage_pointers)
+{
+	static const raddr_t garbage[] = { 1, 7, 0xfff, UINT64_MAX, UINT64_MAX - 7, 0x4141414141414141, 1ull << 63 };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(garbage); i++) {
+		enum walk_status status;
+
+		make_chain(row(_i), 3);
+		put_frame(row(_i), FRAME(1), garbage[i], CODE(1), 0);
+		status = do_walk(100);
+		ck_assert(status == WALK_BROKEN || status == WALK_MISS);
+		make_chain(row(_i), 3);
+		put_leaf(row(_i), garbage[i]);
+		status = do_walk(100);
+		ck_assert(status == WALK_BROKEN || status == WALK_MISS);
+	}
+}
+END_TEST
+
+START_TEST(test_no_code)
+{
+	make_chain(row(_i), 3);
+	put_frame(row(_i), FRAME(1), FRAME(2), 0, 0);
+	ck_assert_int_eq(do_walk(100), WALK_BROKEN);
+}
+END_TEST
+
+START_TEST(test_cut)
+{
+	make_chain(row(_i), 50);
+	ck_assert_int_eq(do_walk(20), WALK_CUT);
+	ck_assert_uint_eq(walk.count, 20);
+	ck_assert_uint_eq(walk.frames[0].code, CODE(0)); /* the innermost ones are kept */
+}
+END_TEST
+
+/* A generator that is being resumed is not linked yet: its chain ends in its middle. */
+START_TEST(test_ends_in_middle)
+{
+	make_chain(row(_i), 5);
+	put_frame(row(_i), FRAME(2), 0, CODE(2), 0);
+	ck_assert_int_eq(do_walk(100), row(_i)->root == ROOT_SHIM ? WALK_BROKEN : WALK_WHOLE);
+	/* where nothing in the frame tells, the place of the end does */
+	ck_assert_uint_eq(walk.root, FRAME(2));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("walk");
+	TCase *tests = tcase_create("rows");
+	SRunner *runner;
+	int rows = row_count();
+
+	tcase_add_loop_test(tests, test_chain, 0, rows);
+	tcase_add_loop_test(tests, test_no_frames, 0, rows);
+	tcase_add_loop_test(tests, test_tagged_pointers, 0, rows);
+	tcase_add_loop_test(tests, test_self_pointing, 0, rows);
+	tcase_add_loop_test(tests, test_loop, 0, rows);
+	tcase_add_loop_test(tests, test_unmapped, 0, rows);
+	tcase_add_loop_test(tests, test_garbage_pointers, 0, rows);
+	tcase_add_loop_test(tests, test_no_code, 0, rows);
+	tcase_add_loop_test(tests, test_cut, 0, rows);
+	tcase_add_loop_test(tests, test_ends_in_middle, 0, rows);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	srunner_free(runner);
+	walk_release(&walk);
+	return 0;
+}
