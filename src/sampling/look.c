@@ -452,8 +452,12 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 			int line = code ? python_frame_line(looker->python, code, frame) : -1;
 
 			memo->code = 0;
-			if (line < 0)
+			if (line < 0) {
+				/* torn, or the entry is of an object that has been freed: the next look tells */
+				if (code)
+					subject_check_code(subject, code);
 				return RESOLVE_TORN;
+			}
 			*memo = (struct memo){ .code = frame->code, .instruction = frame->instruction, .entry = code,
 				.line = line };
 		}
