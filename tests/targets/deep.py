@@ -3,6 +3,7 @@
 
 At the bottom it sleeps, or spins if the second argument is "spin".
 """
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ SPIN = "spin" in sys.argv
 def bottom():
     support.ready()
     while SPIN: time.time()  # here: spin
-    support.wait()
+    os.read(0, 1)
 
 
 def recurse(depth):
