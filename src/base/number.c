@@ -8,6 +8,7 @@
 
 #include "pyrope/base.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -122,8 +123,10 @@ static wide_t scale_up(wide_t number, int power)
 /* number / divisor to the nearest, but never 0 for what is not 0: a tiny span is not the same as none. */
 static wide_t divide(wide_t number, wide_t divisor)
 {
-	wide_t quotient = number / divisor;
+	wide_t quotient;
 
+	assert(divisor);
+	quotient = number / divisor;
 	quotient += number % divisor >= divisor - divisor / 2;
 	return quotient || !number ? quotient : 1;
 }

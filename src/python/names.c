@@ -11,6 +11,7 @@
 
 #include "decode.h"
 
+#include <assert.h>
 #include <string.h>
 
 /*
@@ -212,6 +213,7 @@ static int find_in_entries(const struct reader *reader, const uint64_t *entries,
 	while (at < wanted) {
 		size_t end = at + target_read_batch(reader->target, requests + at, wanted - at);
 
+		assert(end <= wanted);
 		for (; at < end; at++) {
 			if (key_matches(reader->layout, objects[at], key))
 				return index[at];

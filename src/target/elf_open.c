@@ -16,6 +16,7 @@
 
 #include "target/elf_internal.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ static void collect_mappings(struct file_mappings *file, struct target *target, 
 		if (!file->first && candidate->offset == 0 && candidate->readable)
 			file->first = candidate;
 	}
+	assert(file->count > 0); /* mapping is one of them */
 }
 
 static bool same_first_bytes(const struct file_mappings *file, int fd)
