@@ -203,6 +203,7 @@ static bool drop_unreadable(struct subject *subject, raddr_t address)
 	for (size_t i = 0; i < subject->checked_count; i++) {
 		for (size_t j = 0; j < subject->checked[i]->check_count; j++) {
 			if (subject->checked[i]->checks[j].address == address) {
+				subject->checked[i]->is_volatile = true; /* its memory is gone: decoded anew when met again */
 				subject->checked[i] = subject->checked[--subject->checked_count];
 				return true;
 			}
@@ -271,10 +272,14 @@ static void rebuild(struct subject *subject)
 		subject_clear_ranges(subject);
 }
 
-/* The code objects that were read along are still the ones that they were, or are decoded anew. */
+/*
+ * The code objects that were read along are still the ones that they were, or are decoded anew. What is no code object
+ * any longer is not checked again, until a frame names its address.
+ */
 static bool checks_hold(struct looker *looker, struct subject *subject)
 {
 	const unsigned char *at = subject->check_bytes;
+	size_t kept = 0;
 	bool hold = true;
 
 	for (size_t i = 0; i < subject->checked_count; i++) {
@@ -285,17 +290,17 @@ static bool checks_hold(struct looker *looker, struct subject *subject)
 			same &= python_code_unchanged(looker->python, code, j, at);
 		if (!same) {
 			struct error ignored = { 0 };
-			struct code *now = python_code_load(looker->python, code->address, &ignored);
 
+			code->is_volatile = true;
+			code = python_code_load(looker->python, code->address, &ignored);
 			looker->stale_codes++;
 			looker->code_generation++;
 			hold = false;
-			if (now)
-				subject->checked[i] = now;
-			else
-				code->is_volatile = true;
 		}
+		if (code)
+			subject->checked[kept++] = code;
 	}
+	subject->checked_count = kept;
 	return hold;
 }
 
