@@ -28,20 +28,19 @@
 #define INT 4
 #define WORD 8
 
-/* No struct is larger than this; a size above it is garbage. */
-#define BIG_STRUCT (64 * 1024 * 1024)
-#define SMALL_STRUCT (64 * 1024)
+/* No struct of a whole runtime or interpreter is larger than this; a size above it is garbage. */
+#define STATE_LIMIT (64 * 1024 * 1024)
 
 /*
  * The fields of the block that are used, as CPython names them, and where they are in the block of 3.13, 3.14
- * and 3.15 (ABSENT: it does not say). An offset lies within the size of its struct.
+ * and 3.15 (ABSENT: it does not say). A struct has a limit to its size, and an offset lies within its struct.
  */
 /* clang-format off */
 #define BLOCK(STRUCT, FIELD) \
-	STRUCT(runtime_state, BIG_STRUCT, 24, 24, 24) \
+	STRUCT(runtime_state, STATE_LIMIT, 24, 24, 24) \
 	FIELD(runtime_state, finalizing, WORD, NEEDED, 32, 32, 32) \
 	FIELD(runtime_state, interpreters_head, WORD, NEEDED, 40, 40, 40) \
-	STRUCT(interpreter_state, BIG_STRUCT, 48, 48, 48) \
+	STRUCT(interpreter_state, STATE_LIMIT, 48, 48, 48) \
 	FIELD(interpreter_state, id, WORD, NEEDED, 56, 56, 56) \
 	FIELD(interpreter_state, next, WORD, NEEDED, 64, 64, 64) \
 	FIELD(interpreter_state, threads_head, WORD, NEEDED, 72, 72, 72) \
@@ -53,7 +52,7 @@
 	FIELD(interpreter_state, gil_runtime_state_locked, INT, NEEDED, 136, 144, 144) \
 	FIELD(interpreter_state, gil_runtime_state_holder, WORD, NEEDED, 144, 152, 152) \
 	FIELD(interpreter_state, code_object_generation, WORD, NEEDED, ABSENT, 160, 160) \
-	STRUCT(thread_state, SMALL_STRUCT, 152, 176, 176) \
+	STRUCT(thread_state, 16 * 1024, 152, 176, 176) \
 	FIELD(thread_state, next, WORD, NEEDED, 168, 192, 192) \
 	FIELD(thread_state, interp, WORD, NEEDED, 176, 200, 200) \
 	FIELD(thread_state, current_frame, WORD, NEEDED, 184, 208, 208) \
@@ -64,14 +63,14 @@
 	FIELD(thread_state, status, INT, NEEDED, 216, 240, 264) \
 	FIELD(thread_state, holds_gil, INT, NEEDED, ABSENT, ABSENT, 272) \
 	FIELD(thread_state, gil_requested, INT, NEEDED, ABSENT, ABSENT, 280) \
-	STRUCT(interpreter_frame, SMALL_STRUCT, 224, 248, 312) \
+	STRUCT(interpreter_frame, 512, 224, 248, 312) \
 	FIELD(interpreter_frame, previous, WORD, NEEDED, 232, 256, 320) \
 	FIELD(interpreter_frame, executable, WORD, MAY_BE_FIRST, 240, 264, 328) \
 	FIELD(interpreter_frame, instr_ptr, WORD, NEEDED, 248, 272, 336) \
 	FIELD(interpreter_frame, localsplus, WORD, NEEDED, 256, 280, 344) \
 	FIELD(interpreter_frame, owner, BYTE, NEEDED, 264, 288, 352) \
 	FIELD(interpreter_frame, tlbc_index, INT, MAY_BE_MISSING, ABSENT, 304, 368) \
-	STRUCT(code_object, SMALL_STRUCT, 272, 312, 376) \
+	STRUCT(code_object, CODE_OBJECT_LIMIT, 272, 312, 376) \
 	FIELD(code_object, filename, WORD, NEEDED, 280, 320, 384) \
 	FIELD(code_object, name, WORD, NEEDED, 288, 328, 392) \
 	FIELD(code_object, qualname, WORD, NEEDED, 296, 336, 400) \
@@ -80,32 +79,32 @@
 	FIELD(code_object, argcount, INT, NEEDED, 320, 360, 424) \
 	FIELD(code_object, co_code_adaptive, WORD, NEEDED, 344, 384, 448) \
 	FIELD(code_object, co_tlbc, WORD, MAY_BE_MISSING, ABSENT, 392, 456) \
-	STRUCT(pyobject, SMALL_STRUCT, 352, 400, 464) \
+	STRUCT(pyobject, 64, 352, 400, 464) \
 	FIELD(pyobject, ob_type, WORD, NEEDED, 360, 408, 472) \
-	STRUCT(type_object, SMALL_STRUCT, 368, 416, 480) \
+	STRUCT(type_object, 4 * 1024, 368, 416, 480) \
 	FIELD(type_object, tp_name, WORD, NEEDED, 376, 424, 488) \
 	FIELD(type_object, tp_basicsize, WORD, NEEDED, ABSENT, ABSENT, 512) \
 	FIELD(type_object, tp_flags, WORD, NEEDED, 392, 440, 504) \
 	FIELD(type_object, tp_dictoffset, WORD, NEEDED, ABSENT, ABSENT, 520) \
-	STRUCT(heap_type_object, SMALL_STRUCT, ABSENT, ABSENT, 528) \
+	STRUCT(heap_type_object, 8 * 1024, ABSENT, ABSENT, 528) \
 	FIELD(heap_type_object, ht_cached_keys, WORD, NEEDED, ABSENT, ABSENT, 536) \
-	STRUCT(tuple_object, SMALL_STRUCT, 400, 448, 544) \
+	STRUCT(tuple_object, OBJECT_HEAD_LIMIT, 400, 448, 544) \
 	FIELD(tuple_object, ob_item, WORD, NEEDED, 408, 456, 552) \
-	STRUCT(dict_object, SMALL_STRUCT, 448, 528, 624) \
+	STRUCT(dict_object, 256, 448, 528, 624) \
 	FIELD(dict_object, ma_keys, WORD, NEEDED, 456, 536, 632) \
 	FIELD(dict_object, ma_values, WORD, NEEDED, 464, 544, 640) \
-	STRUCT(long_object, SMALL_STRUCT, 488, 568, 664) \
+	STRUCT(long_object, OBJECT_HEAD_LIMIT, 488, 568, 664) \
 	FIELD(long_object, lv_tag, WORD, NEEDED, 496, 576, 672) \
 	FIELD(long_object, ob_digit, INT, NEEDED, 504, 584, 680) \
-	STRUCT(bytes_object, SMALL_STRUCT, 512, 592, 688) \
+	STRUCT(bytes_object, OBJECT_HEAD_LIMIT, 512, 592, 688) \
 	FIELD(bytes_object, ob_size, WORD, NEEDED, 520, 600, 696) \
 	FIELD(bytes_object, ob_sval, BYTE, NEEDED, 528, 608, 704) \
-	STRUCT(unicode_object, SMALL_STRUCT, 536, 616, 712) \
+	STRUCT(unicode_object, OBJECT_HEAD_LIMIT, 536, 616, 712) \
 	FIELD(unicode_object, state, INT, NEEDED, 544, 624, 720) \
 	FIELD(unicode_object, length, WORD, NEEDED, 552, 632, 728) \
 	FIELD(unicode_object, asciiobject_size, WORD, NEEDED, 560, 640, 736) \
 	FIELD(unicode_object, compactunicodeobject_size, WORD, NEEDED, ABSENT, ABSENT, 744) \
-	STRUCT(gc, SMALL_STRUCT, 568, 648, 752) \
+	STRUCT(gc, 64 * 1024, 568, 648, 752) \
 	FIELD(gc, collecting, INT, NEEDED, 576, 656, 760)
 
 /* clang-format on */
@@ -244,25 +243,32 @@ static int read_field(
 	return 0;
 }
 
-/* What has to hold between fields for the derivations below. */
-static int check_relations(const struct block *block, struct error *err)
-{
-	const uint32_t *value = block->values;
-	uint32_t gil = value[interpreter_state_gil_runtime_state];
+/* What has to stand before what: readers and the derivations below count on it. */
+static const struct {
+	enum field before, after;
+	uint32_t most; /* between them */
+} orders[] = {
+	{ interpreter_state_gil_runtime_state, interpreter_state_gil_runtime_state_locked, GIL_LIMIT },
+	{ interpreter_state_gil_runtime_state, interpreter_state_gil_runtime_state_holder, GIL_LIMIT },
+	{ code_object_filename, code_object_co_code_adaptive, CODE_OBJECT_LIMIT },
+	{ code_object_filename, code_object_co_tlbc, CODE_OBJECT_LIMIT },
+	{ unicode_object_state, unicode_object_asciiobject_size, OBJECT_HEAD_LIMIT },
+	{ unicode_object_length, unicode_object_asciiobject_size, OBJECT_HEAD_LIMIT },
+	{ unicode_object_asciiobject_size, unicode_object_compactunicodeobject_size, OBJECT_HEAD_LIMIT },
+	{ bytes_object_ob_size, bytes_object_ob_sval, OBJECT_HEAD_LIMIT },
+	{ long_object_lv_tag, long_object_ob_digit, OBJECT_HEAD_LIMIT },
+	{ gc_size, interpreter_state_size, STATE_LIMIT },
+	{ interpreter_state_gc, interpreter_state_size, STATE_LIMIT },
+};
 
-	if (value[interpreter_state_gil_runtime_state_locked] < gil)
-		return refuse(block, interpreter_state_gil_runtime_state_locked,
-			value[interpreter_state_gil_runtime_state_locked], err);
-	if (value[interpreter_state_gil_runtime_state_holder] < gil)
-		return refuse(block, interpreter_state_gil_runtime_state_holder,
-			value[interpreter_state_gil_runtime_state_holder], err);
-	if (value[gc_size] > value[interpreter_state_size] ||
-		value[interpreter_state_gc] > value[interpreter_state_size] - value[gc_size])
-		return refuse(block, gc_size, value[gc_size], err);
-	if (value[code_object_co_code_adaptive] <= value[code_object_filename])
-		return refuse(block, code_object_co_code_adaptive, value[code_object_co_code_adaptive], err);
-	if (value[code_object_co_tlbc] <= value[code_object_filename])
-		return refuse(block, code_object_co_tlbc, value[code_object_co_tlbc], err);
+static int check_orders(const struct block *block, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(orders); i++) {
+		uint32_t before = block->values[orders[i].before], after = block->values[orders[i].after];
+
+		if (after != OFFSET_NONE && (after < before + INT || after - before > orders[i].most))
+			return refuse(block, orders[i].after, after, err);
+	}
 	return 0;
 }
 
@@ -285,7 +291,7 @@ static int read_block(struct block *block, const void *bytes, size_t length, boo
 		if (read_field(block, bytes, length, (enum field)field, err) < 0)
 			return -1;
 	}
-	return check_relations(block, err);
+	return check_orders(block, err);
 }
 
 static void fill_states(struct layout *layout, const struct layout *row, const struct block *block)

@@ -12,10 +12,10 @@
 #define CODE_LIMIT_BYTES (64 * 1024 * 1024)
 
 /*
- * Decodes a whole line table: lines[i] becomes the line of the instruction unit i (a unit is 2 bytes, but 1 byte where
- * instructions have no fixed size: to 3.5, see line_unit_bytes), 0 where there is no line. Units that the table does not
- * reach keep the last line. Garbage gives garbage lines, but never reads or writes out of bounds; lines below 0 or over
- * INT_MAX become 0. line_count is the number of units.
+ * Decodes a whole line table: lines[i] becomes the line of the instruction unit i (a unit is 2 bytes, but 1
+ * byte where instructions have no fixed size: to 3.5, see line_unit_bytes), 0 where there is no line. Units
+ * that the table does not reach keep the last line. Garbage gives garbage lines, but never reads or writes
+ * out of bounds; lines below 0 or over INT_MAX become 0. line_count is the number of units.
  */
 void lines_decode(const struct layout *layout, const uint8_t *table, size_t table_length, int first_line, int *lines,
 	size_t line_count);
@@ -23,17 +23,22 @@ void lines_decode(const struct layout *layout, const uint8_t *table, size_t tabl
 unsigned line_unit_bytes(const struct layout *layout);
 
 /*
- * Reads the str (or the 2.x byte string) at address through live reads and appends it, cleaned (utf8_clean), to text.
- * false: unreadable, or its header makes no sense. Longer ones are cut at STRING_LIMIT_CHARACTERS, "..." appended.
+ * Reads the str (or the 2.x byte string) at address through live reads and appends it, cleaned (utf8_clean),
+ * to text. false: unreadable, or its header makes no sense. Longer ones are cut at STRING_LIMIT_CHARACTERS,
+ * "..." appended.
  */
 bool string_read(const struct layout *layout, struct target *target, raddr_t address, struct buffer *text);
 /* The pieces of it, for tests and fuzzers: characters of one kind (1, 2, 4 bytes) to clean UTF-8. */
 void string_decode(const void *characters, size_t count, unsigned kind, struct buffer *text);
-/* Reads a bytes object (2.x str): appends its raw bytes, at most limit. false: unreadable or a length that is negative. */
+/*
+ * Reads a bytes object (2.x str): appends its raw bytes, at most limit. false: unreadable or a length that is
+ * negative.
+ */
 bool bytes_read(const struct layout *layout, struct target *target, raddr_t address, size_t limit, struct buffer *bytes);
 
 /*
- * The name that threading._active (or _limbo) of this interpreter gives to the thread with this ident. Cleaned.
+ * The name that threading._active of this interpreter gives to the thread with this ident.
+ * Cleaned.
  */
 bool thread_name_read(const struct layout *layout, struct target *target, raddr_t interpreter, uint64_t ident,
 	struct buffer *name);

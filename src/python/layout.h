@@ -171,6 +171,15 @@ const struct layout *const *layout_rows(void);
 /* The newest one. */
 const struct layout *layout_newest(void);
 
+/*
+ * What rows and debug offsets say stays below these, so that who reads the fields of such a struct can do with a
+ * buffer of fixed size: a code object up to its bytecode, a str, bytes, int or tuple up to what it holds, the fields
+ * of the GIL that are named above.
+ */
+#define CODE_OBJECT_LIMIT 320
+#define OBJECT_HEAD_LIMIT 128
+#define GIL_LIMIT 512
+
 /* How many bytes of the runtime the debug offsets of any known version take. */
 #define DEBUG_OFFSETS_BYTES 1024
 /*

@@ -20,7 +20,7 @@
 #define ENTRY_LIMIT 100000
 #define ENTRIES_AT_ONCE 64
 #define ENTRY_WORDS 3
-#define KEY_BYTES 96
+#define KEY_BYTES (OBJECT_HEAD_LIMIT + 32) /* of a key: its header, and the longest text that is looked for */
 
 #define TYPE_FLAG_INLINE_VALUES (UINT64_C(1) << 2)
 #define TYPE_FLAG_MANAGED_DICT (UINT64_C(1) << 4)

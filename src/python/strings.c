@@ -11,6 +11,7 @@
 
 /* Header and characters of most names fit: they take one read. */
 #define FIRST_READ_BYTES 256
+_Static_assert(FIRST_READ_BYTES > OBJECT_HEAD_LIMIT + sizeof(raddr_t), "a header fits");
 #define CHUNK_BYTES 4096
 /* No str has more characters than this: a length above it is garbage. */
 #define LENGTH_LIMIT (INT64_C(1) << 36)
@@ -81,7 +82,7 @@ static bool parse_header(const struct layout *layout, raddr_t address, const uin
 	int64_t length;
 	bool is_ascii;
 
-	if (available < layout->unicode.compact_data + sizeof(raddr_t))
+	if (available < layout->unicode.ascii_data)
 		return false;
 	memcpy(&state, header + layout->unicode.state, sizeof(state));
 	memcpy(&length, header + layout->unicode.length, sizeof(length));
@@ -96,8 +97,12 @@ static bool parse_header(const struct layout *layout, raddr_t address, const uin
 	parsed->length = (size_t)length;
 	parsed->data_at = is_ascii ? layout->unicode.ascii_data : layout->unicode.compact_data;
 	parsed->address = address + parsed->data_at;
-	if (!parsed->is_compact)
-		memcpy(&parsed->address, header + layout->unicode.compact_data, sizeof(parsed->address));
+	if (parsed->is_compact)
+		return true;
+	/* Only this one is sure to be so long: a short ASCII str may end before it. */
+	if (available < layout->unicode.compact_data + sizeof(parsed->address))
+		return false;
+	memcpy(&parsed->address, header + layout->unicode.compact_data, sizeof(parsed->address));
 	return true;
 }
 
@@ -173,7 +178,8 @@ static bool byte_string_read(
 			layout, target, address, is_cut ? STRING_LIMIT_CHARACTERS : (size_t)length, &raw);
 
 	if (done) {
-		utf8_clean(text, raw.data, raw.length);
+		if (raw.length)
+			utf8_clean(text, raw.data, raw.length);
 		if (is_cut)
 			buffer_append_string(text, CUT_MARK);
 	}

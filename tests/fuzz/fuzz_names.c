@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of threads in a target's memory: byte 0 chooses the layout, the rest is the memory, which is mapped
+ * at CHILD_ADDRESS and begins with the interpreter's pointer to sys.modules. The name of thread 0x1234 is
+ * asked for.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../child.h"
+#include "python/decode.h"
+
+#define MEMORY_BYTES 65536
+#define IDENT 0x1234
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct child child;
+	const struct layout *const *rows = layout_rows();
+	const struct layout *row;
+	struct buffer name = { 0 };
+	size_t row_count = 0;
+
+	if (size == 0 || size > MEMORY_BYTES)
+		return 0;
+	if (!child.target)
+		child = child_start(MEMORY_BYTES);
+	while (rows[row_count])
+		row_count++;
+	row = rows[data[0] % row_count];
+	memset(child.bytes, 0, MEMORY_BYTES);
+	memcpy(child.bytes, data + 1, size - 1);
+	thread_name_read(row, child.target, CHILD_ADDRESS - row->interpreter_state.modules, IDENT, &name);
+	buffer_release(&name);
+	return 0;
+}
