@@ -44,7 +44,7 @@ enum sample_quality {
 	SAMPLE_VERIFIED, /* read without a pause, and proven */
 	SAMPLE_PAUSED,   /* read while the thread stood still */
 	SAMPLE_PARTIAL,  /* the outer frames are proven, the inner ones could not be: leaf is "(partial)" */
-	SAMPLE_UNVERIFIED, /* --pause=never, not proven */
+	SAMPLE_UNVERIFIED, /* read, but not proven, and pausing was not allowed or did not help: leaf is "(unverified)" */
 	SAMPLE_FAILED,   /* no frame could be read: the only frame is "(failed)" */
 	SAMPLE_IDLE,     /* nobody held the GIL: the only frame is "(idle)" */
 	SAMPLE_QUALITIES

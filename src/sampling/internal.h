@@ -23,7 +23,7 @@ struct sampler {
 	size_t gil_count;
 	bool free_threaded;
 	char process_name[64];
-	const struct function *idle, *partial, *failed, *truncated, *collecting, *no_frame;
+	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame;
 
 	struct batch filling;                   /* the sampler thread's own */
 	struct sampling_statistics statistics;  /* the sampler thread's own */

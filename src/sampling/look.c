@@ -2,26 +2,28 @@
 /*
  * The reads of a look, in one process_vm_readv, which serves them in this order:
  *
- *	gil | copy 0 of all ranges | thread state, pointer to the leaf | copy 1 of all ranges | code checks | gil
+ *	gil | thread state, pointer to the leaf | ranges | code checks | gil
  *
- * What follows from the order:
+ * A chain that is read while the thread runs may be a mixture of moments, and nothing in the bytes says whether it is.
+ * It is tempting to read the ranges twice, before and after the thread state, and to believe what is the same in both:
+ * but a frame that is popped and pushed again leaves the same words (ABA), and a loop of a few small calls comes round in
+ * the time between the copies, about 400 ns. Tried on such loops, even "all frames the same, with their locals and their
+ * evaluation stacks, the innermost one too" proved stacks that never existed within seconds. So one copy is read, and
+ * what it shows is believed for other reasons (take.c):
  *
- * - Leaf. The pointer to the innermost frame is read after copy 0 and before copy 1. If all frames but the innermost
- *   are the same in both copies (address, code, instruction, and the bytes up to the next frame: locals and evaluation
- *   stack), then they were so at the instant between the copies when the pointer was read, and the chain that begins
- *   there is the stack of that instant. The innermost frame's own words come from copy 1: had it been replaced by
- *   then, it was by another callee of the same, unmoved caller, which makes another real stack.
- * - Reuse (ABA). A frame that is popped and pushed again between the copies leaves the same bytes only if its caller
- *   is at the same instruction with the same locals again, and so on down to the frame that did not move; the whole
- *   turn would have to happen twice in step with the copying. It is not ruled out for a loop without any changing
- *   local, which is why a stack that passes here is entered among the proven ones only as itself: see proof.h.
- * - Generators. Their frames lie outside the data stack, in ranges of their own; the walk fails (WALK_BROKEN) for a
- *   generator that is not linked to its caller yet.
+ * - The thread did not run: it slept, it was paused, or another thread held the GIL from the first read to the last.
+ * - The very same stack has been seen before when the thread did not run (proof.h).
+ *
+ * What else can go wrong, and what is done about it:
+ *
+ * - The innermost frame's instruction belongs to another function that was there a moment before: an instruction pointer
+ *   has to lie within its code object (3.11+).
+ * - Generators: their frames lie outside the data stack, in ranges of their own; the walk fails (WALK_BROKEN) for one that
+ *   is not linked to its caller yet.
  * - Code objects. An entry of the code cache was true when it was made. It is true for this look if the bytes that
- *   identify it are read after copy 1 and are the same: the object was alive at both ends, so in between. That is done
- *   here for code objects at addresses that have changed hands before; for all others it is done once for a batch of
- *   samples, which is kept back until then (batch.c).
- * - GIL. No frame of a thread changes while another thread holds the GIL from the first read to the last.
+ *   identify it are read behind the ranges and are the same: the object was alive at both ends, so in between. That is
+ *   done here for code objects at addresses that have changed hands before; for all others it is done once for a batch
+ *   of samples, which is kept back until then (batch.c).
  */
 #include "config.h"
 
@@ -165,10 +167,10 @@ static void add_request(struct looker *looker, size_t *count, raddr_t address, v
 	looker->requests[(*count)++] = (struct read_request){ .address = address, .data = data, .length = length };
 }
 
-static void add_copy(struct looker *looker, struct subject *subject, int copy, size_t *count)
+static void add_ranges(struct looker *looker, struct subject *subject, size_t *count)
 {
 	for (size_t i = 0; i < subject->range_count; i++)
-		add_request(looker, count, subject->ranges[i].start, subject->copies[copy] + subject->ranges[i].offset,
+		add_request(looker, count, subject->ranges[i].start, subject->copy + subject->ranges[i].offset,
 			subject->ranges[i].length);
 }
 
@@ -212,54 +214,49 @@ static bool drop_unreadable(struct subject *subject, raddr_t address)
 	return false;
 }
 
-static enum look_result read_once(struct looker *looker, struct subject *subject, const struct gil *gil, bool is_double)
+static enum look_result read_once(struct looker *looker, struct subject *subject, const struct gil *gil)
 {
 	size_t count = 0, done;
 
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_before, gil->length);
-	if (is_double)
-		add_copy(looker, subject, 0, &count);
 	add_request(looker, &count, subject->thread.state, subject->state, looker->state_bytes);
 	if (subject->pointer)
 		add_request(looker, &count, subject->pointer, &subject->pointer_value, sizeof(subject->pointer_value));
-	add_copy(looker, subject, 1, &count);
+	add_ranges(looker, subject, &count);
 	add_checks(looker, subject, &count);
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_after, gil->length);
 	looker->looks++;
-	subject->is_double = is_double;
 	done = target_read_batch(python_target(looker->python), looker->requests, count);
 	if (done == count)
 		return LOOK_WHOLE;
 	return drop_unreadable(subject, looker->requests[done].address) ? LOOK_BROKEN : LOOK_FOREIGN;
 }
 
-/* ---- walking the copies ---- */
+/* ---- walking what was read ---- */
 
 struct copy_view {
 	struct memory_view view;
 	const struct subject *subject;
-	int copy;
 };
 
 static const void *copy_at(struct memory_view *view, raddr_t address, size_t length)
 {
-	const struct copy_view *copy = (const struct copy_view *)view;
-	const struct subject *subject = copy->subject;
+	const struct subject *subject = ((const struct copy_view *)view)->subject;
 
 	if (address == subject->thread.state)
 		return subject->state;
 	if (subject->pointer && address == subject->pointer)
 		return &subject->pointer_value;
-	return subject_bytes(subject, copy->copy, address, length);
+	return subject_bytes(subject, address, length);
 }
 
-static enum walk_status walk_copy(struct looker *looker, struct subject *subject, int copy, struct walk *walk)
+static enum walk_status walk_copy(struct looker *looker, struct subject *subject)
 {
-	struct copy_view view = { .view = { .at = copy_at }, .subject = subject, .copy = copy };
+	struct copy_view view = { .view = { .at = copy_at }, .subject = subject };
 
-	return python_walk(looker->python, &view.view, subject->thread.state, looker->max_frames, walk);
+	return python_walk(looker->python, &view.view, subject->thread.state, looker->max_frames, &subject->walk);
 }
 
 /* Ranges of frames that are long gone make every look slower: begin anew once in a while. */
@@ -304,13 +301,13 @@ static bool checks_hold(struct looker *looker, struct subject *subject)
 	return hold;
 }
 
-enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil, bool is_double)
+enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil)
 {
 	unsigned misses = 0;
 
 	rebuild(subject);
 	for (int round = 0; round < ROUNDS; round++) {
-		enum look_result result = read_once(looker, subject, gil, is_double);
+		enum look_result result = read_once(looker, subject, gil);
 		enum walk_status status;
 
 		if (result == LOOK_FOREIGN)
@@ -319,7 +316,7 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 			continue; /* what could not be read was dropped from the prediction */
 		if (!python_thread_matches(looker->python, &subject->thread, subject->state))
 			return LOOK_FOREIGN;
-		status = walk_copy(looker, subject, 1, &subject->walk);
+		status = walk_copy(looker, subject);
 		if (status != WALK_MISS && !checks_hold(looker, subject))
 			continue;
 		switch (status) {
@@ -341,60 +338,6 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 			scout_chain(looker, subject);
 	}
 	return LOOK_BROKEN;
-}
-
-/* ---- what a double look proves ---- */
-
-static bool same_frame(const struct raw_frame *left, const struct raw_frame *right)
-{
-	return left->address == right->address && left->code == right->code && left->instruction == right->instruction;
-}
-
-size_t look_common_frames(struct looker *looker, struct subject *subject)
-{
-	const struct walk *now = &subject->walk, *before = &subject->earlier;
-	size_t same = 0;
-
-	walk_copy(looker, subject, 0, &subject->earlier);
-	if (now->root != before->root)
-		return 0;
-	while (same < now->count && same < before->count &&
-		same_frame(&now->frames[now->count - 1 - same], &before->frames[before->count - 1 - same]))
-		same++;
-	/* the frame behind the last common one may be the same call, at another instruction */
-	if (same < now->count && same < before->count) {
-		const struct raw_frame *left = &now->frames[now->count - 1 - same];
-		const struct raw_frame *right = &before->frames[before->count - 1 - same];
-
-		if (left->address == right->address && left->code == right->code)
-			same++;
-	}
-	return same;
-}
-
-bool look_stood_still(struct looker *looker, struct subject *subject)
-{
-	const struct walk *now = &subject->walk, *before = &subject->earlier;
-	enum walk_status status = walk_copy(looker, subject, 0, &subject->earlier);
-
-	if ((status != WALK_WHOLE && status != WALK_CUT) || now->count != before->count || now->root != before->root)
-		return false;
-	for (size_t i = 1; i < now->count; i++) {
-		raddr_t start = now->frames[i].address, inner = now->frames[i - 1].address;
-		size_t length = 8;
-		const void *first, *second;
-
-		if (!same_frame(&now->frames[i], &before->frames[i]))
-			return false;
-		/* frames that lie one behind the other: what is between them is the outer one's */
-		if (inner > start && inner - start < PAGE)
-			length = inner - start;
-		first = subject_bytes(subject, 0, start, length);
-		second = subject_bytes(subject, 1, start, length);
-		if (length > 8 && first && second && memcmp(first, second, length) != 0)
-			return false;
-	}
-	return true;
 }
 
 /* ---- decoding ---- */

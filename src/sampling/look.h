@@ -30,17 +30,9 @@ void looker_release(struct looker *looker);
 
 /*
  * Reads the subject's memory, again until the prediction holds all that the chain touches, and walks it into
- * subject->walk. With is_double there are two copies of each range, one before and one after the thread state.
- * gil: NULL, or the lock whose words are read first and last (looker->gil_before, gil_after).
+ * subject->walk. gil: NULL, or the lock whose words are read first and last (looker->gil_before, gil_after).
  */
-enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil, bool is_double);
-
-/*
- * After a double look: how many frames, from the outermost, are the same in both copies. All but the innermost of the
- * chain: the stack stood still around the reading of the thread state, and is one moment's.
- */
-size_t look_common_frames(struct looker *looker, struct subject *subject);
-bool look_stood_still(struct looker *looker, struct subject *subject);
+enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil);
 
 enum resolve_result {
 	RESOLVED,      /* subject->frames is the stack, outermost first */

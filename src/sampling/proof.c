@@ -8,8 +8,9 @@
 #include "proof.h"
 
 #define PATH_LIMIT (1u << 18)
+#define PROOF_SEED UINT64_C(0x5079726f7065)
 
-uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
+static uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
 {
 	return hash_combine(hash, frame->code->function.id << 32 ^ (uint32_t)frame->line);
 }
@@ -21,6 +22,18 @@ bool proof_known(const struct proofs *proofs, const struct resolved_frame *frame
 	for (size_t i = 0; i < count; i++)
 		hash = proof_hash(hash, &frames[i]);
 	return u64_map_get(&proofs->paths, hash) != NULL;
+}
+
+size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+{
+	uint64_t hash = PROOF_SEED;
+
+	for (size_t i = 0; i < count; i++) {
+		hash = proof_hash(hash, &frames[i]);
+		if (!u64_map_get(&proofs->paths, hash))
+			return i;
+	}
+	return count;
 }
 
 void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_t count)
@@ -37,7 +50,32 @@ void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_
 	}
 }
 
+bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+{
+	uint64_t hash = PROOF_SEED;
+	uint64_t *sightings;
+
+	if (!count) {
+		proof_add(proofs, frames, count);
+		return true;
+	}
+	proof_add(proofs, frames, count - 1);
+	for (size_t i = 0; i + 1 < count; i++)
+		hash = proof_hash(hash, &frames[i]);
+	hash = hash_combine(hash, frames[count - 1].code->function.id);
+	sightings = u64_map_get(&proofs->sighted, hash);
+	if (!sightings) {
+		if (proofs->sighted.count > PATH_LIMIT)
+			u64_map_clear(&proofs->sighted);
+		u64_map_put(&proofs->sighted, hash, 1);
+		return false;
+	}
+	proof_add(proofs, frames, count);
+	return true;
+}
+
 void proofs_release(struct proofs *proofs)
 {
 	u64_map_release(&proofs->paths);
+	u64_map_release(&proofs->sighted);
 }

@@ -36,6 +36,7 @@ struct sampler *sampler_new(struct python *python, const struct sampling_options
 	target_task_comm(target, target_pid(target), sampler->process_name);
 	sampler->idle = python_marker(python, "(idle)");
 	sampler->partial = python_marker(python, "(partial)");
+	sampler->unverified = python_marker(python, "(unverified)");
 	sampler->failed = python_marker(python, "(failed)");
 	sampler->truncated = python_marker(python, "(truncated)");
 	sampler->collecting = python_marker(python, "(gc)");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges, copies and buffers of one thread. What is done with them is in look.c. */
+/* Ranges and buffers of one thread. What is done with them is in look.c. */
 #include "config.h"
 
 #include "subject.h"
@@ -28,14 +28,12 @@ void subject_free(struct subject *subject)
 		return;
 	free(subject->ranges);
 	free(subject->state);
-	free(subject->copies[0]);
-	free(subject->copies[1]);
+	free(subject->copy);
 	free(subject->checked);
 	free(subject->check_bytes);
 	free(subject->frames);
 	free(subject->memo);
 	walk_release(&subject->walk);
-	walk_release(&subject->earlier);
 	free(subject);
 }
 
@@ -67,8 +65,7 @@ static void lay_out(struct subject *subject)
 		subject->ranges[i].offset = subject->bytes;
 		subject->bytes += subject->ranges[i].length;
 	}
-	for (int copy = 0; copy < 2; copy++)
-		array_reserve(&subject->copies[copy], &subject->copies_capacity[copy], subject->bytes, 1);
+	array_reserve(&subject->copy, &subject->copy_capacity, subject->bytes, 1);
 }
 
 void subject_add_range(struct subject *subject, raddr_t start, size_t length)
@@ -107,7 +104,7 @@ void subject_clear_ranges(struct subject *subject)
 	subject->looks_since_rebuild = 0;
 }
 
-const void *subject_bytes(const struct subject *subject, int copy, raddr_t address, size_t length)
+const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length)
 {
 	size_t low = 0, high = subject->range_count;
 
@@ -122,7 +119,7 @@ const void *subject_bytes(const struct subject *subject, int copy, raddr_t addre
 		} else {
 			size_t into = address - range->start;
 
-			return length <= range->length - into ? subject->copies[copy] + range->offset + into : NULL;
+			return length <= range->length - into ? subject->copy + range->offset + into : NULL;
 		}
 	}
 	return NULL;

@@ -8,7 +8,7 @@
 
 #include "pyrope/python.h"
 
-/* [start, start + length) of the target, at offset in each copy. */
+/* [start, start + length) of the target, at offset in the copy. */
 struct range {
 	raddr_t start;
 	size_t length;
@@ -33,13 +33,12 @@ struct subject {
 	size_t bytes;          /* sum of the lengths */
 	uint32_t looks_since_rebuild;
 
-	/* the last look: the thread state between two copies of the ranges; copy 0 is absent when it was a single one */
+	/* what the last look brought: the thread state, and the ranges one behind the other */
 	unsigned char *state;
 	raddr_t pointer;       /* where the word lies that points at the leaf, read beside the state; 0: in the state */
 	uint64_t pointer_value;
-	unsigned char *copies[2];
-	size_t copies_capacity[2];
-	bool is_double;
+	unsigned char *copy;
+	size_t copy_capacity;
 
 	/* code objects whose identity the next look has to check: volatile and fresh ones */
 	struct code **checked;
@@ -47,8 +46,7 @@ struct subject {
 	unsigned char *check_bytes;
 	size_t check_capacity;
 
-	/* what the walk of the last look gave, and that of the look before it for comparing */
-	struct walk walk, earlier;
+	struct walk walk; /* of the last look */
 
 	/* where this thread's outermost frame is, 0: not learned; and how often another place was seen since */
 	raddr_t root, root_candidate;
@@ -74,8 +72,8 @@ void subject_free(struct subject *subject);
 void subject_add_range(struct subject *subject, raddr_t start, size_t length);
 /* Forgets the prediction. */
 void subject_clear_ranges(struct subject *subject);
-/* length bytes at address in the given copy, or NULL. */
-const void *subject_bytes(const struct subject *subject, int copy, raddr_t address, size_t length);
+/* length bytes at address in the copy, or NULL. */
+const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length);
 /* Has the code object to be checked in the next look? Adds it. */
 void subject_check_code(struct subject *subject, struct code *code);
 

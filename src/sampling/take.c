@@ -2,11 +2,11 @@
 /*
  * How one stack is taken.
  *
- * The first look decides which moment the sample belongs to. If its chain is one of the proven ones, or stood still
- * around the reading of the thread state, it is the sample. If not, the outermost frames that were the same before and
- * after (the trunk) are still certain. A later look, or a pause, may then supply the rest, but only when it begins with
- * the same trunk: the same calls are still running. Otherwise the sample is its trunk and a "(partial)" leaf. Taking
- * whatever stack the later look finds would move samples out of code whose frames change fast, and bias the profile.
+ * The first look decides which moment the sample belongs to. If its stack is a proven one, or the thread cannot have run
+ * while it was read, it is the sample. If not, the outermost frames that are a proven stack (the trunk) are still certain.
+ * A pause may then supply the rest, but only when it shows the same trunk: the same calls are still running. Otherwise the
+ * sample is its trunk and a "(partial)" leaf. Taking whatever stack the pause finds would move samples out of code whose
+ * frames change fast, and bias the profile.
  */
 #include "config.h"
 
@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS_BEFORE_PAUSE 2
-#define RANGES_FOR_DOUBLE 6  /* beyond this many ranges the second copy is only made when it is needed */
-#define ROOT_VOTES 3         /* looks that must agree that a thread's outermost frame is another one now */
+#define PAUSES_FOR_ONE 3      /* stops that one sample may cost */
+#define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
+#define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
+#define LOOKS_BEFORE_PAUSE 3
 #define PAUSE_DEADLINE_NS 3000000
 #define HOLD_LIMIT_NS 4000000 /* no more code objects are decoded in a pause that has lasted this long */
 
@@ -25,7 +26,7 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 	struct sampling_statistics *statistics)
 {
 	*taker = (struct taker){ .policy = options->pause, .pause_deadline_ns = PAUSE_DEADLINE_NS,
-		.statistics = statistics };
+		.statistics = statistics, .began_ns = monotonic_ns() };
 	looker_init(&taker->looker, python, options->max_depth);
 }
 
@@ -38,22 +39,34 @@ void taker_release(struct taker *taker)
 
 /* ---- the outermost frame ---- */
 
+/* What a look is worth as evidence that a thread's outermost frame is where this chain ends; ROOT_SURE is enough. */
+enum root_vote {
+	ROOT_NO_VOTE = 0,  /* the thread may have run meanwhile */
+	ROOT_LOOKED = 1,   /* the same, but there is no better evidence to be had (--pause=never) */
+	ROOT_STOPPED = 8,  /* it was stopped anywhere */
+	ROOT_SURE = 16,    /* it was in a system call or waited for the GIL */
+};
+
 /*
  * Nothing in a frame of Python 3.11 and older says that it is a thread's outermost one. A chain that ends elsewhere than
  * where this thread's chains have ended so far may be one that is just being linked (a generator being resumed), so it
- * has to be seen several times.
+ * takes evidence.
  */
-static bool root_holds(struct taker *taker, struct subject *subject)
+static bool root_holds(const struct taker *taker, struct subject *subject, enum root_vote vote)
 {
 	raddr_t root = subject->walk.root;
 
-	if (!python_root_is_learned(taker->looker.python) || !root || root == subject->root)
+	if (!python_root_is_learned(taker->looker.python) || !root)
 		return true;
-	if (root != subject->root_candidate) {
-		subject->root_candidate = root;
-		subject->root_votes = 0;
+	if (root == subject->root) {
+		subject->root_candidate = 0;
+		return true;
 	}
-	if (++subject->root_votes < ROOT_VOTES)
+	if (root != subject->root_candidate)
+		subject->root_votes = 0;
+	subject->root_candidate = root;
+	subject->root_votes += vote;
+	if (subject->root_votes < ROOT_SURE)
 		return false;
 	subject->root = root;
 	return true;
@@ -92,7 +105,9 @@ static void prune_checks(struct subject *subject)
 enum verdict {
 	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
 	VERDICT_UNPROVEN, /* it may be a mixture */
-	VERDICT_NOTHING,  /* no chain, or one that cannot be decoded */
+	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the look: look again */
+	VERDICT_TORN,     /* subject->frames lacks the innermost frames: they make no sense */
+	VERDICT_NOTHING,  /* no chain */
 	VERDICT_FOREIGN,
 };
 
@@ -109,9 +124,34 @@ static bool stood_still_by_gil(struct taker *taker, const struct subject *subjec
 		before.holder == after.holder && before.holder != subject->thread.state;
 }
 
-static enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
+/* Is the thread in a system call, has been in it, and did not leave it since? Its frames stand still then. */
+struct stillness {
+	bool asleep;
+	uint64_t cpu_ns, slices;
+};
+
+static void stillness_begin(struct taker *taker, const struct subject *subject, struct stillness *stillness)
 {
-	struct looker *looker = &taker->looker;
+	struct target *target = python_target(taker->looker.python);
+
+	stillness->asleep = subject->thread.tid &&
+		target_task_state(target, subject->thread.tid).activity != TASK_RUNNING &&
+		target_task_schedstat(target, subject->thread.tid, &stillness->cpu_ns, &stillness->slices);
+}
+
+static bool stillness_held(struct taker *taker, const struct subject *subject, const struct stillness *stillness)
+{
+	struct target *target = python_target(taker->looker.python);
+	uint64_t cpu_ns, slices;
+
+	return stillness->asleep && target_task_schedstat(target, subject->thread.tid, &cpu_ns, &slices) &&
+		cpu_ns == stillness->cpu_ns && slices == stillness->slices &&
+		target_task_state(target, subject->thread.tid).activity != TASK_RUNNING;
+}
+
+/* Decodes what the last look brought; what it is worth is for the caller to say. */
+static enum verdict decode(struct taker *taker, struct subject *subject, enum look_result result, enum root_vote vote)
+{
 	enum resolve_result resolved;
 
 	if (result == LOOK_FOREIGN)
@@ -119,47 +159,62 @@ static enum verdict judge(struct taker *taker, struct subject *subject, const st
 	if (result == LOOK_BROKEN)
 		return VERDICT_NOTHING;
 	taker->is_cut = result == LOOK_CUT;
-	resolved = look_resolve(looker, subject);
+	resolved = look_resolve(&taker->looker, subject);
+	if (result == LOOK_WHOLE && !root_holds(taker, subject, vote))
+		return VERDICT_NOTHING;
 	if (resolved == RESOLVE_TORN)
-		return VERDICT_NOTHING;
-	if (result == LOOK_WHOLE && !root_holds(taker, subject))
-		return VERDICT_NOTHING;
+		return VERDICT_TORN;
 	if (resolved == RESOLVE_LOADED)
-		return VERDICT_UNPROVEN;
-	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
-		return VERDICT_PROVEN;
-	if (stood_still_by_gil(taker, subject, gil) || (subject->is_double && look_stood_still(looker, subject))) {
-		proof_add(&taker->proofs, subject->frames, subject->frame_count);
-		return VERDICT_PROVEN;
-	}
+		return VERDICT_FRESH;
 	return VERDICT_UNPROVEN;
 }
 
-/* Do the frames of the last walk begin with the first `count` of taker->frames? The last one may have moved on. */
+static enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
+{
+	bool stood_still = result != LOOK_FOREIGN && stood_still_by_gil(taker, subject, gil);
+	enum root_vote moving = taker->policy == PAUSE_NEVER ? ROOT_LOOKED : ROOT_NO_VOTE;
+	enum verdict verdict = decode(taker, subject, result, stood_still ? ROOT_SURE : moving);
+
+	if (verdict != VERDICT_UNPROVEN)
+		return verdict;
+	if (stood_still)
+		proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	return stood_still || proof_known(&taker->proofs, subject->frames, subject->frame_count) ? VERDICT_PROVEN
+		: VERDICT_UNPROVEN;
+}
+
+/* Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time. */
+static enum verdict look_asleep(struct taker *taker, struct subject *subject)
+{
+	enum verdict verdict = VERDICT_UNPROVEN;
+
+	for (int attempt = 0; attempt < 3 && verdict != VERDICT_PROVEN; attempt++) {
+		struct stillness stillness;
+
+		stillness_begin(taker, subject, &stillness);
+		if (!stillness.asleep)
+			return VERDICT_UNPROVEN;
+		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_SURE);
+		if (verdict == VERDICT_FOREIGN)
+			return verdict;
+		if (verdict == VERDICT_UNPROVEN && stillness_held(taker, subject, &stillness)) {
+			proof_add(&taker->proofs, subject->frames, subject->frame_count);
+			verdict = VERDICT_PROVEN;
+		}
+	}
+	return verdict;
+}
+
+/* Is the first `count` of taker->frames how the frames of the last walk begin? */
 static bool begins_with(const struct taker *taker, const struct subject *subject, size_t count)
 {
 	if (subject->frame_count < count)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (subject->frames[i].code != taker->frames[i].code)
-			return false;
-		if (i + 1 < count && subject->frames[i].line != taker->frames[i].line)
+		if (subject->frames[i].code != taker->frames[i].code || subject->frames[i].line != taker->frames[i].line)
 			return false;
 	}
 	return true;
-}
-
-/* How many of the decoded frames lie in the trunk that both copies of a double look share. */
-static size_t trunk_frames(struct taker *taker, struct subject *subject)
-{
-	size_t raw = look_common_frames(&taker->looker, subject), visible = 0;
-	const struct walk *walk = &subject->walk;
-
-	for (size_t k = 0; k < raw && visible < subject->frame_count; k++) {
-		if (walk->frames[walk->count - 1 - k].code == subject->frames[visible].code->address)
-			visible++;
-	}
-	return visible;
 }
 
 /* ---- pausing ---- */
@@ -170,31 +225,23 @@ static void give_up_pausing(struct taker *taker, const struct error *err)
 	memcpy(taker->note, err->message, sizeof(taker->note));
 }
 
-/* All code objects of the chain are known before the thread goes on, if that can be done in time. */
+/*
+ * The thread stands still. All code objects of the chain are decoded before it goes on, if that can be done in time: then
+ * their names belong to this moment. (Memory is allocated here. That can delay the target by microseconds at worst:
+ * our allocator is not its, and if we die it runs on.)
+ */
 static enum verdict judge_paused(struct taker *taker, struct subject *subject, int64_t begin_ns)
 {
-	for (int round = 0; round < 3; round++) {
-		enum look_result result = look(&taker->looker, subject, NULL, false);
-		enum resolve_result resolved;
+	enum verdict verdict = VERDICT_FRESH;
 
-		if (result == LOOK_FOREIGN)
-			return VERDICT_FOREIGN;
-		if (result == LOOK_BROKEN)
-			return VERDICT_NOTHING; /* caught while a frame is linked: let it run a moment */
-		taker->is_cut = result == LOOK_CUT;
-		resolved = look_resolve(&taker->looker, subject);
-		if (resolved == RESOLVE_TORN)
-			return VERDICT_NOTHING;
-		if (result == LOOK_WHOLE && !root_holds(taker, subject))
-			return VERDICT_NOTHING;
-		if (resolved == RESOLVED) {
-			proof_add(&taker->proofs, subject->frames, subject->frame_count);
-			return VERDICT_PROVEN;
-		}
+	for (int round = 0; round < 3 && verdict == VERDICT_FRESH; round++) {
+		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_STOPPED);
 		if (monotonic_ns() - begin_ns > HOLD_LIMIT_NS)
 			break;
 	}
-	return VERDICT_UNPROVEN;
+	if (verdict == VERDICT_UNPROVEN && proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count))
+		return VERDICT_PROVEN;
+	return verdict;
 }
 
 static void count_hold(struct taker *taker, const struct pause *pause)
@@ -222,7 +269,7 @@ static enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	case PAUSE_HELD:
 		break;
 	case PAUSE_ASLEEP: /* it stands still by itself */
-		return judge(taker, subject, NULL, look(&taker->looker, subject, NULL, true));
+		return look_asleep(taker, subject);
 	case PAUSE_TIMEOUT:
 		taker->statistics->pause_timeouts++;
 		return VERDICT_UNPROVEN;
@@ -243,14 +290,25 @@ static enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	return verdict;
 }
 
+static bool may_pause(const struct taker *taker)
+{
+	const struct sampling_statistics *statistics = taker->statistics;
+
+	if (taker->policy != PAUSE_AUTO)
+		return taker->policy == PAUSE_ALWAYS;
+	return statistics->held_total_ns <
+		HOLD_ALLOWANCE_NS + (monotonic_ns() - taker->began_ns) / 1000 * HOLD_PERMILLE;
+}
+
+/* A stop that proves nothing (a frame is just being linked) is followed by another one, when it has run a moment. */
 static enum verdict pause_until_proven(struct taker *taker, struct subject *subject)
 {
 	enum verdict verdict = VERDICT_UNPROVEN;
 
-	for (int attempt = 0; attempt < 3; attempt++) {
+	for (int attempt = 0; attempt < PAUSES_FOR_ONE && may_pause(taker); attempt++) {
 		verdict = pause_and_look(taker, subject);
-		if (verdict != VERDICT_NOTHING)
-			return verdict;
+		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
+			break;
 	}
 	return verdict;
 }
@@ -263,54 +321,70 @@ static enum take_result finish(struct subject *subject)
 	return TAKEN;
 }
 
-/* The first look was not enough. What it showed (first verdict) is in subject. */
-static enum take_result take_hard(struct taker *taker, struct subject *subject, const struct gil *gil, enum verdict first)
+/* Two looks that show the same chain: all the verification there is where nothing may be paused. */
+static bool looks_same(struct taker *taker, struct subject *subject)
 {
-	size_t trunk = 0;
-	bool has_first = first == VERDICT_UNPROVEN;
-	bool trunk_known = has_first && subject->is_double;
+	enum verdict verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_LOOKED);
 
-	if (trunk_known)
-		trunk = trunk_frames(taker, subject);
-	keep(taker, subject, has_first ? subject->frame_count : 0, SAMPLE_UNVERIFIED);
+	return verdict == VERDICT_UNPROVEN && subject->frame_count == taker->frame_count &&
+		begins_with(taker, subject, taker->frame_count);
+}
+
+/* Looks again a few times, at once: often a frame was just being pushed. */
+static enum verdict look_again(struct taker *taker, struct subject *subject, const struct gil *gil, size_t trunk)
+{
 	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE; attempt++) {
-		enum verdict verdict = judge(taker, subject, gil, look(&taker->looker, subject, gil, true));
+		enum verdict verdict = judge(taker, subject, gil, look(&taker->looker, subject, gil));
 
-		if (verdict == VERDICT_FOREIGN)
-			return TAKE_FOREIGN;
-		if (verdict != VERDICT_PROVEN)
-			continue;
-		/* the same stack again: then the first look's was true, code objects included */
-		if (has_first && !trunk_known && begins_with(taker, subject, taker->frame_count)) {
-			trunk = taker->frame_count;
-			trunk_known = true;
-		}
-		if (!has_first || (trunk_known && begins_with(taker, subject, trunk))) {
-			keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
-			return finish(subject);
-		}
-		if (proof_known(&taker->proofs, taker->frames, taker->frame_count)) {
+		if (verdict == VERDICT_FOREIGN || (verdict == VERDICT_PROVEN && begins_with(taker, subject, trunk)))
+			return verdict;
+	}
+	return VERDICT_UNPROVEN;
+}
+
+/* Something better than the first look, which taker holds: VERDICT_PROVEN, and what it is worth in *quality. */
+static enum verdict find_better(struct taker *taker, struct subject *subject, const struct gil *gil,
+	enum sample_quality *quality)
+{
+	size_t trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
+	enum verdict verdict = VERDICT_UNPROVEN;
+
+	*quality = SAMPLE_VERIFIED;
+	if (taker->policy != PAUSE_ALWAYS)
+		verdict = look_again(taker, subject, gil, trunk);
+	if (verdict == VERDICT_UNPROVEN)
+		verdict = look_asleep(taker, subject);
+	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
+		return verdict;
+	*quality = SAMPLE_PAUSED;
+	return pause_until_proven(taker, subject);
+}
+
+/* The first look was not enough. What it showed is in subject, unless it showed nothing. */
+static enum take_result take_hard(struct taker *taker, struct subject *subject, const struct gil *gil,
+	enum verdict first)
+{
+	bool has_first = first == VERDICT_UNPROVEN || first == VERDICT_TORN;
+	enum sample_quality quality;
+	enum verdict verdict;
+	size_t trunk;
+
+	keep(taker, subject, has_first ? subject->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
+	verdict = find_better(taker, subject, gil, &quality);
+	if (verdict == VERDICT_FOREIGN)
+		return TAKE_FOREIGN;
+	trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
+	if (verdict == VERDICT_PROVEN && begins_with(taker, subject, trunk)) {
+		keep(taker, subject, subject->frame_count, quality);
+	} else if (first == VERDICT_UNPROVEN && trunk == taker->frame_count) {
+		taker->quality = SAMPLE_VERIFIED; /* what has been proven meanwhile is what the first look saw */
+	} else if (taker->policy == PAUSE_NEVER) {
+		if (first == VERDICT_UNPROVEN && looks_same(taker, subject))
 			taker->quality = SAMPLE_VERIFIED;
-			return finish(subject);
-		}
+	} else if (trunk) {
+		taker->frame_count = trunk;
+		taker->quality = SAMPLE_PARTIAL;
 	}
-	if (taker->policy != PAUSE_NEVER) {
-		enum verdict verdict = pause_until_proven(taker, subject);
-
-		if (verdict == VERDICT_FOREIGN)
-			return TAKE_FOREIGN;
-		if (verdict == VERDICT_PROVEN && (trunk == 0 || begins_with(taker, subject, trunk))) {
-			keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
-			return finish(subject);
-		}
-		if (trunk) {
-			taker->frame_count = trunk;
-			taker->quality = SAMPLE_PARTIAL;
-			return finish(subject);
-		}
-	}
-	if (!taker->frame_count)
-		taker->quality = SAMPLE_FAILED;
 	return finish(subject);
 }
 
@@ -326,8 +400,7 @@ static raddr_t holder_before(struct taker *taker)
 enum take_result take(struct taker *taker, struct subject *subject, const struct gil *gil, bool must_hold,
 	raddr_t *holder)
 {
-	bool is_double = subject->range_count && subject->range_count <= RANGES_FOR_DOUBLE;
-	enum look_result result = look(&taker->looker, subject, gil, is_double);
+	enum look_result result = look(&taker->looker, subject, gil);
 	enum verdict verdict;
 
 	if (gil) {
@@ -335,21 +408,22 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		if (must_hold && *holder != subject->thread.state)
 			return TAKE_OTHER;
 	}
-	if (taker->policy == PAUSE_ALWAYS && result != LOOK_FOREIGN) {
-		verdict = pause_until_proven(taker, subject);
-		if (verdict == VERDICT_FOREIGN)
-			return TAKE_FOREIGN;
-		if (verdict == VERDICT_PROVEN) {
-			keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
-			return finish(subject);
-		}
-		result = look(&taker->looker, subject, gil, true);
-	}
 	verdict = judge(taker, subject, gil, result);
+	if (verdict == VERDICT_FRESH)
+		verdict = judge(taker, subject, gil, look(&taker->looker, subject, gil));
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
 	if (verdict != VERDICT_PROVEN)
 		return take_hard(taker, subject, gil, verdict);
-	keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
+	if (taker->policy == PAUSE_ALWAYS) {
+		verdict = pause_until_proven(taker, subject);
+		if (verdict == VERDICT_FOREIGN)
+			return TAKE_FOREIGN;
+		if (verdict != VERDICT_PROVEN)
+			return take_hard(taker, subject, gil, VERDICT_NOTHING);
+		keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
+	} else {
+		keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
+	}
 	return finish(subject);
 }

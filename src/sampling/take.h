@@ -13,6 +13,7 @@ struct taker {
 	struct proofs proofs;
 	enum pause_policy policy;
 	int64_t pause_deadline_ns;
+	int64_t began_ns;
 	struct sampling_statistics *statistics;
 	char note[ERROR_MESSAGE_BYTES]; /* why pausing was given up; "" */
 
@@ -34,9 +35,8 @@ enum take_result {
 };
 
 /*
- * Takes the stack of a thread. With gil, only if the thread holds it at the first look. movable: its frames may change
- * while they are read (it holds the GIL, or there is none); else it stands still as long as the GIL does not change
- * hands, which is checked when the GIL has a switch number.
+ * Takes the stack of a thread. gil: the lock that its interpreter has, NULL when there is none; *holder becomes the thread
+ * that held it when the look began. must_hold: only if that is this thread.
  */
 enum take_result take(struct taker *taker, struct subject *subject, const struct gil *gil, bool must_hold,
 	raddr_t *holder);

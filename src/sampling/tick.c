@@ -66,6 +66,8 @@ static void add_taken(struct sampler *sampler, struct subject *subject, raddr_t 
 		batch_add_code(&sampler->filling, taker->frames[i].code, taker->frames[i].line);
 	if (taker->quality == SAMPLE_PARTIAL)
 		batch_add_frame(&sampler->filling, sampler->partial, 0);
+	else if (taker->quality == SAMPLE_UNVERIFIED)
+		batch_add_frame(&sampler->filling, sampler->unverified, 0);
 	else if (!taker->frame_count)
 		batch_add_frame(&sampler->filling, sampler->no_frame, 0);
 	if (sampler->options.mark_gc && holder == subject->thread.state &&

@@ -20,11 +20,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#define SPIN_NS 30000
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128 /* linux/ptrace.h */
@@ -53,27 +54,28 @@ bool restartable_system_call(long number)
 }
 
 /*
- * Waits for the stop. A wait with a deadline is not to be had from waitpid: after a few tries we sleep in sigtimedwait
- * until the SIGCHLD that the stop sends (blocked in every thread, see sampler.c) or a moment has passed.
+ * Waits for the stop. It takes a few microseconds when the thread is on another CPU, so that going to sleep for it would
+ * only prolong the time that the thread is held. After SPIN_NS it is more likely that the two of us share a CPU: then we
+ * sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every thread, see sampler.c); waitpid itself
+ * knows no deadline.
  */
 static pid_t wait_for_stop(pid_t tid, int *status, int64_t deadline_ns)
 {
-	int64_t end = monotonic_ns() + deadline_ns;
+	const int64_t begin = monotonic_ns();
 	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	for (int attempt = 0;; attempt++) {
+	for (;;) {
 		const struct timespec moment = { .tv_nsec = 200000 };
 		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
+		int64_t waited = monotonic_ns() - begin;
 
 		if (got != 0 && !(got < 0 && errno == EINTR))
 			return got;
-		if (attempt < 4)
-			sched_yield();
-		else if (monotonic_ns() > end)
+		if (waited > deadline_ns)
 			return 0;
-		else
+		if (waited > SPIN_NS)
 			sigtimedwait(&child, NULL, &moment);
 	}
 }
