@@ -106,6 +106,7 @@ static void read_tracer_name(struct permission_facts *facts)
 void permission_gather(pid_t pid, int errno_value, struct permission_facts *facts)
 {
 	char text[4096], path[64];
+	int64_t capabilities = 0, their_capabilities = 0;
 	struct stat status;
 
 	*facts = (struct permission_facts){
@@ -122,6 +123,7 @@ void permission_gather(pid_t pid, int errno_value, struct permission_facts *fact
 	if (read_status(pid, text, sizeof(text))) {
 		facts->target_uid = field_number(text, "Uid", 10);
 		facts->same_ids = all_ids_are(text, "Uid", geteuid()) && all_ids_are(text, "Gid", getegid());
+		their_capabilities = field_number(text, "CapPrm", 16);
 		facts->tracer = (pid_t)field_number(text, "TracerPid", 10);
 		if (facts->tracer > 0)
 			read_tracer_name(facts);
@@ -132,9 +134,9 @@ void permission_gather(pid_t pid, int errno_value, struct permission_facts *fact
 	if (stat(path, &status) == 0)
 		facts->proc_owner = status.st_uid;
 	if (read_status(getpid(), text, sizeof(text))) {
-		int64_t capabilities = field_number(text, "CapEff", 16);
-
-		facts->has_capability = capabilities != PERMISSION_UNKNOWN && capabilities >> CAPABILITY_SYS_PTRACE & 1;
+		capabilities = field_number(text, "CapEff", 16);
+		facts->has_capability = capabilities >> CAPABILITY_SYS_PTRACE & 1;
+		facts->has_more_capabilities = their_capabilities & ~capabilities;
 		facts->our_seccomp = (int)field_number(text, "Seccomp", 10);
 	}
 }
@@ -206,6 +208,9 @@ int permission_describe(const struct permission_facts *facts, struct error *err)
 	if (facts->yama_scope >= 3 || (!may_all && (facts->yama_scope == 2 || (facts->yama_scope == 1 &&
 		!facts->is_descendant))))
 		return describe_yama(facts, err);
+	if (!may_all && facts->has_more_capabilities)
+		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it has capabilities that pyrope "
+			"has not: run pyrope as root, or with CAP_SYS_PTRACE", (int)facts->pid);
 	return describe_rest(facts, err);
 }
 

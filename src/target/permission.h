@@ -15,6 +15,7 @@ struct permission_facts {
 	bool same_ids;        /* all its user and group ids are ours */
 	int64_t proc_owner;   /* who owns /proc/PID: root when the process is not dumpable (proc(5)) */
 	bool has_capability;  /* CAP_SYS_PTRACE, in our own user namespace */
+	bool has_more_capabilities; /* the process has some that we have not */
 	bool is_descendant;   /* of us */
 	int other_namespace;  /* 1: the process is in another user namespace, 0: in ours, or PERMISSION_UNKNOWN */
 	int yama_scope;       /* kernel.yama.ptrace_scope, PERMISSION_UNKNOWN: no Yama */
