@@ -4,7 +4,7 @@
  * its debug offsets, when that is new too, is one row in debug_offsets.c.
  *
  * Every number was printed by offsetof or sizeof, compiled against the headers of that version, for x86_64
- * and for aarch64 (tests/tools/measure_layout.c). The two architectures differ only behind a pthread mutex:
+ * and for aarch64 (tests/tools/measure_layout.sh). The two architectures differ only behind a pthread mutex:
  * ARCH. Free-threaded builds have numbers of their own, which come from their debug offsets.
  *
  * A row names every field. What a version does not have is OFFSET_NONE; whole structs that it does not have,
