@@ -176,6 +176,8 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
 /* Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame does? */
 bool python_root_is_learned(const struct python *python);
+/* May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)? */
+bool python_leaf_may_be_unlinked(const struct python *python);
 /* Is this frame one that Python would show (complete, not hidden)? */
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame);
 /* A marker as a function: "(idle)", "(partial)", ...: owned by the python, one for each text. */

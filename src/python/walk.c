@@ -188,6 +188,11 @@ bool python_root_is_learned(const struct python *python)
 	return python->layout.root != ROOT_SHIM;
 }
 
+bool python_leaf_may_be_unlinked(const struct python *python)
+{
+	return python->layout.frames != FRAMES_ON_HEAP;
+}
+
 void walk_release(struct walk *walk)
 {
 	free(walk->frames);

@@ -50,24 +50,26 @@ void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_
 	}
 }
 
-bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+uint64_t proof_sighting(const struct resolved_frame *frames, size_t count)
 {
 	uint64_t hash = PROOF_SEED;
-	uint64_t *sightings;
 
-	if (!count) {
-		proof_add(proofs, frames, count);
-		return true;
-	}
-	proof_add(proofs, frames, count - 1);
+	if (!count)
+		return 0;
 	for (size_t i = 0; i + 1 < count; i++)
 		hash = proof_hash(hash, &frames[i]);
-	hash = hash_combine(hash, frames[count - 1].code->function.id);
-	sightings = u64_map_get(&proofs->sighted, hash);
-	if (!sightings) {
+	return hash_combine(hash, frames[count - 1].code->function.id);
+}
+
+bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen)
+{
+	uint64_t sighting = proof_sighting(frames, count);
+
+	if (count && sighting != seen && !u64_map_get(&proofs->sighted, sighting)) {
+		proof_add(proofs, frames, count - 1);
 		if (proofs->sighted.count > PATH_LIMIT)
 			u64_map_clear(&proofs->sighted);
-		u64_map_put(&proofs->sighted, hash, 1);
+		u64_map_put(&proofs->sighted, sighting, 1);
 		return false;
 	}
 	proof_add(proofs, frames, count);

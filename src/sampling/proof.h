@@ -22,7 +22,7 @@
 
 struct proofs {
 	struct u64_map paths;    /* hash of a sequence -> 1 */
-	struct u64_map sighted;  /* hash of callers and innermost code object -> in how many stops, up to 2 */
+	struct u64_map sighted;  /* proof_sighting() of what was seen in one stop -> 1 */
 };
 
 bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
@@ -30,8 +30,13 @@ bool proof_known(const struct proofs *proofs, const struct resolved_frame *frame
 size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
 /* The thread stood still in a function that was called properly (a system call, a wait for the GIL): all is proven. */
 void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_t count);
-/* The thread was stopped anywhere: all is proven but perhaps the innermost frame. True: that one too. */
-bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count);
+/* The callers with their lines, and the innermost frame's code object, as one number. */
+uint64_t proof_sighting(const struct resolved_frame *frames, size_t count);
+/*
+ * The thread was stopped anywhere: all is proven but perhaps the innermost frame. seen: the sighting of the look that led
+ * to this stop, 0: none. True: the innermost frame is proven too.
+ */
+bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen);
 void proofs_release(struct proofs *proofs);
 
 #endif

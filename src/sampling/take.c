@@ -239,9 +239,13 @@ static enum verdict judge_paused(struct taker *taker, struct subject *subject, i
 		if (monotonic_ns() - begin_ns > HOLD_LIMIT_NS)
 			break;
 	}
-	if (verdict == VERDICT_UNPROVEN && proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count))
-		return VERDICT_PROVEN;
-	return verdict;
+	if (verdict != VERDICT_UNPROVEN)
+		return verdict;
+	if (!python_leaf_may_be_unlinked(taker->looker.python))
+		proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	else if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen))
+		return VERDICT_UNPROVEN;
+	return VERDICT_PROVEN;
 }
 
 static void count_hold(struct taker *taker, const struct pause *pause)
@@ -370,6 +374,7 @@ static enum take_result take_hard(struct taker *taker, struct subject *subject, 
 	size_t trunk;
 
 	keep(taker, subject, has_first ? subject->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
+	taker->seen = proof_sighting(taker->frames, taker->frame_count);
 	verdict = find_better(taker, subject, gil, &quality);
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
@@ -416,6 +421,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	if (verdict != VERDICT_PROVEN)
 		return take_hard(taker, subject, gil, verdict);
 	if (taker->policy == PAUSE_ALWAYS) {
+		taker->seen = proof_sighting(subject->frames, subject->frame_count);
 		verdict = pause_until_proven(taker, subject);
 		if (verdict == VERDICT_FOREIGN)
 			return TAKE_FOREIGN;
