@@ -283,7 +283,7 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 		error_set(err, ERROR_RACED, "the code object at %#llx changed", (unsigned long long)address);
 		return NULL;
 	}
-	code->function.id = python->next_function_id++;
+	code->function.id = python_function_id();
 	array_reserve(&python->all_codes, &python->code_capacity, python->code_count + 1, sizeof(struct code *));
 	python->all_codes[python->code_count++] = code;
 	u64_map_put(&python->codes, address, (uint64_t)(uintptr_t)code);

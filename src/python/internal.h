@@ -15,7 +15,6 @@ struct python {
 	struct u64_map codes; /* address -> struct code *, the entry that was last seen to be true */
 	struct code **all_codes;
 	size_t code_count, code_capacity;
-	uint64_t next_function_id;
 	raddr_t code_type; /* PyCode_Type, learned from the first code object; 0: not yet */
 
 	struct function **markers;
@@ -47,5 +46,8 @@ size_t python_list_interpreters(const struct python *python, raddr_t *interprete
 bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *value);
 
 void python_free_codes(struct python *python);
+
+/* The next id of a function: unique in this run, also when pyrope attaches again after an exec. */
+uint64_t python_function_id(void);
 
 #endif

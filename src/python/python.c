@@ -12,12 +12,18 @@ bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *
 	return target_read(python->target, address, value, sizeof(*value));
 }
 
+uint64_t python_function_id(void)
+{
+	static _Atomic uint64_t last; /* the sampler's thread decodes */
+
+	return ++last;
+}
+
 int python_attach(struct python **result, struct target *target, const struct python_options *options, struct error *err)
 {
 	struct python *python = xcalloc(1, sizeof(*python));
 
 	python->target = target;
-	python->next_function_id = 1;
 	python->tid_offset = OFFSET_NONE;
 	if (runtime_find(target, options, &python->place, err)) {
 		python_free(python);
@@ -105,7 +111,7 @@ const struct function *python_marker(struct python *python, const char *text)
 			return python->markers[i];
 	}
 	marker = xcalloc(1, sizeof(*marker));
-	*marker = (struct function){ .id = python->next_function_id++, .kind = FUNCTION_MARKER,
+	*marker = (struct function){ .id = python_function_id(), .kind = FUNCTION_MARKER,
 		.name = xstrdup(text), .file = "" };
 	array_reserve(&python->markers, &python->marker_capacity, python->marker_count + 1, sizeof(struct function *));
 	python->markers[python->marker_count++] = marker;
