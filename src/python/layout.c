@@ -471,8 +471,21 @@ static const struct layout layout_315 = {
 
 /* Oldest first; variants are reached through their row. */
 static const struct layout *const rows[] = {
-	&layout_26, &layout_27, &layout_34, &layout_35, &layout_36, &layout_37, &layout_38, &layout_39,
-	&layout_310, &layout_311, &layout_312, &layout_313, &layout_314, &layout_315, NULL,
+	&layout_26,
+	&layout_27,
+	&layout_34,
+	&layout_35,
+	&layout_36,
+	&layout_37,
+	&layout_38,
+	&layout_39,
+	&layout_310,
+	&layout_311,
+	&layout_312,
+	&layout_313,
+	&layout_314,
+	&layout_315,
+	NULL,
 };
 
 const struct layout *const *layout_rows(void)

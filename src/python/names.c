@@ -207,7 +207,7 @@ static int find_in_entries(const struct reader *reader, const uint64_t *entries,
 
 		if (object == 0)
 			continue;
-		requests[wanted] = (struct read_request){ object, objects[wanted], bytes };
+		requests[wanted] = (struct read_request){ object, &objects[wanted], bytes };
 		index[wanted++] = (int)i;
 	}
 	while (at < wanted) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "python/decode.h"
+#include "row.h"
 
 #define HEADER_BYTES 7
 
@@ -17,20 +18,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct layout *const *rows = layout_rows();
-	size_t row_count = 0, count;
+	size_t count;
 	int first_line, *lines;
 
 	if (size < HEADER_BYTES)
 		return 0;
-	while (rows[row_count])
-		row_count++;
 	memcpy(&first_line, data + 1, sizeof(first_line));
 	count = (size_t)data[5] | (size_t)data[6] << 8;
 	lines = xcalloc(count + 1, sizeof(*lines));
 	memset(lines, 0xff, (count + 1) * sizeof(*lines));
-	lines_decode(rows[data[0] % row_count], data + HEADER_BYTES, size - HEADER_BYTES, first_line, lines,
-		count);
+	lines_decode(choose_row(data[0]), data + HEADER_BYTES, size - HEADER_BYTES, first_line, lines, count);
 	for (size_t i = 0; i < count; i++) {
 		if (lines[i] < 0)
 			abort(); /* a unit that was left out, or a line that is none */

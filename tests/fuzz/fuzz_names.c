@@ -11,6 +11,7 @@
 
 #include "../child.h"
 #include "python/decode.h"
+#include "row.h"
 
 #define MEMORY_BYTES 65536
 #define IDENT 0x1234
@@ -20,18 +21,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct child child;
-	const struct layout *const *rows = layout_rows();
 	const struct layout *row;
 	struct buffer name = { 0 };
-	size_t row_count = 0;
 
 	if (size == 0 || size > MEMORY_BYTES)
 		return 0;
 	if (!child.target)
 		child = child_start(MEMORY_BYTES);
-	while (rows[row_count])
-		row_count++;
-	row = rows[data[0] % row_count];
+	row = choose_row(data[0]);
 	memset(child.bytes, 0, MEMORY_BYTES);
 	memcpy(child.bytes, data + 1, size - 1);
 	thread_name_read(row, child.target, CHILD_ADDRESS - row->interpreter_state.modules, IDENT, &name);

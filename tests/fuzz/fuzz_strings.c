@@ -10,6 +10,7 @@
 
 #include "../child.h"
 #include "python/decode.h"
+#include "row.h"
 
 #define MEMORY_BYTES 65536
 
@@ -30,23 +31,19 @@ static void check_clean(const struct buffer *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct child child;
-	const struct layout *const *rows = layout_rows();
 	struct buffer text = { 0 };
-	size_t row_count = 0;
 
 	if (size == 0 || size > MEMORY_BYTES)
 		return 0;
 	if (!child.target)
 		child = child_start(MEMORY_BYTES);
-	while (rows[row_count])
-		row_count++;
 	memset(child.bytes, 0, MEMORY_BYTES);
 	memcpy(child.bytes, data + 1, size - 1);
 
-	string_read(rows[data[0] % row_count], child.target, CHILD_ADDRESS, &text);
+	string_read(choose_row(data[0]), child.target, CHILD_ADDRESS, &text);
 	check_clean(&text);
 	buffer_clear(&text);
-	bytes_read(rows[data[0] % row_count], child.target, CHILD_ADDRESS, 4096, &text);
+	bytes_read(choose_row(data[0]), child.target, CHILD_ADDRESS, 4096, &text);
 	if (text.length > 4096)
 		abort();
 	buffer_clear(&text);

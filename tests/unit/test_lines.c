@@ -57,12 +57,13 @@ static void compare_runs(const int *lines, size_t count, char *expected, const c
 	size_t unit = 0;
 
 	for (char *run = strtok(expected, ","); run; run = strtok(NULL, ",")) {
-		int line, length;
+		char *times;
+		long line = strtol(run, &times, 10), length;
 
-		ck_assert_int_eq(sscanf(run, "%d*%d", &line, &length), 2);
-		for (; length > 0; length--, unit++) {
+		ck_assert_int_eq(*times, '*');
+		for (length = strtol(times + 1, NULL, 10); length > 0; length--, unit++) {
 			ck_assert_uint_lt(unit, count);
-			ck_assert_msg(lines[unit] == line, "%s: unit %zu is on line %d, not %d", what, unit,
+			ck_assert_msg(lines[unit] == line, "%s: unit %zu is on line %ld, not %d", what, unit,
 				line, lines[unit]);
 		}
 	}
@@ -91,7 +92,7 @@ START_TEST(test_real_tables)
 		length = from_hexadecimal(table, bytes);
 		lines = xcalloc(count, sizeof(*lines));
 		what = xasprintf("%s %s:%s", version, name, first);
-		lines_decode(layout, bytes, length, atoi(first), lines, count);
+		lines_decode(layout, bytes, length, (int)strtol(first, NULL, 10), lines, count);
 		compare_runs(lines, count, expected, what);
 		free(what);
 		free(lines);
@@ -174,6 +175,7 @@ END_TEST
 /* A table that only goes up: what is beyond an int is no line, and does not come back as a negative one. */
 START_TEST(test_far_lines)
 {
+	static const uint8_t large[] = { 0x80 | 13 << 3 | 5, 0x7e, 0x7f, 0x7f, 0x7f, 0x7f }; /* 6 units */
 	size_t entries = 4096, units = 6 * entries;
 	uint8_t *table = xmalloc(6 * entries);
 	int *lines = xcalloc(units, sizeof(*lines));
