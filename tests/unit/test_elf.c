@@ -10,6 +10,7 @@
 
 #include "../child.h"
 #include "elf_file.h"
+#include "suite.h"
 #include "target/elf.h"
 
 #define BIAS UINT64_C(0x7f3210000000)
@@ -416,12 +417,8 @@ START_TEST(test_process)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("elf");
-	TCase *tests = tcase_create("elf");
-	SRunner *runner;
-
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, test_dynamic_symbols, 0, ARRAY_LENGTH(variants));
 	tcase_add_test(tests, test_static_symbols);
@@ -433,10 +430,9 @@ int main(void)
 	tcase_add_test(tests, test_damaged);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_process);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("elf", add_tests);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../child.h"
+#include "suite.h"
 
 static struct maps parse(const char *text)
 {
@@ -158,22 +159,17 @@ START_TEST(test_process)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("maps");
-	TCase *tests = tcase_create("maps");
-	SRunner *runner;
-
 	tcase_add_test(tests, test_fields);
 	tcase_add_loop_test(tests, test_paths, 0, ARRAY_LENGTH(paths));
 	tcase_add_loop_test(tests, test_nonsense, 0, ARRAY_LENGTH(nonsense));
 	tcase_add_test(tests, test_order);
 	tcase_add_test(tests, test_empty);
 	tcase_add_test(tests, test_process);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("maps", add_tests);
 }
