@@ -101,8 +101,10 @@ void pause_settle(struct target *target, int64_t until_ns)
 
 		if (got == 0)
 			return;
-		if (got == target->pending_tid && WIFSTOPPED(status))
+		if (got == target->pending_tid && WIFSTOPPED(status)) {
+			arch_restart_system_call(target->pending_tid);
 			detach(target->pending_tid, status);
+		}
 		target->pending_tid = 0;
 	}
 }
