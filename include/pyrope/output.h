@@ -77,6 +77,8 @@ void flamechart_add(struct flamechart *flamechart, const struct sample *sample);
 void flamechart_skip(struct flamechart *flamechart, const struct sample *sample);
 /* The last stacks are written. */
 void flamechart_finish(struct flamechart *flamechart);
+/* How many stacks it holds in memory: those of the threads of about the last second. */
+size_t flamechart_streams(const struct flamechart *flamechart);
 void flamechart_free(struct flamechart *flamechart); /* accepts NULL */
 
 /* ---- every thread once: pyrope dump ---- */

@@ -53,6 +53,12 @@ struct python_thread {
 ssize_t python_list_threads(struct python *python, struct python_thread **threads, size_t *capacity, struct error *err);
 
 /*
+ * A number that changes when a thread is added to one of the lists: each new one goes to the head of its interpreter's.
+ * Threads that end do not change it.
+ */
+uint64_t python_thread_list_heads(struct python *python);
+
+/*
  * Python's own name of a thread (threading.Thread.name, from threading._active in sys.modules), cleaned, into buffer.
  * False when it has none or it cannot be read. Names are read without a pause: a wrong one is possible while the
  * dict is being changed, a crash is not.
@@ -79,8 +85,9 @@ struct gil {
 
 struct gil_state {
 	raddr_t holder; /* PyThreadState that holds it; 0: nobody */
-	bool has_switch_number;
-	uint64_t switch_number; /* grows each time the GIL changes hands, only good when has_switch_number */
+	bool has_switch_number;  /* the two below are known */
+	uint64_t switch_number;  /* grows each time the GIL goes to another thread than the one that had it last */
+	raddr_t last_holder;     /* who may take it without that */
 };
 
 /* The distinct GILs now (one, but for 3.12+ interpreters with their own). At most capacity; returns the count. */
@@ -171,6 +178,9 @@ bool python_code_unchanged(const struct python *python, const struct code *code,
  * object (ERROR_RACED).
  */
 struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
+
+/* How many entries there are. */
+size_t python_code_count(const struct python *python);
 
 /* The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code object's. */
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);

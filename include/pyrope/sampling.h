@@ -31,6 +31,7 @@ struct sampling_options {
 	enum pause_policy pause;
 	bool mark_gc;      /* add a leaf "(gc)" while garbage is collected */
 	bool want_states;  /* find out thread states and system calls even where the mode does not need them */
+	bool want_names;   /* thread_name is filled in; else it is "" */
 	size_t max_depth;  /* frames; what is beyond is cut at the root and marked "(truncated)" */
 	uint64_t seed;     /* of the ticks' random points; 0: from the clock */
 };

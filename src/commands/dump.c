@@ -44,6 +44,7 @@ static int dump_python(const struct options *options, struct python *python, str
 		.once = true,
 		.mode = MODE_WALL,
 		.pause = options->pause,
+		.want_names = true,
 		.want_states = true,
 		.max_depth = options->max_depth,
 	};

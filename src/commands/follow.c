@@ -88,6 +88,7 @@ static struct sampling_options sampling_options(const struct recording *recordin
 		.mode = options->mode,
 		.pause = options->pause,
 		.mark_gc = options->mark_gc,
+		.want_names = (options->groups & GROUP_THREAD) != 0,
 		.want_states = options->exclude_idle && options->mode == MODE_WALL,
 		.max_depth = options->max_depth,
 	};

@@ -290,6 +290,11 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 	return code;
 }
 
+size_t python_code_count(const struct python *python)
+{
+	return python->code_count;
+}
+
 void python_free_codes(struct python *python)
 {
 	for (size_t i = 0; i < python->code_count; i++)

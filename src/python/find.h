@@ -17,7 +17,10 @@ struct runtime_place {
 	                           scanning .bss; else 0 */
 };
 
-/* Waits up to options->wait_ns for a first thread state. place is filled on success; release with runtime_place_release. */
+/*
+ * Waits up to options->wait_ns for a first thread state. place is filled on success; release with
+ * runtime_place_release.
+ */
 int runtime_find(struct target *target, const struct python_options *options, struct runtime_place *place,
 	struct error *err);
 void runtime_place_release(struct runtime_place *place);

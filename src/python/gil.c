@@ -40,16 +40,16 @@ size_t python_list_interpreters(const struct python *python, raddr_t *interprete
 	return count;
 }
 
-/* The part of the runtime that holds the current thread and, where there is one, the GIL's switch number. */
+/* The part of the runtime that holds the current thread and, where there are such, the GIL's last holder and switch number. */
 static struct gil runtime_gil(const struct python *python, uint32_t *start)
 {
 	uint32_t current = python->layout.runtime_state.gilstate_tstate_current;
-	uint32_t number = python->layout.runtime_state.gil_switch_number;
+	uint32_t last = python->layout.runtime_state.gil_last_holder;
 	uint32_t end = current + 8;
 
 	*start = current;
-	if (number != OFFSET_NONE && number < current && end - number <= GIL_BYTES)
-		*start = number;
+	if (last != OFFSET_NONE && last < current && end - last <= GIL_BYTES)
+		*start = last;
 	return (struct gil){ .address = python->place.runtime + *start, .length = end - *start };
 }
 
@@ -101,16 +101,18 @@ void python_decode_gil(const struct python *python, const void *bytes, struct gi
 	case GIL_IN_RUNTIME:
 		runtime_gil(python, &start);
 		state->holder = field_u64(bytes, layout->runtime_state.gilstate_tstate_current - start);
-		if (start == layout->runtime_state.gil_switch_number) {
+		if (start == layout->runtime_state.gil_last_holder) {
 			state->has_switch_number = true;
-			state->switch_number = field_u64(bytes, 0);
+			state->last_holder = field_u64(bytes, 0);
+			state->switch_number = field_u64(bytes, layout->runtime_state.gil_switch_number - start);
 		}
 		return;
 	case GIL_PER_INTERPRETER:
 		break;
 	}
+	state->last_holder = field_u64(bytes, layout->gil_runtime_state.last_holder);
 	if (field_u32(bytes, layout->gil_runtime_state.locked))
-		state->holder = field_u64(bytes, layout->gil_runtime_state.last_holder);
+		state->holder = state->last_holder;
 	state->has_switch_number = true;
 	state->switch_number = field_u64(bytes, layout->gil_runtime_state.switch_number);
 }

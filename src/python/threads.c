@@ -208,6 +208,20 @@ ssize_t python_list_threads(struct python *python, struct python_thread **thread
 		target_pid(python->target));
 }
 
+uint64_t python_thread_list_heads(struct python *python)
+{
+	raddr_t interpreters[INTERPRETER_LIMIT], head;
+	size_t found = python_list_interpreters(python, interpreters, ARRAY_LENGTH(interpreters));
+	uint64_t hash = hash_u64(found);
+
+	for (size_t i = 0; i < found; i++) {
+		if (!python_read_pointer(python, interpreters[i] + python->layout.interpreter_state.threads_head, &head))
+			head = 0;
+		hash = hash_combine(hash, head);
+	}
+	return hash;
+}
+
 bool python_thread_name(struct python *python, const struct python_thread *thread, struct buffer *name)
 {
 	return thread_name_read(&python->layout, python->target, thread->interpreter, thread->pthread_id, name);

@@ -20,6 +20,8 @@ struct sampler {
 	struct subjects subjects;
 	struct gil gils[GILS];
 	raddr_t predicted[GILS]; /* who held it last */
+	struct gil_state last_states[GILS]; /* at the end of the last tick of all threads */
+	bool has_last_states;
 	size_t gil_count;
 	bool free_threaded;
 	char process_name[64];

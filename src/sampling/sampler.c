@@ -71,6 +71,7 @@ static void fill_statistics(struct sampler *sampler)
 	struct sampling_statistics *statistics = &sampler->statistics;
 
 	statistics->looks = sampler->taker.looker.looks;
+	statistics->codes = python_code_count(sampler->python);
 	statistics->stale_codes = sampler->taker.looker.stale_codes;
 	statistics->system_calls = target_read_calls(python_target(sampler->python));
 	statistics->cpu_ns = thread_cpu_ns();

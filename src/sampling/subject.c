@@ -33,6 +33,7 @@ void subject_free(struct subject *subject)
 	free(subject->check_bytes);
 	free(subject->frames);
 	free(subject->memo);
+	free(subject->kept);
 	walk_release(&subject->walk);
 	free(subject);
 }

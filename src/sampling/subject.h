@@ -48,6 +48,11 @@ struct subject {
 
 	struct walk walk; /* of the last look */
 
+	/* the stack that was taken last, while the GIL says that this thread cannot have run since; outermost first */
+	struct resolved_frame *kept;
+	size_t kept_count, kept_capacity;
+	bool is_kept, kept_is_cut;
+
 	/* where this thread's outermost frame is, 0: not learned; and how often another place was seen since */
 	raddr_t root, root_candidate;
 	unsigned root_votes;

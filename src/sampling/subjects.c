@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAME_AGE_NS INT64_C(1000000000)
+#define LIST_AGE_NS INT64_C(100000000)
 
 void subjects_init(struct subjects *subjects, struct python *python)
 {
@@ -42,12 +43,14 @@ static bool same_thread(const struct python_thread *left, const struct python_th
 
 int subjects_refresh(struct subjects *subjects, struct error *err)
 {
+	uint64_t heads = python_thread_list_heads(subjects->python);
 	ssize_t count = python_list_threads(subjects->python, &subjects->threads, &subjects->thread_capacity, err);
 	size_t kept = 0;
 
 	if (count < 0)
 		return -1;
 	subjects->read_ns = monotonic_ns();
+	subjects->heads = heads;
 	for (size_t i = 0; i < subjects->count; i++)
 		subjects->list[i]->listed = false;
 	for (ssize_t i = 0; i < count; i++) {
@@ -78,6 +81,14 @@ int subjects_refresh(struct subjects *subjects, struct error *err)
 	return 0;
 }
 
+int subjects_update(struct subjects *subjects, struct error *err)
+{
+	if (subjects->read_ns && monotonic_ns() - subjects->read_ns < LIST_AGE_NS &&
+		python_thread_list_heads(subjects->python) == subjects->heads)
+		return 0;
+	return subjects_refresh(subjects, err);
+}
+
 static const char *intern_name(struct subjects *subjects, const char *name)
 {
 	uint64_t hash = hash_bytes(name, strlen(name));
@@ -97,7 +108,8 @@ const char *subjects_name(struct subjects *subjects, struct subject *subject)
 	int64_t now = monotonic_ns();
 	char comm[64];
 
-	if (subject->name && now - subject->name_read_ns < NAME_AGE_NS)
+	/* with many threads each waits longer for its turn, so that one name a millisecond is read at most */
+	if (subject->name && now - subject->name_read_ns < NAME_AGE_NS + (int64_t)subjects->count * 1000000)
 		return subject->name;
 	subject->name_read_ns = now;
 	if (python_thread_name(subjects->python, &subject->thread, &name) && name.length) {

@@ -433,3 +433,28 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	}
 	return finish(subject);
 }
+
+void take_keep(const struct taker *taker, struct subject *subject)
+{
+	subject->is_kept = taker->quality == SAMPLE_VERIFIED || taker->quality == SAMPLE_PAUSED;
+	if (!subject->is_kept)
+		return;
+	array_reserve(&subject->kept, &subject->kept_capacity, taker->frame_count + 1, sizeof(*subject->kept));
+	if (taker->frame_count)
+		memcpy(subject->kept, taker->frames, taker->frame_count * sizeof(*subject->kept));
+	subject->kept_count = taker->frame_count;
+	subject->kept_is_cut = taker->is_cut;
+}
+
+bool take_kept(struct taker *taker, const struct subject *subject)
+{
+	if (!subject->is_kept)
+		return false;
+	array_reserve(&taker->frames, &taker->frame_capacity, subject->kept_count + 1, sizeof(*taker->frames));
+	if (subject->kept_count)
+		memcpy(taker->frames, subject->kept, subject->kept_count * sizeof(*taker->frames));
+	taker->frame_count = subject->kept_count;
+	taker->is_cut = subject->kept_is_cut;
+	taker->quality = SAMPLE_VERIFIED;
+	return true;
+}

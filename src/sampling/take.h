@@ -41,5 +41,9 @@ enum take_result {
  */
 enum take_result take(struct taker *taker, struct subject *subject, const struct gil *gil, bool must_hold,
 	raddr_t *holder);
+/* Remembers what was taken, for take_kept, if it is sure. */
+void take_keep(const struct taker *taker, struct subject *subject);
+/* Takes what was remembered: the caller knows that the thread has not run since. False: there is nothing. */
+bool take_kept(struct taker *taker, const struct subject *subject);
 
 #endif

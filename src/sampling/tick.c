@@ -4,6 +4,8 @@
 
 #include "internal.h"
 
+#include <string.h>
+
 #define HOLDER_TRIES 4 /* the GIL may change hands while we look for its holder */
 
 static struct sample blank(struct sampler *sampler, int64_t now_ns)
@@ -37,7 +39,7 @@ static void find_state(struct sampler *sampler, const struct subject *subject, r
 		sample->state = THREAD_HOLDS_GIL;
 		return;
 	}
-	if (!sampler->options.want_states && sampler->options.mode == MODE_GIL)
+	if (!sampler->options.want_states)
 		return;
 	task = target_task_state(python_target(sampler->python), subject->thread.tid);
 	sample->syscall_number = task.syscall_number;
@@ -52,7 +54,8 @@ static void add_taken(struct sampler *sampler, struct subject *subject, raddr_t 
 
 	sample.tid = subject->thread.tid;
 	sample.interpreter_id = subject->thread.interpreter_id;
-	sample.thread_name = subjects_name(&sampler->subjects, subject);
+	if (sampler->options.want_names)
+		sample.thread_name = subjects_name(&sampler->subjects, subject);
 	sample.quality = taker->quality;
 	find_state(sampler, subject, holder, &sample);
 	if (taker->quality == SAMPLE_FAILED) {
@@ -85,6 +88,14 @@ static bool refresh(struct sampler *sampler)
 	return subjects_refresh(&sampler->subjects, &err) == 0 || target_same_image(python_target(sampler->python));
 }
 
+/* As refresh, when there may be new threads. */
+static bool update(struct sampler *sampler)
+{
+	struct error err = { 0 };
+
+	return subjects_update(&sampler->subjects, &err) == 0 || target_same_image(python_target(sampler->python));
+}
+
 static struct subject *find_subject(struct sampler *sampler, raddr_t state)
 {
 	struct subject *subject = subjects_find(&sampler->subjects, state);
@@ -94,14 +105,22 @@ static struct subject *find_subject(struct sampler *sampler, raddr_t state)
 	return subject;
 }
 
-static bool read_holder(struct sampler *sampler, const struct gil *gil, raddr_t *holder)
+static bool read_gil(struct sampler *sampler, const struct gil *gil, struct gil_state *state)
 {
 	unsigned char bytes[GIL_BYTES];
-	struct gil_state state;
 
 	if (!target_read(python_target(sampler->python), gil->address, bytes, gil->length))
 		return false;
-	python_decode_gil(sampler->python, bytes, &state);
+	python_decode_gil(sampler->python, bytes, state);
+	return true;
+}
+
+static bool read_holder(struct sampler *sampler, const struct gil *gil, raddr_t *holder)
+{
+	struct gil_state state;
+
+	if (!read_gil(sampler, gil, &state))
+		return false;
 	*holder = state.holder;
 	return true;
 }
@@ -176,7 +195,7 @@ static const struct gil *gil_of(const struct sampler *sampler, const struct subj
 		if (!sampler->gils[i].interpreter || sampler->gils[i].interpreter == subject->thread.interpreter)
 			return &sampler->gils[i];
 	}
-	return sampler->gil_count && !sampler->free_threaded ? &sampler->gils[0] : NULL;
+	return sampler->gil_count ? &sampler->gils[0] : NULL;
 }
 
 bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, int64_t now_ns)
@@ -189,21 +208,67 @@ bool tick_thread(struct sampler *sampler, struct subject *subject, const struct 
 	return true;
 }
 
+/*
+ * Has no thread run Python code since the last tick, but for those that hold a GIL now or held it last? While its switch
+ * number stands still, only they can have: neither frames nor the list of threads change without the GIL. (A thread that
+ * is being started is in the list before it has a frame; it is seen when it gets the GIL.)
+ */
+static bool only_holders_ran(struct sampler *sampler, struct gil_state *now)
+{
+	bool same = sampler->has_last_states && sampler->gil_count;
+
+	sampler->has_last_states = false;
+	for (size_t i = 0; i < sampler->gil_count; i++) {
+		const struct gil_state *last = &sampler->last_states[i];
+
+		if (!read_gil(sampler, &sampler->gils[i], &now[i]))
+			return false;
+		same &= now[i].has_switch_number && now[i].switch_number == last->switch_number &&
+			now[i].last_holder == last->last_holder;
+	}
+	return same;
+}
+
+static bool may_have_run(const struct sampler *sampler, const struct subject *subject, const struct gil_state *states)
+{
+	for (size_t i = 0; i < sampler->gil_count; i++) {
+		if (states[i].holder == subject->thread.state || states[i].last_holder == subject->thread.state)
+			return true;
+	}
+	return false;
+}
+
+static bool is_running(struct sampler *sampler, const struct subject *subject)
+{
+	return target_task_state(python_target(sampler->python), subject->thread.tid).activity == TASK_RUNNING;
+}
+
 /* Every thread, or every thread that is on a CPU. */
 static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_running)
 {
+	struct gil_state states[GILS];
+	bool still = only_holders_ran(sampler, states);
 	size_t taken = 0;
 
-	if (!refresh(sampler))
+	if (!still && !update(sampler))
 		return false;
 	for (size_t i = 0; i < sampler->subjects.count; i++) {
 		struct subject *subject = sampler->subjects.list[i];
 
-		if (only_running && target_task_state(python_target(sampler->python), subject->thread.tid).activity !=
-			TASK_RUNNING)
+		if (only_running && !is_running(sampler, subject))
 			continue;
-		taken += tick_thread(sampler, subject, gil_of(sampler, subject), now_ns);
+		if (still && !may_have_run(sampler, subject, states) && take_kept(&sampler->taker, subject)) {
+			add_taken(sampler, subject, 0, now_ns);
+			taken++;
+		} else if (tick_thread(sampler, subject, gil_of(sampler, subject), now_ns)) {
+			take_keep(&sampler->taker, subject);
+			taken++;
+		} else {
+			subject->is_kept = false;
+		}
 	}
+	memcpy(sampler->last_states, states, sizeof(states));
+	sampler->has_last_states = sampler->gil_count > 0;
 	if (!taken && only_running)
 		add_idle(sampler, now_ns);
 	return taken || only_running || target_same_image(python_target(sampler->python));
