@@ -181,8 +181,7 @@ START_TEST(test_far_lines)
 	int *lines = xcalloc(units, sizeof(*lines));
 
 	for (size_t entry = 0; entry < entries; entry++)
-		memcpy(table + 6 * entry, "\xed\x7e\x7f\x7f\x7f\x7f",
-			6); /* no columns, 6 units, a large delta */
+		memcpy(table + 6 * entry, large, sizeof(large));
 	lines_decode(layout_find(312), table, 6 * entries, 1, lines, units);
 	ck_assert_int_ge(lines[0], 0);
 	for (size_t unit = 6 * 8; unit < units; unit++)
