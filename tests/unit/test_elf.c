@@ -408,7 +408,7 @@ START_TEST(test_process)
 		elf_image_dynamic_symbols(&image, &symbol, 1);
 		ck_assert_uint_eq(elf_image_static_symbols(&image, &symbol, 1), 1);
 		ck_assert_uint_eq(symbol.address, (uintptr_t)&test_elf_marker);
-		ck_assert_uint_eq(symbol.bytes, sizeof(test_elf_marker));
+		ck_assert_uint_ge(symbol.bytes, sizeof(test_elf_marker)); /* sanitizers put something behind it */
 		ck_assert(!elf_image_loading(&image, child.target));
 		elf_image_release(&image);
 		maps_release(&maps);
