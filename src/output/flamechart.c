@@ -284,3 +284,8 @@ void flamechart_finish(struct flamechart *flamechart)
 		close_stream(flamechart, stream, stream->last_ns + flamechart->options.interval_ns);
 	}
 }
+
+size_t flamechart_streams(const struct flamechart *flamechart)
+{
+	return flamechart->stream_count;
+}

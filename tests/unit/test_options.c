@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: what it means, what is wrong with it; and that --help, the completions and the man page say what the
+ * table says.
+ */
+#include "config.h"
+
+#include "commands/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+#define WORDS 16
+
+/* Splits at spaces; '' is an empty word. Returns the count; words[count] is NULL. */
+static int split(char *line, char *words[WORDS])
+{
+	int count = 0;
+
+	for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+		words[count++] = strcmp(word, "''") == 0 ? word + 2 : word;
+	words[count] = NULL;
+	return count;
+}
+
+static int parse(struct options *options, const char *line, struct error *err)
+{
+	static char copy[512];
+	static char *words[WORDS];
+
+	ck_assert_uint_lt(strlen(line), sizeof(copy));
+	strcpy(copy, line);
+	return options_parse(options, split(copy, words), words, err);
+}
+
+/* What differs from the defaults, in a fixed order. */
+static void describe(struct buffer *text, const struct options *options)
+{
+	static const char *const commands[] = { "record", "dump", "help", "version", "completion" };
+	static const char *const modes[] = { "gil", "wall", "cpu" };
+	static const char *const pauses[] = { "auto", "always", "never" };
+	static const char *const summaries[] = { "terminal", "text", "json" };
+
+	buffer_append_string(text, commands[options->command]);
+	if (options->pid)
+		buffer_printf(text, " pid=%d", (int)options->pid);
+	if (options->has_duration)
+		buffer_printf(text, " s=%gms", (double)options->duration_ns / 1e6);
+	if (options->interval_ns != 10000000)
+		buffer_printf(text, " r=%gms", (double)options->interval_ns / 1e6);
+	if (options->output)
+		buffer_printf(text, " o=%s", options->output);
+	buffer_append_string(text, options->exclude_idle ? " x" : "");
+	buffer_append_string(text, options->no_lines ? " n" : "");
+	buffer_append_string(text, options->flamechart ? " flamechart" : "");
+	buffer_append_string(text, options->mark_gc ? " gc" : "");
+	buffer_append_string(text, options->json ? " json" : "");
+	if (options->mode != MODE_GIL)
+		buffer_printf(text, " mode=%s", modes[options->mode]);
+	if (options->pause != PAUSE_AUTO)
+		buffer_printf(text, " pause=%s", pauses[options->pause]);
+	if (options->max_depth != 100000)
+		buffer_printf(text, " depth=%zu", options->max_depth);
+	if (options->groups)
+		buffer_printf(text, " groups=%u", options->groups);
+	if (options->summary != SUMMARY_TERMINAL)
+		buffer_printf(text, " summary=%s", summaries[options->summary]);
+	if (options->abi)
+		buffer_printf(text, " abi=%d", options->abi);
+	if (options->completion)
+		buffer_printf(text, " shell=%s", options->completion);
+	for (char *const *word = options->launch; word && *word; word++)
+		buffer_printf(text, " [%s]", *word);
+}
+
+static const struct {
+	const char *line, *meaning;
+} good[] = {
+	{ "pyrope 5", "record pid=5" },
+	{ "pyrope -p 5", "record pid=5" },
+	{ "pyrope -p5", "record pid=5" },
+	{ "pyrope --pid 5", "record pid=5" },
+	{ "pyrope --pid=5", "record pid=5" },
+	{ "pyrope --pi 5", "record pid=5" },
+	{ "pyrope -- 5", "record pid=5" },
+	{ "pyrope 1", "record pid=1" },
+	{ "pyrope 2147483647", "record pid=2147483647" },
+	{ "pyrope record 5", "record pid=5" },
+	{ "pyrope -s 60 -r 0.001 -o out -x -n 5", "record pid=5 s=60000ms r=1ms o=out x n" },
+	{ "pyrope 5 -s 60", "record pid=5 s=60000ms" },
+	{ "pyrope -xn -s2m 5", "record pid=5 s=120000ms x n" },
+	{ "pyrope -xns2m 5", "record pid=5 s=120000ms x n" },
+	{ "pyrope -s 0 5", "record pid=5 s=0ms" },
+	{ "pyrope --duration 3 5", "record pid=5 s=3000ms" },
+	{ "pyrope --seconds=3 5", "record pid=5 s=3000ms" },
+	{ "pyrope -s 1 -s 2 5", "record pid=5 s=2000ms" },
+	{ "pyrope --rate 250 5", "record pid=5 r=4ms" },
+	{ "pyrope --interval 5ms 5", "record pid=5 r=5ms" },
+	{ "pyrope -o - 5", "record pid=5 o=-" },
+	{ "pyrope --threads 5", "record pid=5 mode=wall" },
+	{ "pyrope --mode=wall 5", "record pid=5 mode=wall" },
+	{ "pyrope --mode cpu 5", "record pid=5 mode=cpu" },
+	{ "pyrope --threads --mode=gil 5", "record pid=5" },
+	{ "pyrope --flamechart --gc 5", "record pid=5 flamechart gc" },
+	{ "pyrope --pause=never 5", "record pid=5 pause=never" },
+	{ "pyrope --max-depth 7 5", "record pid=5 depth=7" },
+	{ "pyrope --group=process 5", "record pid=5 groups=1" },
+	{ "pyrope --group thread,process 5", "record pid=5 groups=3" },
+	{ "pyrope --summary 5", "record pid=5 summary=text" },
+	{ "pyrope --summary=json 5", "record pid=5 summary=json" },
+	{ "pyrope --abi=26 5", "record pid=5 abi=206" },
+	{ "pyrope --abi 34 5", "record pid=5 abi=304" },
+	{ "pyrope --abi 311 5", "record pid=5 abi=311" },
+	{ "pyrope --abi 3.9 5", "record pid=5 abi=309" },
+	{ "pyrope --abi 3.14 5", "record pid=5 abi=314" },
+	{ "pyrope -t python x.py -s 5", "record [python] [x.py] [-s] [5]" },
+	{ "pyrope -xt python", "record x [python]" },
+	{ "pyrope -s 5 --trace python -p 1", "record s=5000ms [python] [-p] [1]" },
+	{ "pyrope -t -- python --help", "record [python] [--help]" },
+	{ "pyrope -t dump 5", "record [dump] [5]" },
+	{ "pyrope dump 5", "dump pid=5" },
+	{ "pyrope -d -p 5", "dump pid=5" },
+	{ "pyrope --dump 5 --threads", "dump pid=5 mode=wall" },
+	{ "pyrope dump --json -o f 5", "dump pid=5 o=f json" },
+	{ "pyrope --json dump 5", "dump pid=5 json" },
+	{ "pyrope -d record 5", "dump pid=5" },
+	{ "pyrope -h", "help" },
+	{ "pyrope --help nonsense --more", "help" },
+	{ "pyrope -v", "version" },
+	{ "pyrope --version", "version" },
+	{ "pyrope --completion zsh", "completion shell=zsh" },
+};
+
+START_TEST(test_good)
+{
+	struct options options;
+	struct error err = { 0 };
+	struct buffer text = { 0 };
+
+	ck_assert_msg(parse(&options, good[_i].line, &err) == 0, "%s: %s", good[_i].line, err.message);
+	describe(&text, &options);
+	ck_assert_msg(strcmp(text.data, good[_i].meaning) == 0, "%s: %s", good[_i].line, text.data);
+	buffer_release(&text);
+}
+END_TEST
+
+static const struct {
+	const char *line, *message;
+} bad[] = {
+	{ "pyrope", "no process" },
+	{ "pyrope -s 5", "no process" },
+	{ "pyrope dump", "no process" },
+	{ "pyrope -p", "option '-p' needs an argument: PID" },
+	{ "pyrope --pid", "option '--pid' needs an argument: PID" },
+	{ "pyrope 5 6", "too many arguments: '6'" },
+	{ "pyrope -p 5 6", "too many arguments: '6'" },
+	{ "pyrope 5 -t python", "both a process id and -t" },
+	{ "pyrope -d -t python", "'--trace' is of no use with dump" },
+	{ "pyrope -t", "option '-t' needs an argument" },
+	{ "pyrope -t --", "option '-t' needs an argument" },
+	{ "pyrope -t -s 5 python", "'-s' stands where the command should be" },
+	{ "pyrope -t ''", "the command is empty" },
+	{ "pyrope -tpython x.py", "put a space behind it" },
+	{ "pyrope --trace=python x.py", "leave the = out" },
+	{ "pyrope 0", "'0': the least is 1" },
+	{ "pyrope -1", "'-1': the least is 1" },
+	{ "pyrope -p -1", "option '-p': invalid process id '-1': the least is 1" },
+	{ "pyrope 1606938044258990275541962092341162602522202993782792835301376", "the most is 2147483647" },
+	{ "pyrope 2147483648", "the most is 2147483647" },
+	{ "pyrope 2^200", "'2^200': not a number" },
+	{ "pyrope python", "'python': not a number: to start a command, use -t" },
+	{ "pyrope ''", "empty process id" },
+	{ "pyrope dunp 5", "unknown command 'dunp': did you mean 'dump'?" },
+	{ "pyrope dump python", "'python': not a number" },
+	{ "pyrope -- dump 5", "did you mean 'dump'" },
+	{ "pyrope -r 0 5", "option '-r': invalid interval '0': must be greater than 0" },
+	{ "pyrope -r -1 5", "'-1': it is negative" },
+	{ "pyrope -r nan 5", "'nan': not a number" },
+	{ "pyrope -r 2d 5", "too large" },
+	{ "pyrope -r '' 5", "empty duration" },
+	{ "pyrope -s -1 5", "option '-s': invalid duration '-1': it is negative" },
+	{ "pyrope -s nan 5", "not a number" },
+	{ "pyrope -s 1e30 5", "too large" },
+	{ "pyrope -s 4000d 5", "too large" },
+	{ "pyrope --seconds 5x 5", "option '--seconds'" },
+	{ "pyrope --duration 5x 5", "unknown unit 'x'" },
+	{ "pyrope --rate 0 5", "option '--rate': invalid rate '0': must be greater than 0" },
+	{ "pyrope --rate 1e-9 5", "too small" },
+	{ "pyrope --mode=all 5", "unknown value 'all': use gil, wall or cpu" },
+	{ "pyrope --pause=some 5", "use auto, always or never" },
+	{ "pyrope --group=cpu 5", "unknown value 'cpu': use process or thread" },
+	{ "pyrope --group=thread, 5", "unknown value ''" },
+	{ "pyrope --summary=xml 5", "use text or json" },
+	{ "pyrope --summary json 5", "'json': not a number" },
+	{ "pyrope --max-depth 0 5", "the least is 1" },
+	{ "pyrope --abi=9 5", "invalid version '9'" },
+	{ "pyrope --abi=3 5", "invalid version '3'" },
+	{ "pyrope --abi=3111 5", "invalid version" },
+	{ "pyrope --abi=3x 5", "invalid version" },
+	{ "pyrope --completion=tcsh", "use bash, zsh or fish" },
+	{ "pyrope -q 5", "unknown option '-q'" },
+	{ "pyrope -xq 5", "unknown option '-q' in '-xq'" },
+	{ "pyrope -threads 5", "unknown option '-threads': did you mean '--threads'?" },
+	{ "pyrope --thread-s 5", "did you mean '--threads'?" },
+	{ "pyrope --flamchart 5", "did you mean '--flamechart'?" },
+	{ "pyrope --duratoin=3 5", "unknown option '--duratoin': did you mean '--duration'?" },
+	{ "pyrope --colour 5", "unknown option '--colour'" },
+	{ "pyrope --e=1 5", "option '--exclude-idle' takes no argument" },
+	{ "pyrope --s 5", "option '--s' is ambiguous: '--seconds' or '--summary'" },
+	{ "pyrope --output= 5", "the name of the file is empty" },
+	{ "pyrope --json 5", "'--json' is of no use without dump" },
+	{ "pyrope dump -s 4 5", "'--seconds' is of no use with dump" },
+};
+
+START_TEST(test_bad)
+{
+	struct options options;
+	struct error err = { 0 };
+
+	ck_assert_msg(parse(&options, bad[_i].line, &err) == -1, "%s", bad[_i].line);
+	ck_assert_int_eq(err.kind, ERROR_USAGE);
+	ck_assert_int_eq(error_exit_code(&err), 2);
+	ck_assert_msg(strstr(err.message, bad[_i].message) != NULL, "%s: %s", bad[_i].line, err.message);
+}
+END_TEST
+
+START_TEST(test_defaults)
+{
+	struct options options;
+	struct error err = { 0 };
+
+	ck_assert_int_eq(parse(&options, "pyrope 5", &err), 0);
+	ck_assert_int_eq(options.duration_ns, 1000000000);
+	ck_assert_int_eq(options.interval_ns, 10000000);
+	ck_assert_uint_eq(options.max_depth, 100000);
+	ck_assert_int_eq(parse(&options, "pyrope -t python", &err), 0);
+	ck_assert_int_eq(options.duration_ns, 0);
+	ck_assert(!options.has_duration);
+}
+END_TEST
+
+/* ---- the table and what is made of it ---- */
+
+START_TEST(test_table)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_row *row = &option_table[i];
+
+		ck_assert_ptr_nonnull(row->name);
+		ck_assert_ptr_nonnull(row->help);
+		ck_assert_ptr_nonnull(row->apply);
+		ck_assert_uint_ne(row->commands, 0);
+		ck_assert_int_eq(row->completion == COMPLETE_CHOICES, row->choices != NULL);
+		ck_assert(!row->ends_options || (row->argument && row->letter));
+		for (size_t j = 0; j < i; j++) {
+			ck_assert_str_ne(row->name, option_table[j].name);
+			ck_assert(!row->letter || row->letter != option_table[j].letter);
+		}
+	}
+}
+END_TEST
+
+/* text has this word, and no letter, digit or dash on either side of it. */
+static bool has_word(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word)) {
+		char before = at == text ? ' ' : at[-1];
+		char after = at[length];
+
+		if (!strchr("abcdefghijklmnopqrstuvwxyz-", before) && (!after || !strchr("abcdefghijklmnopqrstuvwxyz-", after)))
+			return true;
+	}
+	return false;
+}
+
+static void assert_has_option(const char *where, const char *text, const struct option_row *row)
+{
+	char name[64], letter[3] = { '-', row->letter, '\0' };
+
+	snprintf(name, sizeof(name), "--%s", row->name);
+	ck_assert_msg(has_word(text, name), "%s has no %s", where, name);
+	ck_assert_msg(!row->letter || has_word(text, letter), "%s has no %s", where, letter);
+}
+
+START_TEST(test_help)
+{
+	struct buffer text = { 0 };
+
+	help_append(&text);
+	for (size_t i = 0; i < option_count; i++) {
+		assert_has_option("--help", text.data, &option_table[i]);
+		ck_assert_ptr_nonnull(strstr(text.data, option_table[i].help));
+	}
+	for (size_t i = 0; i < command_count; i++)
+		ck_assert(has_word(text.data, command_table[i].name));
+	for (char *line = strtok(text.data, "\n"); line; line = strtok(NULL, "\n"))
+		ck_assert_msg(strlen(line) <= 120, "too long for a terminal: %s", line);
+	buffer_release(&text);
+}
+END_TEST
+
+START_TEST(test_version)
+{
+	struct buffer text = { 0 };
+
+	version_append(&text);
+	ck_assert_msg(strncmp(text.data, "pyrope " PACKAGE_VERSION " ", strlen("pyrope " PACKAGE_VERSION " ")) == 0, "%s",
+		text.data);
+	ck_assert_ptr_nonnull(strstr(text.data, "CPython 2.6"));
+	buffer_release(&text);
+}
+END_TEST
+
+START_TEST(test_completion)
+{
+	static const char *const shells[] = { "bash", "zsh", "fish" };
+	struct buffer text = { 0 };
+	struct error err = { 0 };
+
+	ck_assert_int_eq(completion_append(&text, shells[_i], &err), 0);
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_row *row = &option_table[i];
+		char word[80];
+
+		snprintf(word, sizeof(word), strcmp(shells[_i], "fish") == 0 ? "-l %s " : "--%s", row->name);
+		ck_assert_msg(strstr(text.data, word) != NULL, "%s: no %s", shells[_i], row->name);
+		if (row->choices && !row->argument_optional)
+			ck_assert_msg(strstr(text.data, row->choices[0]) != NULL, "%s: no %s", shells[_i], row->choices[0]);
+	}
+	for (size_t i = 0; i < command_count; i++)
+		ck_assert(has_word(text.data, command_table[i].name));
+	buffer_release(&text);
+}
+END_TEST
+
+/* The man page without its roff: the dashes plain, the fonts gone. */
+static void read_man(struct buffer *text)
+{
+	const char *top = getenv("top_srcdir");
+	char *path = xasprintf("%s/man/pyrope.1", top ? top : ".");
+	FILE *file = fopen(path, "re");
+	int character;
+
+	ck_assert_msg(file != NULL, "%s: %s", path, strerror(errno));
+	free(path);
+	while ((character = getc(file)) != EOF) {
+		if (character != '\\') {
+			buffer_append_char(text, (char)character);
+			continue;
+		}
+		character = getc(file);
+		if (character == 'f')
+			getc(file);
+		else if (character == '-')
+			buffer_append_char(text, '-');
+	}
+	fclose(file);
+}
+
+static bool is_known(const char *name, size_t length)
+{
+	static const char *const others[] = { "cap-add", "" }; /* docker's */
+
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_row *row = &option_table[i];
+
+		if ((strlen(row->name) == length && memcmp(row->name, name, length) == 0) ||
+			(row->alias && strlen(row->alias) == length && memcmp(row->alias, name, length) == 0))
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+		if (strlen(others[i]) == length && memcmp(others[i], name, length) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(test_man)
+{
+	struct buffer text = { 0 };
+
+	read_man(&text);
+	for (size_t i = 0; i < option_count; i++) {
+		assert_has_option("the man page", text.data, &option_table[i]);
+		for (size_t j = 0; option_table[i].choices && option_table[i].choices[j]; j++)
+			ck_assert_msg(strchr(option_table[i].choices[j], ',') || has_word(text.data, option_table[i].choices[j]),
+				"the man page has no %s", option_table[i].choices[j]);
+	}
+	for (size_t i = 0; i < command_count; i++)
+		ck_assert(has_word(text.data, command_table[i].name));
+	for (const char *at = strstr(text.data, "--"); at; at = strstr(at + 2, "--")) {
+		size_t length = strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
+
+		ck_assert_msg(is_known(at + 2, length), "the man page has --%.*s, the table has not", (int)length, at + 2);
+	}
+	ck_assert_ptr_nonnull(strstr(text.data, "pyrope " PACKAGE_VERSION));
+	buffer_release(&text);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+	tcase_add_loop_test(tests, test_good, 0, ARRAY_LENGTH(good));
+	tcase_add_loop_test(tests, test_bad, 0, ARRAY_LENGTH(bad));
+	tcase_add_test(tests, test_defaults);
+	tcase_add_test(tests, test_table);
+	tcase_add_test(tests, test_help);
+	tcase_add_test(tests, test_version);
+	tcase_add_loop_test(tests, test_completion, 0, 3);
+	tcase_add_test(tests, test_man);
+}
+
+int main(void)
+{
+	return suite_run("options", add_tests);
+}
