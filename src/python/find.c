@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding the interpreter of a process: which file, which version, which layout; confirmed, and waited for while it starts.
+ * Finding the interpreter of a process: which file, which version, which layout; confirmed, and waited for
+ * while it starts.
  *
- * Each round begins from nothing, with the mappings as they are now, since a process that starts (or execs) changes under
- * our eyes; within a round the candidates alone are asked again, which costs a few microseconds.
+ * Each round begins from nothing, with the mappings as they are now, since a process that starts (or execs)
+ * changes under our eyes; within a round the candidates alone are asked again, which costs a few
+ * microseconds.
  */
 #include "config.h"
 
@@ -16,7 +18,7 @@
 
 #define ROUND_NS (50 * INT64_C(1000000))     /* after this the mappings are read again */
 #define PATIENCE_NS (500 * INT64_C(1000000)) /* garbage for so long is no list that is just being changed */
-#define FAST_POLLS 100                       /* a program that was just launched: its first frames count, too */
+#define FAST_POLLS 100 /* a program that was just launched: its first frames count, too */
 #define FAST_POLL_NS 500000
 #define SLOW_POLL_NS 3000000
 
@@ -28,7 +30,7 @@ struct finder {
 	struct candidates candidates;
 	int64_t begin_ns;
 	unsigned polls;
-	bool newer; /* a version that is not known, with debug offsets that are */
+	bool newer;           /* a version that is not known, with debug offsets that are */
 	struct version tried; /* what the last candidate said it was */
 };
 
@@ -38,7 +40,8 @@ static void set_version(struct finder *finder, const struct version *version)
 {
 	struct runtime_place *place = finder->place;
 
-	snprintf(place->version, sizeof(place->version), "%s%s", version->text[0] ? version->text : place->layout.name,
+	snprintf(place->version, sizeof(place->version), "%s%s",
+		version->text[0] ? version->text : place->layout.name,
 		place->layout.free_threaded ? " free-threaded" : "");
 }
 
@@ -56,7 +59,8 @@ static raddr_t interpreter_of_holder(struct target *target, const struct runtime
 	raddr_t thread, interpreter;
 
 	if (!target_read(target, place->current_thread, &thread, sizeof(thread)) || !thread ||
-		!target_read(target, thread + place->layout.thread_state.interp, &interpreter, sizeof(interpreter)))
+		!target_read(target, thread + place->layout.thread_state.interp, &interpreter,
+			sizeof(interpreter)))
 		return 0;
 	return interpreter;
 }
@@ -76,7 +80,10 @@ static enum place_state try_layout(struct finder *finder, const struct candidate
 		return PLACE_GARBAGE; /* nothing would say who holds the GIL */
 	if (place->interp_head)
 		return check_place(finder->target, place, strict);
-	/* stripped: the thread that holds the GIL leads to its interpreter, but only the scan to all of them */
+	/*
+	 * stripped: the thread that holds the GIL leads to its interpreter, but only the scan to all of
+	 * them
+	 */
 	if (scan_for_interpreter(finder->target, &finder->maps, candidate, place) == PLACE_FOUND)
 		return PLACE_FOUND;
 	place->interpreter = interpreter_of_holder(finder->target, place);
@@ -108,8 +115,8 @@ static enum place_state try_row(
 
 static enum place_state unknown_version(const struct version *version, struct error *err)
 {
-	error_set(err, ERROR_UNSUPPORTED, "CPython %d.%d is not supported: known are %s", version->number / 100,
-		version->number % 100, python_known_range());
+	error_set(err, ERROR_UNSUPPORTED, "CPython %d.%d is not supported: known are %s",
+		version->number / 100, version->number % 100, python_known_range());
 	return PLACE_UNKNOWN;
 }
 
@@ -128,8 +135,12 @@ static enum place_state try_version(struct finder *finder, const struct candidat
 	return state;
 }
 
-/* Tries what the strings of the file say, the best guess first; when there are several, with all that can be checked. */
-static enum place_state try_guesses(struct finder *finder, const struct candidate *candidate, struct error *err)
+/*
+ * Tries what the strings of the file say, the best guess first; when there are several, with all that can
+ * be checked.
+ */
+static enum place_state try_guesses(
+	struct finder *finder, const struct candidate *candidate, struct error *err)
 {
 	const struct version_list *list = &candidate->versions;
 	enum place_state best = PLACE_UNKNOWN;
@@ -142,7 +153,8 @@ static enum place_state try_guesses(struct finder *finder, const struct candidat
 	}
 	for (int strict = list->count > 1; strict >= 0; strict--) {
 		for (size_t i = 0; i < list->count; i++) {
-			enum place_state state = try_version(finder, candidate, &list->versions[i], strict, err);
+			enum place_state state =
+				try_version(finder, candidate, &list->versions[i], strict, err);
 
 			if (state < best)
 				best = state;
@@ -154,8 +166,8 @@ static enum place_state try_guesses(struct finder *finder, const struct candidat
 	return best;
 }
 
-static enum place_state try_debug_offsets(struct finder *finder, const struct candidate *candidate, uint64_t hex,
-	const void *block, size_t length, struct error *err)
+static enum place_state try_debug_offsets(struct finder *finder, const struct candidate *candidate,
+	uint64_t hex, const void *block, size_t length, struct error *err)
 {
 	struct version version;
 	enum place_state state;
@@ -170,7 +182,8 @@ static enum place_state try_debug_offsets(struct finder *finder, const struct ca
 	return state;
 }
 
-static enum place_state try_candidate(struct finder *finder, const struct candidate *original, struct error *err)
+static enum place_state try_candidate(
+	struct finder *finder, const struct candidate *original, struct error *err)
 {
 	struct candidate candidate = *original;
 	unsigned char block[DEBUG_OFFSETS_BYTES];
@@ -192,7 +205,8 @@ static enum place_state try_candidate(struct finder *finder, const struct candid
 	}
 	if (abi)
 		return try_version(finder, &candidate, &(struct version){ .number = abi }, false, err);
-	if (candidate.version_hex && target_read(finder->target, candidate.version_hex, &word, sizeof(word))) {
+	if (candidate.version_hex &&
+		target_read(finder->target, candidate.version_hex, &word, sizeof(word))) {
 		version_from_hex(&version, word);
 		return try_version(finder, &candidate, &version, false, err);
 	}
@@ -215,7 +229,8 @@ static int wait_a_moment(struct finder *finder, struct error *err)
 	if (!target_alive(finder->target))
 		return gone(finder, err);
 	if (finder->options->cancelled && *finder->options->cancelled)
-		return error_set(err, ERROR_SYSTEM, "interrupted while waiting for the interpreter of process %d",
+		return error_set(err, ERROR_SYSTEM,
+			"interrupted while waiting for the interpreter of process %d",
 			target_pid(finder->target));
 	return 0;
 }
@@ -228,7 +243,8 @@ static bool time_is_up(const struct finder *finder)
 static int explain_empty(struct finder *finder, struct error *err)
 {
 	return error_set(err, ERROR_UNSUPPORTED,
-		"the interpreter of process %d had no thread within %.3g s: it is still starting, or has finished",
+		"the interpreter of process %d had no thread within %.3g s: it is still starting, or has "
+		"finished",
 		target_pid(finder->target), (double)finder->options->wait_ns / 1e9);
 }
 
@@ -238,10 +254,12 @@ static int explain_garbage(struct finder *finder, struct error *err)
 
 	if (finder->options->abi)
 		return error_set(err, ERROR_UNSUPPORTED,
-			"the memory of process %d is not that of a CPython %d.%d: leave --abi out, or name another",
+			"the memory of process %d is not that of a CPython %d.%d: leave --abi out, or name "
+			"another",
 			target_pid(finder->target), version->number / 100, version->number % 100);
 	return error_set(err, ERROR_UNSUPPORTED,
-		"the interpreter of process %d says that it is CPython %d.%d, but has no thread list of that version: "
+		"the interpreter of process %d says that it is CPython %d.%d, but has no thread list of that "
+		"version: "
 		"if it is another one, name it with --abi=XY",
 		target_pid(finder->target), version->number / 100, version->number % 100);
 }
@@ -323,8 +341,9 @@ static void finish_place(struct finder *finder)
 	struct runtime_place *place = finder->place;
 
 	if (finder->newer)
-		place->warning = xasprintf("CPython %s is newer than this pyrope knows (%s): read as if it were %s",
-			place->version, python_known_range(), layout_newest()->name);
+		place->warning =
+			xasprintf("CPython %s is newer than this pyrope knows (%s): read as if it were %s",
+				place->version, python_known_range(), layout_newest()->name);
 }
 
 int runtime_find(struct target *target, const struct python_options *options, struct runtime_place *place,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is a place what it seems to be? The thread list is what holds it to account: each thread of an interpreter points back
- * to it. A list may be changing while it is read, so that one reading which makes no sense proves nothing: find.c looks
- * again before it gives up.
+ * Is a place what it seems to be? The thread list is what holds it to account: each thread of an
+ * interpreter points back to it. A list may be changing while it is read, so that one reading which makes
+ * no sense proves nothing: find.c looks again before it gives up.
  */
 #include "config.h"
 
@@ -33,7 +33,8 @@ static enum place_state check_threads(struct target *target, const struct layout
 		return PLACE_EMPTY;
 	for (size_t i = 0; thread && i < THREADS_CHECKED; i++) {
 		if (!plausible(thread) || thread == interpreter ||
-			!read_pointer(target, thread + layout->thread_state.interp, &owner) || owner != interpreter ||
+			!read_pointer(target, thread + layout->thread_state.interp, &owner) ||
+			owner != interpreter ||
 			!read_pointer(target, thread + layout->thread_state.next, &thread))
 			return PLACE_GARBAGE;
 	}
@@ -46,7 +47,8 @@ enum place_state check_interpreters(struct target *target, const struct layout *
 	raddr_t interpreter = first;
 
 	for (size_t i = 0; interpreter && i < INTERPRETERS_CHECKED; i++) {
-		enum place_state one = plausible(interpreter) ? check_threads(target, layout, interpreter) : PLACE_GARBAGE;
+		enum place_state one =
+			plausible(interpreter) ? check_threads(target, layout, interpreter) : PLACE_GARBAGE;
 
 		if (one == PLACE_GARBAGE)
 			return one;
@@ -65,9 +67,9 @@ bool check_modules(struct target *target, const struct layout *layout, raddr_t i
 	raddr_t pointer;
 
 	return layout->interpreter_state.modules != OFFSET_NONE &&
-		read_pointer(target, interpreter + layout->interpreter_state.modules, &pointer) && plausible(pointer) &&
-		read_pointer(target, pointer + layout->object.ob_type, &pointer) && plausible(pointer) &&
-		read_pointer(target, pointer + layout->type_object.tp_name, &pointer) &&
+		read_pointer(target, interpreter + layout->interpreter_state.modules, &pointer) &&
+		plausible(pointer) && read_pointer(target, pointer + layout->object.ob_type, &pointer) &&
+		plausible(pointer) && read_pointer(target, pointer + layout->type_object.tp_name, &pointer) &&
 		target_read(target, pointer, name, sizeof(name)) && memcmp(name, dict, sizeof(dict)) == 0;
 }
 
@@ -79,7 +81,8 @@ static bool check_holder(struct target *target, const struct layout *layout, rad
 	raddr_t interpreter;
 
 	return !holder ||
-		(plausible(holder) && read_pointer(target, holder + layout->thread_state.interp, &interpreter) &&
+		(plausible(holder) &&
+			read_pointer(target, holder + layout->thread_state.interp, &interpreter) &&
 			plausible(interpreter) && check_threads(target, layout, interpreter) == PLACE_FOUND);
 }
 
@@ -92,12 +95,14 @@ static enum place_state check_lock(struct target *target, const struct layout *l
 		return PLACE_GARBAGE;
 	if (!gil)
 		return PLACE_EMPTY; /* it is made after the first thread state */
-	if (!plausible(gil) || !target_read(target, gil + layout->gil_runtime_state.locked, &locked, sizeof(locked)))
+	if (!plausible(gil) ||
+		!target_read(target, gil + layout->gil_runtime_state.locked, &locked, sizeof(locked)))
 		return PLACE_GARBAGE;
 	return locked >= -1 && locked <= 1 ? PLACE_FOUND : PLACE_GARBAGE; /* -1: not yet made */
 }
 
-static enum place_state check_gil(struct target *target, const struct runtime_place *place, raddr_t interpreter)
+static enum place_state check_gil(
+	struct target *target, const struct runtime_place *place, raddr_t interpreter)
 {
 	const struct layout *layout = &place->layout;
 	raddr_t holder = 0;
@@ -108,7 +113,8 @@ static enum place_state check_gil(struct target *target, const struct runtime_pl
 			return PLACE_GARBAGE;
 		break;
 	case GIL_IN_RUNTIME:
-		if (!read_pointer(target, place->runtime + layout->runtime_state.gilstate_tstate_current, &holder))
+		if (!read_pointer(
+			    target, place->runtime + layout->runtime_state.gilstate_tstate_current, &holder))
 			return PLACE_GARBAGE;
 		break;
 	case GIL_PER_INTERPRETER:

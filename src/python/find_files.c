@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which of the mapped files is the interpreter. The executable and what is called libpython or python come first; the
- * other files, of which there may be thousands, are only looked at when these have nothing, and then through what is
- * cheap: hash tables and section headers before whole symbol tables.
+ * Which of the mapped files is the interpreter. The executable and what is called libpython or python come
+ * first; the other files, of which there may be thousands, are only looked at when these have nothing, and
+ * then through what is cheap: hash tables and section headers before whole symbol tables.
  *
- * A symbol that the executable and a library both define (a copy relocation) is the executable's: the library's is dead.
+ * A symbol that the executable and a library both define (a copy relocation) is the executable's: the
+ * library's is dead.
  */
 #include "config.h"
 
@@ -65,7 +66,8 @@ static enum file_rank rank_file(const struct mapping *mapping, const struct stat
 	/* the device may be shown differently; this is for the order alone */
 	if (executable && mapping->inode == executable->st_ino)
 		return RANK_EXECUTABLE;
-	return strncmp(name, "libpython", 9) == 0 || strncmp(name, "python", 6) == 0 ? RANK_NAMED : RANK_OTHER;
+	return strncmp(name, "libpython", 9) == 0 || strncmp(name, "python", 6) == 0 ? RANK_NAMED
+										     : RANK_OTHER;
 }
 
 static int compare_rank(const void *first, const void *second)
@@ -90,11 +92,13 @@ static void list_files(struct search *search)
 
 		if (!mapping->executable || mapping->path[0] != '/' || !mapping->inode)
 			continue;
-		key = hash_combine(hash_combine(mapping->inode, mapping->device_major), mapping->device_minor);
+		key = hash_combine(
+			hash_combine(mapping->inode, mapping->device_major), mapping->device_minor);
 		if (u64_map_get(&seen, key))
 			continue;
 		u64_map_put(&seen, key, 1);
-		array_reserve(&search->files, &search->file_capacity, search->file_count + 1, sizeof(*search->files));
+		array_reserve(&search->files, &search->file_capacity, search->file_count + 1,
+			sizeof(*search->files));
 		search->files[search->file_count++] = (struct mapped_file){
 			.mapping = mapping,
 			.rank = rank_file(mapping, has_executable ? &status : NULL),
@@ -115,8 +119,12 @@ static void find_symbols(const struct elf_image *image, enum depth depth, struct
 	for (size_t i = 0; i < SYMBOL_COUNT; i++)
 		symbols[i].name = symbol_names[i];
 	elf_image_dynamic_symbols(image, symbols, SYMBOL_COUNT);
-	/* interp_head is never exported, and the file that exports the other one is an interpreter: worth the pass */
-	if (symbols[SYMBOL_CURRENT_THREAD].found || (!symbols[SYMBOL_RUNTIME].found && depth >= DEPTH_SYMBOLS))
+	/*
+	 * interp_head is never exported, and the file that exports the other one is an interpreter: worth
+	 * the pass
+	 */
+	if (symbols[SYMBOL_CURRENT_THREAD].found ||
+		(!symbols[SYMBOL_RUNTIME].found && depth >= DEPTH_SYMBOLS))
 		elf_image_static_symbols(image, symbols, SYMBOL_COUNT);
 	candidate->current_thread = symbols[SYMBOL_CURRENT_THREAD].address;
 	candidate->interp_head = symbols[SYMBOL_INTERP_HEAD].address;
@@ -154,8 +162,8 @@ static void list_variables(const struct elf_image *image, struct candidate *cand
 	}
 }
 
-static void inspect_image(struct search *search, const struct elf_image *image, const struct mapping *mapping,
-	enum depth depth)
+static void inspect_image(
+	struct search *search, const struct elf_image *image, const struct mapping *mapping, enum depth depth)
 {
 	struct candidates *candidates = search->candidates;
 	struct candidate *candidate = &candidates->candidates[candidates->count];
@@ -191,7 +199,10 @@ static void inspect_files(struct search *search, enum file_rank first, enum file
 	}
 }
 
-/* A copy relocation puts the variable into the executable; the rest is still to be learned from the library. */
+/*
+ * A copy relocation puts the variable into the executable; the rest is still to be learned from the
+ * library.
+ */
 static void share_knowledge(struct candidates *candidates)
 {
 	for (size_t i = 0; i < candidates->count; i++) {
@@ -237,7 +248,8 @@ static const struct {
 	{ RANK_EXECUTABLE, RANK_NAMED, DEPTH_STRINGS },
 };
 
-int candidates_collect(struct target *target, const struct maps *maps, struct candidates *candidates, struct error *err)
+int candidates_collect(
+	struct target *target, const struct maps *maps, struct candidates *candidates, struct error *err)
 {
 	struct search search = { .target = target, .maps = maps, .candidates = candidates };
 

@@ -13,7 +13,7 @@
 /* ---- versions ---- */
 
 struct version {
-	int number; /* major * 100 + minor */
+	int number;    /* major * 100 + minor */
 	char text[24]; /* "3.8.18"; "" when only the number is known */
 };
 
@@ -51,7 +51,7 @@ struct candidate {
 	uint64_t runtime_bytes; /* its st_size; 0: not known */
 	raddr_t current_thread; /* _PyThreadState_Current */
 	raddr_t interp_head;
-	raddr_t version_hex;    /* Py_Version */
+	raddr_t version_hex; /* Py_Version */
 	struct version_list versions;
 	struct memory_range variables[RANGE_LIMIT]; /* .bss before .data */
 	size_t variable_count;
@@ -66,7 +66,8 @@ struct candidates {
 };
 
 /* Looks through what the target has mapped. -1: gone, or not permitted. */
-int candidates_collect(struct target *target, const struct maps *maps, struct candidates *candidates, struct error *err);
+int candidates_collect(
+	struct target *target, const struct maps *maps, struct candidates *candidates, struct error *err);
 
 /* Sets err: what runs in this process, which is not a CPython. */
 int explain_not_python(struct target *target, const struct maps *maps, struct error *err);
@@ -95,8 +96,8 @@ enum place_state check_place(struct target *target, const struct runtime_place *
  * place->layout, and sets place->runtime, or place->interpreter where the layout has no runtime. PLACE_FOUND,
  * or PLACE_EMPTY.
  */
-enum place_state scan_for_interpreter(struct target *target, const struct maps *maps, const struct candidate *candidate,
-	struct runtime_place *place);
+enum place_state scan_for_interpreter(struct target *target, const struct maps *maps,
+	const struct candidate *candidate, struct runtime_place *place);
 /* The same for builds that have debug offsets: their cookie. 0: not found. */
 raddr_t scan_for_debug_offsets(struct target *target, const struct candidate *candidate);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What else a process may be: other implementations of Python have other structs, and users like to know why. */
+/*
+ * What else a process may be: other implementations of Python have other structs, and users like to know
+ * why.
+ */
 #include "config.h"
 
 #include "find_internal.h"
@@ -80,12 +83,13 @@ int explain_not_python(struct target *target, const struct maps *maps, struct er
 	for (size_t i = 0; i < ARRAY_LENGTH(implementations) && !what; i++) {
 		const char *word = implementations[i].command;
 
-		if (has_mapped(maps, implementations[i].file) && (!word || memmem(command, length, word, strlen(word))))
+		if (has_mapped(maps, implementations[i].file) &&
+			(!word || memmem(command, length, word, strlen(word))))
 			what = implementations[i].what;
 	}
 	if (what)
-		error_set(err, ERROR_UNSUPPORTED, "process %d (%s) is %s: only CPython can be read", target_pid(target),
-			executable.data, what);
+		error_set(err, ERROR_UNSUPPORTED, "process %d (%s) is %s: only CPython can be read",
+			target_pid(target), executable.data, what);
 	else
 		error_set(err, ERROR_UNSUPPORTED,
 			"process %d (%s) is not a Python: no interpreter in its executable or its libraries",

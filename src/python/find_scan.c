@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding an interpreter in a build that has been stripped of what would lead to it: the variables of the file are read,
- * .bss first, and each word that could be a pointer to a PyInterpreterState is followed.
+ * Finding an interpreter in a build that has been stripped of what would lead to it: the variables of the
+ * file are read, .bss first, and each word that could be a pointer to a PyInterpreterState is followed.
  *
- * Two structs that point to each other are not rare (any list with two members), so that a thread list alone convinces
- * nobody: sys.modules has to be a dict, too.
+ * Two structs that point to each other are not rare (any list with two members), so that a thread list
+ * alone convinces nobody: sys.modules has to be a dict, too.
  */
 #include "config.h"
 
@@ -44,8 +44,8 @@ static size_t chain_length(struct scan *scan, raddr_t interpreter)
 	size_t length = 0;
 
 	while (interpreter && length < CHAIN_LIMIT &&
-		target_read(scan->target, interpreter + scan->place->layout.interpreter_state.next, &interpreter,
-			sizeof(interpreter)))
+		target_read(scan->target, interpreter + scan->place->layout.interpreter_state.next,
+			&interpreter, sizeof(interpreter)))
 		length++;
 	return length;
 }
@@ -64,7 +64,8 @@ static void keep_longest(struct scan *scan, raddr_t interpreter)
 }
 
 /*
- * The word at address may be interp_head or _PyRuntime.interpreters.head. true: there is no need to look any further.
+ * The word at address may be interp_head or _PyRuntime.interpreters.head. true: there is no need to look
+ * any further.
  */
 static bool try_word(struct scan *scan, raddr_t address, raddr_t pointer)
 {
@@ -109,8 +110,8 @@ static bool scan_range(struct scan *scan, const struct memory_range *range)
 	return found;
 }
 
-enum place_state scan_for_interpreter(struct target *target, const struct maps *maps, const struct candidate *candidate,
-	struct runtime_place *place)
+enum place_state scan_for_interpreter(struct target *target, const struct maps *maps,
+	const struct candidate *candidate, struct runtime_place *place)
 {
 	struct scan scan = { .target = target, .maps = maps, .place = place };
 

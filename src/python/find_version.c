@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which version a file is. From 3.11 on Python says so itself (Py_Version, and the debug offsets from 3.13 on). Before,
- * there are strings: PY_VERSION ("3.8.18", in Python/getversion.c) and the path of the library ("python3.8", in
- * Modules/getpath.c). Other libraries that are linked in have versions too (SQLite's "3.8.2", pysqlite's "2.6.0"), so
- * that what a single string says is a guess, to be confirmed by validation; but the guesses that agree come first.
+ * Which version a file is. From 3.11 on Python says so itself (Py_Version, and the debug offsets from 3.13
+ * on). Before, there are strings: PY_VERSION ("3.8.18", in Python/getversion.c) and the path of the library
+ * ("python3.8", in Modules/getpath.c). Other libraries that are linked in have versions too (SQLite's
+ * "3.8.2", pysqlite's "2.6.0"), so that what a single string says is a guess, to be confirmed by
+ * validation; but the guesses that agree come first.
  */
 #include "config.h"
 
@@ -22,7 +23,8 @@
 
 void version_from_hex(struct version *version, uint64_t hex)
 {
-	unsigned major = hex >> 24 & 0xff, minor = hex >> 16 & 0xff, micro = hex >> 8 & 0xff, serial = hex & 0xf;
+	unsigned major = hex >> 24 & 0xff, minor = hex >> 16 & 0xff, micro = hex >> 8 & 0xff,
+		 serial = hex & 0xf;
 	const char *level = "";
 
 	switch (hex >> 4 & 0xf) { /* PY_RELEASE_LEVEL */
@@ -38,7 +40,8 @@ void version_from_hex(struct version *version, uint64_t hex)
 	}
 	version->number = (int)(major * 100 + minor);
 	if (*level)
-		snprintf(version->text, sizeof(version->text), "%u.%u.%u%s%u", major, minor, micro, level, serial);
+		snprintf(version->text, sizeof(version->text), "%u.%u.%u%s%u", major, minor, micro, level,
+			serial);
 	else
 		snprintf(version->text, sizeof(version->text), "%u.%u.%u", major, minor, micro);
 }
@@ -48,7 +51,10 @@ static bool is_digit(char character)
 	return character >= '0' && character <= '9';
 }
 
-/* One or two digits; the cursor is left behind them. Reads up to the first character that is none, never past a NUL. */
+/*
+ * One or two digits; the cursor is left behind them. Reads up to the first character that is none, never
+ * past a NUL.
+ */
 static bool parse_part(const char **cursor, int *part)
 {
 	if (!is_digit(**cursor))
@@ -87,8 +93,8 @@ static bool parse_py_version(const char *text, struct version *version)
 	const char *cursor = text;
 	int major, minor, micro, serial;
 
-	if (!parse_part(&cursor, &major) || *cursor++ != '.' || !parse_part(&cursor, &minor) || *cursor++ != '.' ||
-		!parse_part(&cursor, &micro))
+	if (!parse_part(&cursor, &major) || *cursor++ != '.' || !parse_part(&cursor, &minor) ||
+		*cursor++ != '.' || !parse_part(&cursor, &micro))
 		return false;
 	if (*cursor == 'a' || *cursor == 'b' || strncmp(cursor, "rc", 2) == 0) {
 		cursor += *cursor == 'r' ? 2 : 1;
@@ -149,9 +155,12 @@ static void scan_chunk(struct string_scan *scan, const char *text, size_t length
 {
 	const char *end = text + length;
 
-	/* versions: by their dots, which are rarer than digits; what stands before one may be anything, since the linker
-	   makes one string of "/usr/lib/3.8.18" and "3.8.18" */
-	for (const char *dot = memchr(text, '.', length); dot; dot = memchr(dot + 1, '.', (size_t)(end - dot - 1))) {
+	/*
+	 * versions: by their dots, which are rarer than digits; what stands before one may be anything,
+	 * since the linker makes one string of "/usr/lib/3.8.18" and "3.8.18"
+	 */
+	for (const char *dot = memchr(text, '.', length); dot;
+		dot = memchr(dot + 1, '.', (size_t)(end - dot - 1))) {
 		struct version version;
 
 		if (dot - text >= 2 && is_digit(dot[-1]) && !is_digit(dot[-2]) && dot[-2] != '.' &&
@@ -164,7 +173,8 @@ static void scan_chunk(struct string_scan *scan, const char *text, size_t length
 		scan->list->says_python = true;
 }
 
-static void scan_range(const struct elf_image *image, uint64_t vaddr, uint64_t bytes, struct string_scan *scan)
+static void scan_range(
+	const struct elf_image *image, uint64_t vaddr, uint64_t bytes, struct string_scan *scan)
 {
 	char *chunk = xmalloc(CHUNK_BYTES + 1);
 
@@ -176,7 +186,10 @@ static void scan_range(const struct elf_image *image, uint64_t vaddr, uint64_t b
 		bool last = got < wanted || at + got == bytes;
 
 		chunk[got] = '\0';
-		/* what begins near the end may be cut: the next chunk has it whole, and what stands before it */
+		/*
+		 * what begins near the end may be cut: the next chunk has it whole, and what stands before
+		 * it
+		 */
 		scan_chunk(scan, chunk, last ? got : got - OVERLAP_BYTES / 2);
 		if (last)
 			break;

@@ -2,8 +2,9 @@
 /*
  * ELF files through libelf: segments, sections, .symtab; and where a file was loaded.
  *
- * libelf reads by pread (ELF_C_READ) what is asked of it, and checks each table against the size of the file. What it
- * does not bound is memory: a sparse file may be of any size, so tables over TABLE_LIMIT_BYTES are not looked at.
+ * libelf reads by pread (ELF_C_READ) what is asked of it, and checks each table against the size of the
+ * file. What it does not bound is memory: a sparse file may be of any size, so tables over
+ * TABLE_LIMIT_BYTES are not looked at.
  */
 #include "config.h"
 
@@ -28,7 +29,8 @@ static int unsupported(struct error *err, const char *what)
 static void add_segment(struct elf_image *image, const Elf64_Phdr *header)
 {
 	if (image->segment_count == ELF_SEGMENT_LIMIT || header->p_filesz > header->p_memsz ||
-		header->p_memsz > UINT64_MAX - header->p_vaddr || header->p_filesz > UINT64_MAX - header->p_offset)
+		header->p_memsz > UINT64_MAX - header->p_vaddr ||
+		header->p_filesz > UINT64_MAX - header->p_offset)
 		return;
 	image->segments[image->segment_count++] = (struct elf_segment){
 		.vaddr = header->p_vaddr,
@@ -82,8 +84,8 @@ size_t elf_image_read(const struct elf_image *image, uint64_t vaddr, void *data,
 	if (segment->offset + within > (uint64_t)INT64_MAX - length)
 		return 0;
 	while (done < length) {
-		ssize_t got = pread(
-			image->fd, (char *)data + done, length - done, (off_t)(segment->offset + within + done));
+		ssize_t got = pread(image->fd, (char *)data + done, length - done,
+			(off_t)(segment->offset + within + done));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -188,7 +190,8 @@ bool elf_symbol_usable(const struct elf_image *image, const Elf64_Sym *entry)
 {
 	unsigned type = ELF64_ST_TYPE(entry->st_info);
 
-	return entry->st_shndx != SHN_UNDEF && (type == STT_OBJECT || type == STT_NOTYPE || type == STT_FUNC) &&
+	return entry->st_shndx != SHN_UNDEF &&
+		(type == STT_OBJECT || type == STT_NOTYPE || type == STT_FUNC) &&
 		elf_image_segment(image, entry->st_value);
 }
 
@@ -249,7 +252,8 @@ void elf_search_sections(
 		Elf_Data *data;
 
 		if (!gelf_getshdr(scn, &table) || table.sh_type != type || !table_usable(&table) ||
-			!gelf_getshdr(elf_getscn(image->elf, table.sh_link), &strings) || !table_usable(&strings))
+			!gelf_getshdr(elf_getscn(image->elf, table.sh_link), &strings) ||
+			!table_usable(&strings))
 			continue;
 		data = elf_getdata(scn, NULL);
 		if (data && data->d_buf && data->d_type == ELF_T_SYM)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a file was loaded. The loader maps each PT_LOAD at bias + vaddr rounded down to a page, with the file offset
- * rounded down likewise; then mprotect splits mappings (RELRO), the kernel joins neighbours, and the program may map
- * the same file for purposes of its own. So each pair of a segment and a mapping that begin at the same page of the
- * file proposes a bias, and the bias that explains most segments is taken.
+ * Where a file was loaded. The loader maps each PT_LOAD at bias + vaddr rounded down to a page, with the
+ * file offset rounded down likewise; then mprotect splits mappings (RELRO), the kernel joins neighbours,
+ * and the program may map the same file for purposes of its own. So each pair of a segment and a mapping
+ * that begin at the same page of the file proposes a bias, and the bias that explains most segments is
+ * taken.
  */
 #include "config.h"
 
@@ -20,9 +21,12 @@ bool mapping_same_file(const struct mapping *first, const struct mapping *second
 		first->device_minor == second->device_minor && strcmp(first->path, second->path) == 0;
 }
 
-/* Does a mapping hold the first page of the segment, where this bias puts it? 2: with the right protection, too. */
-static unsigned explains(const struct elf_segment *segment, const struct mapping *const *mappings, size_t count,
-	uint64_t page_mask, raddr_t bias)
+/*
+ * Does a mapping hold the first page of the segment, where this bias puts it? 2: with the right protection,
+ * too.
+ */
+static unsigned explains(const struct elf_segment *segment, const struct mapping *const *mappings,
+	size_t count, uint64_t page_mask, raddr_t bias)
 {
 	raddr_t address = (bias + segment->vaddr) & page_mask;
 
@@ -47,8 +51,8 @@ static unsigned score_bias(const struct elf_segment *segments, size_t segment_co
 	return score;
 }
 
-bool elf_load_bias(const struct elf_segment *segments, size_t segment_count, const struct mapping *const *mappings,
-	size_t mapping_count, raddr_t *bias)
+bool elf_load_bias(const struct elf_segment *segments, size_t segment_count,
+	const struct mapping *const *mappings, size_t mapping_count, raddr_t *bias)
 {
 	uint64_t page_mask = ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
 	unsigned best = 0, perfect = 0, proposals = 0;
@@ -60,12 +64,14 @@ bool elf_load_bias(const struct elf_segment *segments, size_t segment_count, con
 			raddr_t proposed;
 			unsigned score;
 
-			if (!segments[j].file_bytes || mappings[i]->offset != (segments[j].offset & page_mask))
+			if (!segments[j].file_bytes ||
+				mappings[i]->offset != (segments[j].offset & page_mask))
 				continue;
 			if (best == perfect || proposals++ == PROPOSAL_LIMIT)
 				return best > 0;
 			proposed = mappings[i]->start - (segments[j].vaddr & page_mask);
-			score = score_bias(segments, segment_count, mappings, mapping_count, page_mask, proposed);
+			score = score_bias(
+				segments, segment_count, mappings, mapping_count, page_mask, proposed);
 			if (score > best) {
 				best = score;
 				*bias = proposed;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the dynamic linker knows of an image: PT_DYNAMIC, and the exported symbols through their hash table. The same code
- * serves files and memory, since PT_DYNAMIC speaks in addresses and needs no section headers (which are not loaded,
- * and which sstrip removes). A name costs a handful of small reads, however large the file.
+ * What the dynamic linker knows of an image: PT_DYNAMIC, and the exported symbols through their hash table.
+ * The same code serves files and memory, since PT_DYNAMIC speaks in addresses and needs no section headers
+ * (which are not loaded, and which sstrip removes). A name costs a handful of small reads, however large
+ * the file.
  *
- * Formats: elf(5); DT_GNU_HASH: bfd/elflink.c in binutils, dl-lookup.c in glibc. Both hash tables are chains whose ends
- * the file decides, hence STEP_LIMIT.
+ * Formats: elf(5); DT_GNU_HASH: bfd/elflink.c in binutils, dl-lookup.c in glibc. Both hash tables are
+ * chains whose ends the file decides, hence STEP_LIMIT.
  */
 #include "config.h"
 
@@ -100,7 +101,10 @@ static bool collect_entry(void *context, const Elf64_Dyn *entry)
 	return true;
 }
 
-/* glibc adds the load bias to the addresses in the table in memory (dl_main's ELF_GET_DYNAMIC_INFO), musl does not. */
+/*
+ * glibc adds the load bias to the addresses in the table in memory (dl_main's ELF_GET_DYNAMIC_INFO), musl
+ * does not.
+ */
 static uint64_t to_vaddr(const struct elf_image *image, uint64_t pointer)
 {
 	if (image->fd < 0 && elf_image_segment(image, pointer - image->bias))
@@ -151,7 +155,8 @@ static bool try_entry(const struct elf_image *image, const struct dynamic_table 
 	Elf64_Sym entry;
 
 	if (bytes > sizeof(text) ||
-		!read_exactly(image, table->symbols + (uint64_t)index * sizeof(entry), &entry, sizeof(entry)) ||
+		!read_exactly(
+			image, table->symbols + (uint64_t)index * sizeof(entry), &entry, sizeof(entry)) ||
 		!elf_symbol_usable(image, &entry) || entry.st_name >= table->strings_bytes ||
 		!read_exactly(image, table->strings + entry.st_name, text, bytes) ||
 		memcmp(text, symbol->name, bytes) != 0)
@@ -176,16 +181,21 @@ struct gnu_header {
 static void find_by_gnu_hash(const struct elf_image *image, const struct dynamic_table *table,
 	const struct gnu_header *header, struct elf_symbol *symbol)
 {
-	uint64_t bloom = table->gnu_hash + sizeof(*header), buckets = bloom + (uint64_t)header->bloom_words * 8,
+	uint64_t bloom = table->gnu_hash + sizeof(*header),
+		 buckets = bloom + (uint64_t)header->bloom_words * 8,
 		 chains = buckets + (uint64_t)header->bucket_count * 4, word;
 	uint32_t hash = gnu_hash(symbol->name), index, link = 0;
 
-	if (!read_exactly(image, bloom + (uint64_t)(hash / 64 % header->bloom_words) * 8, &word, sizeof(word)) ||
+	if (!read_exactly(
+		    image, bloom + (uint64_t)(hash / 64 % header->bloom_words) * 8, &word, sizeof(word)) ||
 		!(word >> hash % 64 & word >> (hash >> header->bloom_shift % 32) % 64 & 1) ||
-		!read_exactly(image, buckets + (uint64_t)(hash % header->bucket_count) * 4, &index, sizeof(index)))
+		!read_exactly(
+			image, buckets + (uint64_t)(hash % header->bucket_count) * 4, &index, sizeof(index)))
 		return;
-	for (size_t step = 0; index >= header->first_symbol && step < STEP_LIMIT && !(link & 1); step++, index++) {
-		if (!read_exactly(image, chains + (uint64_t)(index - header->first_symbol) * 4, &link, sizeof(link)))
+	for (size_t step = 0; index >= header->first_symbol && step < STEP_LIMIT && !(link & 1);
+		step++, index++) {
+		if (!read_exactly(image, chains + (uint64_t)(index - header->first_symbol) * 4, &link,
+			    sizeof(link)))
 			return;
 		if ((link | 1) == (hash | 1) && try_entry(image, table, index, symbol))
 			return;
@@ -210,7 +220,8 @@ static void find_by_sysv_hash(const struct elf_image *image, const struct dynami
 	uint64_t buckets = table->sysv_hash + 8, chains = buckets + (uint64_t)counts[0] * 4;
 	uint32_t index;
 
-	if (!read_exactly(image, buckets + (uint64_t)(sysv_hash(symbol->name) % counts[0]) * 4, &index, sizeof(index)))
+	if (!read_exactly(image, buckets + (uint64_t)(sysv_hash(symbol->name) % counts[0]) * 4, &index,
+		    sizeof(index)))
 		return;
 	for (size_t step = 0; index && index < counts[1] && step < STEP_LIMIT; step++) {
 		if (try_entry(image, table, index, symbol) ||

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ELF image out of a target's memory, for files that can no longer be reached. What the loader maps is there: the ELF
- * header and the program headers (at the start of the first segment), PT_DYNAMIC and all that it points to. Section
- * headers and .symtab are not loaded.
+ * An ELF image out of a target's memory, for files that can no longer be reached. What the loader maps is
+ * there: the ELF header and the program headers (at the start of the first segment), PT_DYNAMIC and all
+ * that it points to. Section headers and .symtab are not loaded.
  */
 #include "config.h"
 
@@ -29,7 +29,8 @@ int elf_image_open_memory(struct elf_image *image, struct elf_memory memory, rad
 
 	*image = (struct elf_image){ .fd = -1, .memory = memory };
 	if (memory.read(memory.context, base, &header, sizeof(header)) < sizeof(header))
-		return error_set(err, ERROR_RACED, "no ELF header can be read at 0x%llx", (unsigned long long)base);
+		return error_set(
+			err, ERROR_RACED, "no ELF header can be read at 0x%llx", (unsigned long long)base);
 	if (!header_usable(&header))
 		return error_set(err, ERROR_UNSUPPORTED, "no ELF header of this machine at 0x%llx",
 			(unsigned long long)base);
@@ -41,7 +42,7 @@ int elf_image_open_memory(struct elf_image *image, struct elf_memory memory, rad
 	for (size_t i = 0; i < header.e_phnum; i++)
 		elf_image_add_header(image, &headers[i]);
 	if (!elf_load_bias(image->segments, image->segment_count, mappings, mapping_count, &image->bias))
-		return error_set(err, ERROR_UNSUPPORTED, "the ELF file at 0x%llx is not mapped as its headers say",
-			(unsigned long long)base);
+		return error_set(err, ERROR_UNSUPPORTED,
+			"the ELF file at 0x%llx is not mapped as its headers say", (unsigned long long)base);
 	return 0;
 }

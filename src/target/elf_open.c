@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a mapping to the file behind it. A path in /proc/PID/maps is a name as the kernel shows it to us: it may lie in
- * the target's root or in ours, be taken by another file by now, or lead into another mount namespace. So each way is
- * tried, and what it leads to counts only when it is the very file that is mapped:
+ * From a mapping to the file behind it. A path in /proc/PID/maps is a name as the kernel shows it to us: it
+ * may lie in the target's root or in ours, be taken by another file by now, or lead into another mount
+ * namespace. So each way is tried, and what it leads to counts only when it is the very file that is
+ * mapped:
  *
  * - the same device and inode; or
- * - where those disagree (btrfs and overlayfs show one device in maps and another in stat) and the file was not
- *   deleted: the same first bytes as in memory. They hold the program headers, the offset of the section headers and
- *   nearly always the build id, so that another build does not pass.
+ * - where those disagree (btrfs and overlayfs show one device in maps and another in stat) and the file was
+ *   not deleted: the same first bytes as in memory. They hold the program headers, the offset of the
+ *   section headers and nearly always the build id, so that another build does not pass.
  *
- * The path is chosen by the target. It is opened with O_PATH first, which has no effect on pipes and devices, and for
- * reading only when it is a regular file.
+ * The path is chosen by the target. It is opened with O_PATH first, which has no effect on pipes and
+ * devices, and for reading only when it is a regular file.
  */
 #include "config.h"
 
@@ -135,7 +136,8 @@ static int open_memory(struct elf_image *image, const struct file_mappings *file
 
 	if (!file->first) {
 		*image = (struct elf_image){ .fd = -1 };
-		return error_set(err, ERROR_UNSUPPORTED, "the start of '%s' is not mapped", file->mappings[0]->path);
+		return error_set(
+			err, ERROR_UNSUPPORTED, "the start of '%s' is not mapped", file->mappings[0]->path);
 	}
 	return elf_image_open_memory(image, memory, file->first->start, file->mappings, file->count, err);
 }

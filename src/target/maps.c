@@ -4,10 +4,10 @@
  *
  *     start-end rwxp offset major:minor inode          path
  *
- * all numbers but the inode in hexadecimal. Of the characters in a path only newline is escaped, as \012. The path is
- * chosen by the target and may hold anything else. The file is not read in one go, the kernel gives a few KB at a time,
- * so that mappings made or removed meanwhile may show twice or overlap: what overlaps an earlier line is left out, and
- * the table keeps its promise of being sorted and disjoint.
+ * all numbers but the inode in hexadecimal. Of the characters in a path only newline is escaped, as \012.
+ * The path is chosen by the target and may hold anything else. The file is not read in one go, the kernel
+ * gives a few KB at a time, so that mappings made or removed meanwhile may show twice or overlap: what
+ * overlaps an earlier line is left out, and the table keeps its promise of being sorted and disjoint.
  */
 #include "config.h"
 
@@ -43,8 +43,8 @@ static bool parse_number(char **cursor, unsigned base, char end, uint64_t limit,
 	if (digit < 0 || digit >= (int)base)
 		return false;
 	for (; digit >= 0 && digit < (int)base; digit = digit_value(*++position)) {
-		if (__builtin_mul_overflow(number, base, &number) || __builtin_add_overflow(number, digit, &number) ||
-			number > limit)
+		if (__builtin_mul_overflow(number, base, &number) ||
+			__builtin_add_overflow(number, digit, &number) || number > limit)
 			return false;
 	}
 	*value = number;
@@ -67,7 +67,8 @@ static bool parse_permissions(char **cursor, struct mapping *mapping)
 	char *text = *cursor;
 
 	/* each comparison fails at the end of the line, so that nothing behind it is looked at */
-	if (!parse_flag(text[0], 'r', '-', &mapping->readable) || !parse_flag(text[1], 'w', '-', &mapping->writable) ||
+	if (!parse_flag(text[0], 'r', '-', &mapping->readable) ||
+		!parse_flag(text[1], 'w', '-', &mapping->writable) ||
 		!parse_flag(text[2], 'x', '-', &mapping->executable) ||
 		!parse_flag(text[3], 's', 'p', &mapping->is_shared) || text[4] != ' ')
 		return false;
@@ -108,8 +109,10 @@ static bool parse_line(char *line, struct mapping *mapping)
 	*mapping = (struct mapping){ 0 };
 	if (!parse_number(&line, 16, '-', UINT64_MAX, &mapping->start) ||
 		!parse_number(&line, 16, ' ', UINT64_MAX, &mapping->end) || mapping->start >= mapping->end ||
-		!parse_permissions(&line, mapping) || !parse_number(&line, 16, ' ', UINT64_MAX, &mapping->offset) ||
-		!parse_number(&line, 16, ':', UINT32_MAX, &major) || !parse_number(&line, 16, ' ', UINT32_MAX, &minor) ||
+		!parse_permissions(&line, mapping) ||
+		!parse_number(&line, 16, ' ', UINT64_MAX, &mapping->offset) ||
+		!parse_number(&line, 16, ':', UINT32_MAX, &major) ||
+		!parse_number(&line, 16, ' ', UINT32_MAX, &minor) ||
 		!parse_number(&line, 10, ' ', UINT64_MAX, &mapping->inode))
 		return false;
 	mapping->device_major = (uint32_t)major;
@@ -174,8 +177,8 @@ static int read_error(struct target *target, int errno_value, struct error *err)
 	case EPERM:
 		return permission_explain(target_pid(target), errno_value, err);
 	default:
-		return error_set_errno(
-			err, ERROR_SYSTEM, errno_value, "cannot read the mappings of process %d", target_pid(target));
+		return error_set_errno(err, ERROR_SYSTEM, errno_value,
+			"cannot read the mappings of process %d", target_pid(target));
 	}
 }
 

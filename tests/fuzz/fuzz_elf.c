@@ -34,9 +34,8 @@ static size_t read_bytes(void *context, raddr_t address, void *data, size_t leng
 
 static void look_at(const struct elf_image *image)
 {
-	struct elf_symbol symbols[] = {
-		{ .name = "_PyRuntime" }, { .name = "interp_head" }, { .name = "Py_Version" }
-	};
+	struct elf_symbol symbols[] = { { .name = "_PyRuntime" }, { .name = "interp_head" },
+		{ .name = "Py_Version" } };
 	struct version_list versions;
 	struct elf_section section;
 	char soname[ELF_NAME_BYTES];
@@ -58,7 +57,9 @@ static void look_at(const struct elf_image *image)
 
 static void look_at_memory(const uint8_t *data, size_t size)
 {
-	const struct mapping mapping = { .start = BASE, .end = BASE + size + 1, .executable = true, .path = "" };
+	const struct mapping mapping = {
+		.start = BASE, .end = BASE + size + 1, .executable = true, .path = ""
+	};
 	const struct mapping *mappings[] = { &mapping };
 	struct bytes bytes = { .data = data, .size = size };
 	struct elf_memory memory = { .read = read_bytes, .context = &bytes };

@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (mapping->start < end || mapping->end <= mapping->start ||
 			mapping->path < maps.text.data || mapping->path > maps.text.data + size ||
 			maps_find(&maps, mapping->start) != mapping ||
-			maps_find(&maps, mapping->end - 1) != mapping || maps_find(&maps, mapping->end) == mapping)
+			maps_find(&maps, mapping->end - 1) != mapping ||
+			maps_find(&maps, mapping->end) == mapping)
 			abort();
 		end = mapping->end;
 		(void)strlen(mapping->path);

@@ -68,15 +68,21 @@ static inline uint32_t elf_gnu_hash(const char *name)
 
 static inline Elf64_Sym elf_symbol_entry(uint32_t name, unsigned type, uint16_t section, uint64_t value)
 {
-	return (Elf64_Sym){ .st_name = name, .st_info = (unsigned char)(STB_GLOBAL << 4 | type), .st_shndx = section,
-		.st_value = value, .st_size = 64 };
+	return (Elf64_Sym){ .st_name = name,
+		.st_info = (unsigned char)(STB_GLOBAL << 4 | type),
+		.st_shndx = section,
+		.st_value = value,
+		.st_size = 64 };
 }
 
 #define ELF_DYNSYM 0x200
 #define ELF_DYNSTR 0x300
 #define ELF_HASH 0x400
 
-/* Symbol 1 is not defined here, 2 is _PyRuntime, 3 is _PyThreadState_Current. One bucket, so that they are one chain. */
+/*
+ * Symbol 1 is not defined here, 2 is _PyRuntime, 3 is _PyThreadState_Current. One bucket, so that they are
+ * one chain.
+ */
 static inline void elf_put_dynamic_symbols(struct elf_file *file, const struct elf_file_options *options)
 {
 	static const char *const names[] = { "Py_Version", "_PyRuntime", "_PyThreadState_Current" };
@@ -86,8 +92,10 @@ static inline void elf_put_dynamic_symbols(struct elf_file *file, const struct e
 
 	file->strings_used = 1;
 	symbols[1] = elf_symbol_entry(elf_string(file, ELF_DYNSTR, names[0]), STT_OBJECT, SHN_UNDEF, 0);
-	symbols[2] = elf_symbol_entry(elf_string(file, ELF_DYNSTR, names[1]), STT_OBJECT, 5, options->base + ELF_RUNTIME);
-	symbols[3] = elf_symbol_entry(elf_string(file, ELF_DYNSTR, names[2]), STT_OBJECT, 6, options->base + ELF_CURRENT);
+	symbols[2] = elf_symbol_entry(
+		elf_string(file, ELF_DYNSTR, names[1]), STT_OBJECT, 5, options->base + ELF_RUNTIME);
+	symbols[3] = elf_symbol_entry(
+		elf_string(file, ELF_DYNSTR, names[2]), STT_OBJECT, 6, options->base + ELF_CURRENT);
 	elf_put(file, ELF_DYNSYM, symbols, sizeof(symbols));
 	for (unsigned i = 0; i < 3; i++)
 		gnu[7 + i] = (elf_gnu_hash(names[i]) & ~1u) | (i == 2);
@@ -105,7 +113,9 @@ static inline void elf_put_dynamic(struct elf_file *file, const struct elf_file_
 		{ .d_tag = DT_SYMTAB, .d_un.d_ptr = options->base + ELF_DYNSYM },
 		{ .d_tag = DT_STRTAB, .d_un.d_ptr = options->base + ELF_DYNSTR },
 		{ .d_tag = DT_STRSZ, .d_un.d_val = file->strings_used },
-		{ .d_tag = options->hash == HASH_GNU ? DT_GNU_HASH : options->hash == HASH_SYSV ? DT_HASH : DT_FLAGS,
+		{ .d_tag = options->hash == HASH_GNU         ? DT_GNU_HASH
+				: options->hash == HASH_SYSV ? DT_HASH
+							     : DT_FLAGS,
 			.d_un.d_ptr = options->base + ELF_HASH },
 		{ .d_tag = DT_NULL },
 	};
@@ -126,21 +136,30 @@ static inline void elf_put_sections(struct elf_file *file, const struct elf_file
 	const uint64_t base = options->base;
 
 	file->strings_used = 1;
-	symbols[1] = elf_symbol_entry(elf_string(file, ELF_STRTAB, "interp_head.lto_priv.0"), STT_OBJECT, 7, base + ELF_BSS + 8);
-	symbols[2] = elf_symbol_entry(elf_string(file, ELF_STRTAB, "interp_header"), STT_OBJECT, 7, base + ELF_BSS + 16);
+	symbols[1] = elf_symbol_entry(
+		elf_string(file, ELF_STRTAB, "interp_head.lto_priv.0"), STT_OBJECT, 7, base + ELF_BSS + 8);
+	symbols[2] = elf_symbol_entry(
+		elf_string(file, ELF_STRTAB, "interp_header"), STT_OBJECT, 7, base + ELF_BSS + 16);
 	elf_put(file, ELF_SYMTAB, symbols, sizeof(symbols));
 	names_bytes = file->strings_used;
 	file->strings_used = 1;
 #define SECTION(index, name, type, flags, address, at, length, to, entry) \
-	sections[index] = (Elf64_Shdr){ .sh_name = elf_string(file, ELF_SHSTRTAB, name), .sh_type = (type), \
-		.sh_flags = (flags), .sh_addr = (address), .sh_offset = (at), .sh_size = (length), .sh_link = (to), \
-		.sh_entsize = (entry), .sh_addralign = 1 }
+	sections[index] = (Elf64_Shdr){ .sh_name = elf_string(file, ELF_SHSTRTAB, name), \
+		.sh_type = (type), \
+		.sh_flags = (flags), \
+		.sh_addr = (address), \
+		.sh_offset = (at), \
+		.sh_size = (length), \
+		.sh_link = (to), \
+		.sh_entsize = (entry), \
+		.sh_addralign = 1 }
 	SECTION(1, ".dynsym", SHT_DYNSYM, SHF_ALLOC, base + ELF_DYNSYM, ELF_DYNSYM, 4 * sizeof(Elf64_Sym), 2,
 		sizeof(Elf64_Sym));
 	SECTION(2, ".dynstr", SHT_STRTAB, SHF_ALLOC, base + ELF_DYNSTR, ELF_DYNSTR, 0x100, 0, 0);
 	SECTION(3, ".rodata", SHT_PROGBITS, SHF_ALLOC, base + ELF_RODATA, ELF_RODATA, 0x800, 0, 0);
 	SECTION(4, ".comment", SHT_PROGBITS, 0, 0, 0x2800, 16, 0, 0);
-	SECTION(5, ".PyRuntime", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, base + ELF_RUNTIME, ELF_RUNTIME - 0x1000, 0x80, 0, 0);
+	SECTION(5, ".PyRuntime", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, base + ELF_RUNTIME,
+		ELF_RUNTIME - 0x1000, 0x80, 0, 0);
 	SECTION(6, ".bss", SHT_NOBITS, SHF_ALLOC | SHF_WRITE, base + ELF_BSS, 0x3000, 0x800, 0, 0);
 	SECTION(7, ".shstrtab", SHT_STRTAB, 0, 0, ELF_SHSTRTAB, 0x200, 0, 0);
 	SECTION(8, ".symtab", SHT_SYMTAB, 0, 0, ELF_SYMTAB, sizeof(symbols), 9, sizeof(Elf64_Sym));
@@ -153,21 +172,48 @@ static inline void elf_put_headers(struct elf_file *file, const struct elf_file_
 {
 	const uint64_t base = options->base;
 	Elf64_Phdr headers[] = {
-		{ .p_type = PT_LOAD, .p_flags = PF_R, .p_offset = 0, .p_vaddr = base, .p_filesz = 0x600, .p_memsz = 0x600 },
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0x1000, .p_vaddr = base + 0x1000,
-			.p_filesz = 0x800, .p_memsz = 0x800 },
-		{ .p_type = PT_LOAD, .p_flags = PF_R, .p_offset = 0x2000, .p_vaddr = base + ELF_RODATA,
-			.p_filesz = 0x800, .p_memsz = 0x800 },
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 0x2e00, .p_vaddr = base + ELF_DYNAMIC,
-			.p_filesz = ELF_BSS - ELF_DYNAMIC, .p_memsz = ELF_MEMORY_END - ELF_DYNAMIC },
-		{ .p_type = PT_DYNAMIC, .p_flags = PF_R | PF_W, .p_offset = 0x2e00, .p_vaddr = base + ELF_DYNAMIC,
-			.p_filesz = 0x100, .p_memsz = 0x100 },
+		{ .p_type = PT_LOAD,
+			.p_flags = PF_R,
+			.p_offset = 0,
+			.p_vaddr = base,
+			.p_filesz = 0x600,
+			.p_memsz = 0x600 },
+		{ .p_type = PT_LOAD,
+			.p_flags = PF_R | PF_X,
+			.p_offset = 0x1000,
+			.p_vaddr = base + 0x1000,
+			.p_filesz = 0x800,
+			.p_memsz = 0x800 },
+		{ .p_type = PT_LOAD,
+			.p_flags = PF_R,
+			.p_offset = 0x2000,
+			.p_vaddr = base + ELF_RODATA,
+			.p_filesz = 0x800,
+			.p_memsz = 0x800 },
+		{ .p_type = PT_LOAD,
+			.p_flags = PF_R | PF_W,
+			.p_offset = 0x2e00,
+			.p_vaddr = base + ELF_DYNAMIC,
+			.p_filesz = ELF_BSS - ELF_DYNAMIC,
+			.p_memsz = ELF_MEMORY_END - ELF_DYNAMIC },
+		{ .p_type = PT_DYNAMIC,
+			.p_flags = PF_R | PF_W,
+			.p_offset = 0x2e00,
+			.p_vaddr = base + ELF_DYNAMIC,
+			.p_filesz = 0x100,
+			.p_memsz = 0x100 },
 	};
 	Elf64_Ehdr header = {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
 			__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB, EV_CURRENT },
-		.e_type = options->type, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_phoff = sizeof(header),
-		.e_ehsize = sizeof(header), .e_phentsize = sizeof(*headers), .e_phnum = 5, .e_shentsize = sizeof(Elf64_Shdr),
+		.e_type = options->type,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(header),
+		.e_ehsize = sizeof(header),
+		.e_phentsize = sizeof(*headers),
+		.e_phnum = 5,
+		.e_shentsize = sizeof(Elf64_Shdr),
 	};
 
 	if (!options->without_sections) {

@@ -83,7 +83,8 @@ static void map(struct mapping mappings[4], raddr_t start)
 	}
 }
 
-static bool find_bias(const struct elf_image *image, const struct mapping *mappings, size_t count, raddr_t *bias)
+static bool find_bias(
+	const struct elf_image *image, const struct mapping *mappings, size_t count, raddr_t *bias)
 {
 	const struct mapping *pointers[16];
 
@@ -209,9 +210,10 @@ START_TEST(test_read)
 	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), 0);
 	ck_assert_uint_eq(elf_image_read(&image, ELF_RODATA, text, 5), 5);
 	ck_assert_str_eq(text, "hello");
-	ck_assert_uint_eq(elf_image_read(&image, ELF_RODATA + 0x7fc, text, 16), 4); /* to the end of the segment */
-	ck_assert_uint_eq(elf_image_read(&image, ELF_RODATA + 0x800, text, 1), 0);  /* between segments */
-	ck_assert_uint_eq(elf_image_read(&image, ELF_BSS, text, 1), 0);             /* nothing of it is in the file */
+	ck_assert_uint_eq(
+		elf_image_read(&image, ELF_RODATA + 0x7fc, text, 16), 4); /* to the end of the segment */
+	ck_assert_uint_eq(elf_image_read(&image, ELF_RODATA + 0x800, text, 1), 0); /* between segments */
+	ck_assert_uint_eq(elf_image_read(&image, ELF_BSS, text, 1), 0); /* nothing of it is in the file */
 	ck_assert_ptr_null(elf_image_segment(&image, ELF_MEMORY_END));
 	elf_image_release(&image);
 }
@@ -225,8 +227,8 @@ static void relocate_dynamic(struct loaded *loaded, raddr_t bias)
 
 	memcpy(entries, loaded->bytes + ELF_DYNAMIC, sizeof(entries));
 	for (size_t i = 0; i < ARRAY_LENGTH(entries); i++)
-		if (entries[i].d_tag == DT_SYMTAB || entries[i].d_tag == DT_STRTAB || entries[i].d_tag == DT_GNU_HASH ||
-			entries[i].d_tag == DT_HASH)
+		if (entries[i].d_tag == DT_SYMTAB || entries[i].d_tag == DT_STRTAB ||
+			entries[i].d_tag == DT_GNU_HASH || entries[i].d_tag == DT_HASH)
 			entries[i].d_un.d_ptr += bias;
 	memcpy(loaded->bytes + ELF_DYNAMIC, entries, sizeof(entries));
 }
@@ -288,7 +290,8 @@ START_TEST(test_bias)
 
 	/* the program has mapped the whole file for itself, below */
 	memmove(mappings + 1, mappings, 4 * sizeof(*mappings));
-	mappings[0] = (struct mapping){ .start = 0x10000, .end = 0x15000, .readable = true, .path = "/lib/x" };
+	mappings[0] =
+		(struct mapping){ .start = 0x10000, .end = 0x15000, .readable = true, .path = "/lib/x" };
 	ck_assert(find_bias(&image, mappings, 5, &bias));
 	ck_assert_uint_eq(bias, expected);
 
@@ -401,14 +404,17 @@ START_TEST(test_process)
 
 	if (!is_emulated(child.target)) {
 		ck_assert_int_eq(target_read_maps(child.target, &maps, &err), 0);
-		mapping = maps_find(&maps, (raddr_t)(uintptr_t)&test_elf_marker); /* a fork has what we have */
+		mapping =
+			maps_find(&maps, (raddr_t)(uintptr_t)&test_elf_marker); /* a fork has what we have */
 		ck_assert_ptr_nonnull(mapping);
-		ck_assert_msg(elf_image_open(&image, child.target, &maps, mapping, &err) == 0, "%s", err.message);
+		ck_assert_msg(
+			elf_image_open(&image, child.target, &maps, mapping, &err) == 0, "%s", err.message);
 		ck_assert_int_ge(image.fd, 0);
 		elf_image_dynamic_symbols(&image, &symbol, 1);
 		ck_assert_uint_eq(elf_image_static_symbols(&image, &symbol, 1), 1);
 		ck_assert_uint_eq(symbol.address, (uintptr_t)&test_elf_marker);
-		ck_assert_uint_ge(symbol.bytes, sizeof(test_elf_marker)); /* sanitizers put something behind it */
+		ck_assert_uint_ge(
+			symbol.bytes, sizeof(test_elf_marker)); /* sanitizers put something behind it */
 		ck_assert(!elf_image_loading(&image, child.target));
 		elf_image_release(&image);
 		maps_release(&maps);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding an interpreter: in made-up memory for every row of the layout table, in ELF files made here, and in a fork of
- * this program, which has a variable _PyRuntime of its own.
+ * Finding an interpreter: in made-up memory for every row of the layout table, in ELF files made here, and
+ * in a fork of this program, which has a variable _PyRuntime of its own.
  */
 #include "config.h"
 
@@ -89,7 +89,8 @@ static void fill(struct child *child, const struct layout *row, struct runtime_p
 
 static size_t head_at(const struct layout *row)
 {
-	return row->gil == GIL_CURRENT_SYMBOL ? AT_INTERP_HEAD : AT_RUNTIME + row->runtime_state.interpreters_head;
+	return row->gil == GIL_CURRENT_SYMBOL ? AT_INTERP_HEAD
+					      : AT_RUNTIME + row->runtime_state.interpreters_head;
 }
 
 static const struct layout *row_number(int index)
@@ -138,8 +139,8 @@ START_TEST(test_check_empty)
 }
 END_TEST
 
-static const raddr_t bad_pointers[] = { 8, 0x1001, CHILD_ADDRESS + MEMORY_BYTES, CHILD_ADDRESS + AT_THREADS + 1,
-	INT64_MAX - 7, UINT64_MAX - 7 };
+static const raddr_t bad_pointers[] = { 8, 0x1001, CHILD_ADDRESS + MEMORY_BYTES,
+	CHILD_ADDRESS + AT_THREADS + 1, INT64_MAX - 7, UINT64_MAX - 7 };
 
 START_TEST(test_check_garbage)
 {
@@ -158,8 +159,8 @@ START_TEST(test_check_garbage)
 		for (size_t j = 0; j < ARRAY_LENGTH(fields); j++) {
 			fill(&child, row, &place);
 			put(&child, fields[j], bad_pointers[i]);
-			ck_assert_msg(check_place(child.target, &place, true) == PLACE_GARBAGE, "field %zu, pointer %zu",
-				j, i);
+			ck_assert_msg(check_place(child.target, &place, true) == PLACE_GARBAGE,
+				"field %zu, pointer %zu", j, i);
 		}
 	}
 	child_end(&child);
@@ -211,14 +212,17 @@ START_TEST(test_scan)
 {
 	const struct layout *row = row_number(_i);
 	struct child child = child_start(MEMORY_BYTES);
-	struct candidate candidate = { .variables = { { .start = CHILD_ADDRESS, .bytes = 0x8000 } }, .variable_count = 1 };
+	struct candidate candidate = { .variables = { { .start = CHILD_ADDRESS, .bytes = 0x8000 } },
+		.variable_count = 1 };
 	struct runtime_place expected, place = { .layout = *row };
 	struct error err = { 0 };
 	struct maps maps;
 
 	ck_assert_int_eq(target_read_maps(child.target, &maps, &err), 0);
 	fill(&child, row, &expected);
-	put(&child, 0x5000, at(interpreter_at(1))); /* the interpreter that was made first: the chain from it is shorter */
+	put(&child, 0x5000,
+		at(interpreter_at(
+			1))); /* the interpreter that was made first: the chain from it is shorter */
 	put(&child, 0x3ff0, at(thread_at(0)));
 	put(&child, 0x3ff8, at(AT_DICT));
 	place.current_thread = expected.current_thread;
@@ -242,8 +246,9 @@ START_TEST(test_scan_debug_offsets)
 {
 	static const size_t places[] = { 0, 8, 65528, 65532, 65536, 131068, MEMORY_BYTES - 8 };
 	struct child child = child_start(MEMORY_BYTES);
-	const struct candidate candidate = { .variables = { { .start = CHILD_ADDRESS, .bytes = MEMORY_BYTES } },
-		.variable_count = 1 };
+	const struct candidate candidate = {
+		.variables = { { .start = CHILD_ADDRESS, .bytes = MEMORY_BYTES } }, .variable_count = 1
+	};
 
 	ck_assert_uint_eq(scan_for_debug_offsets(child.target, &candidate), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
@@ -286,8 +291,8 @@ START_TEST(test_version_name)
 		const char *name;
 		int number;
 	} names[] = { { "libpython3.8m.so.1.0", 308 }, { "libpython2.7.so", 207 }, { "python3.14d", 314 },
-		{ "python", 0 }, { "python3", 0 }, { "python3.", 0 }, { "python3.x", 0 }, { "uwsgi", 0 }, { "", 0 },
-		{ "python-python3.6", 306 }, { "python3.123456789012", 0 } };
+		{ "python", 0 }, { "python3", 0 }, { "python3.", 0 }, { "python3.x", 0 }, { "uwsgi", 0 },
+		{ "", 0 }, { "python-python3.6", 306 }, { "python3.123456789012", 0 } };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
 		ck_assert_int_eq(version_in_name(names[i].name), names[i].number);
@@ -299,23 +304,46 @@ END_TEST
 static const struct {
 	const char *rodata;
 	size_t bytes;
-	const char *name; /* of the file */
+	const char *name;     /* of the file */
 	const char *versions; /* expected: the numbers and texts, in order */
 } strings[] = {
-	{ TEXT("\0" "3.8.18"), "x", "308=3.8.18 " },
-	{ TEXT("\0" "3.9.0rc2\0" "3.8.18"), "x", "308=3.8.18 309=3.9.0rc2 " },     /* the soname says 3.8 */
-	{ TEXT("\0" "2.7.18+\0lib/python2.7"), "x", "207=2.7.18+ 308= " },
-	{ TEXT("\0" "2.6.0\0" "2.7.1"), "python2.7", "207=2.7.1 206=2.6.0 308= " },  /* pysqlite, and Python */
-	{ TEXT("/usr/lib/3.8.18"), "x", "308=3.8.18 " },                           /* merged with a longer string */
-	{ TEXT("\0" "13.8.1\0" "3.8\0" "3.8.1.2\0" "3.8.1x\0" "3.8.111\0" "3.8.1a"), "x", "308= " }, /* none of these */
-	{ TEXT("\0" "3.40.1\0" "1.2.13\0" "9.9.9"), "x", "308= " },                 /* of other things */
+	{ TEXT("\0"
+	       "3.8.18"),
+		"x", "308=3.8.18 " },
+	{ TEXT("\0"
+	       "3.9.0rc2\0"
+	       "3.8.18"),
+		"x", "308=3.8.18 309=3.9.0rc2 " }, /* the soname says 3.8 */
+	{ TEXT("\0"
+	       "2.7.18+\0lib/python2.7"),
+		"x", "207=2.7.18+ 308= " },
+	{ TEXT("\0"
+	       "2.6.0\0"
+	       "2.7.1"),
+		"python2.7", "207=2.7.1 206=2.6.0 308= " }, /* pysqlite, and Python */
+	{ TEXT("/usr/lib/3.8.18"), "x", "308=3.8.18 " },    /* merged with a longer string */
+	{ TEXT("\0"
+	       "13.8.1\0"
+	       "3.8\0"
+	       "3.8.1.2\0"
+	       "3.8.1x\0"
+	       "3.8.111\0"
+	       "3.8.1a"),
+		"x", "308= " }, /* none of these */
+	{ TEXT("\0"
+	       "3.40.1\0"
+	       "1.2.13\0"
+	       "9.9.9"),
+		"x", "308= " }, /* of other things */
 	{ TEXT("PYTHONHOME"), "x", "308= python" },
 };
 
 START_TEST(test_version_list)
 {
-	const struct elf_file_options options = { .type = ET_DYN, .rodata = strings[_i].rodata,
-		.rodata_bytes = strings[_i].bytes, .without_sections = _i % 2 };
+	const struct elf_file_options options = { .type = ET_DYN,
+		.rodata = strings[_i].rodata,
+		.rodata_bytes = strings[_i].bytes,
+		.without_sections = _i % 2 };
 	int fd = memfd_create("elf", MFD_CLOEXEC);
 	struct buffer text = { 0 };
 	struct version_list list;
@@ -446,7 +474,8 @@ static void *do_later(void *context)
 	if (later->end)
 		kill(later->child->pid, SIGKILL);
 	else
-		put(later->child, interpreter_at(0) + later->row->interpreter_state.threads_head, at(thread_at(0)));
+		put(later->child, interpreter_at(0) + later->row->interpreter_state.threads_head,
+			at(thread_at(0)));
 	return NULL;
 }
 
@@ -502,7 +531,8 @@ START_TEST(test_not_python)
 {
 	static const struct {
 		const char *name, *message;
-	} programs[] = { { "pypy3.9", "is PyPy" }, { "micropython", "is MicroPython" }, { "program", "is not a Python" } };
+	} programs[] = { { "pypy3.9", "is PyPy" }, { "micropython", "is MicroPython" },
+		{ "program", "is not a Python" } };
 	char folder[] = "/tmp/test_find.XXXXXX";
 	struct python_options options = { .wait_ns = INT64_C(30000000000) };
 	struct runtime_place place;

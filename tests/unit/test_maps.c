@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of /proc/PID/maps: what the kernel writes, what a target can make it write, and what nobody writes. */
+/*
+ * The text of /proc/PID/maps: what the kernel writes, what a target can make it write, and what nobody
+ * writes.
+ */
 #include "config.h"
 
 #include <check.h>
@@ -22,10 +25,11 @@ static struct maps parse(const char *text)
 
 START_TEST(test_fields)
 {
-	struct maps maps = parse("00400000-00420000 r-xp 0001f000 fe:02 397118                 /usr/bin/python3.11\n"
-				 "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
-				 "7ffd1b1d4000-7ffd1b1f5000 ---p 00000000 00:00 0             [stack]\n"
-				 "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0     [vsyscall]\n");
+	struct maps maps =
+		parse("00400000-00420000 r-xp 0001f000 fe:02 397118                 /usr/bin/python3.11\n"
+		      "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
+		      "7ffd1b1d4000-7ffd1b1f5000 ---p 00000000 00:00 0             [stack]\n"
+		      "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0     [vsyscall]\n");
 	const struct mapping *first = &maps.mappings[0], *second = &maps.mappings[1];
 
 	ck_assert_uint_eq(maps.count, 4);
@@ -35,7 +39,8 @@ START_TEST(test_fields)
 	ck_assert_uint_eq(first->inode, 397118);
 	ck_assert_uint_eq(first->device_major, 0xfe);
 	ck_assert_uint_eq(first->device_minor, 2);
-	ck_assert(first->readable && !first->writable && first->executable && !first->is_shared && !first->deleted);
+	ck_assert(first->readable && !first->writable && first->executable && !first->is_shared &&
+		!first->deleted);
 	ck_assert_str_eq(first->path, "/usr/bin/python3.11");
 	ck_assert(second->readable && second->writable && !second->executable && second->is_shared);
 	ck_assert_str_eq(second->path, "");
@@ -81,12 +86,36 @@ START_TEST(test_paths)
 END_TEST
 
 static const char *const nonsense[] = {
-	"", "\n", "x", "-", "1000", "1000-", "1000-2000", "1000-2000 ", "1000-2000 r", "1000-2000 r-x", "1000-2000 r-xp",
-	"1000-2000 r-xp ", "1000-2000 r-xp 0", "1000-2000 r-xp 0 ", "1000-2000 r-xp 0 0", "1000-2000 r-xp 0 0:",
-	"1000-2000 r-xp 0 0:0", "1000-2000 r-xp 0 0:0 ", "1000-2000 r-xp 0 0:0 x", "1000-2000 r-xq 0 0:0 0",
-	"1000-2000 rxwp 0 0:0 0", "2000-2000 r-xp 0 0:0 0", "2000-1000 r-xp 0 0:0 0", "-1000-2000 r-xp 0 0:0 0",
-	"0x1000-2000 r-xp 0 0:0 0", "10000000000000000-20000000000000000 r-xp 0 0:0 0", "1000-2000 r-xp 0 100000000:0 0",
-	"1000-2000 r-xp 0 0:0 18446744073709551616", "1000-2000 r-xp 10000000000000000 0:0 0", "1000-2000r-xp 0 0:0 0",
+	"",
+	"\n",
+	"x",
+	"-",
+	"1000",
+	"1000-",
+	"1000-2000",
+	"1000-2000 ",
+	"1000-2000 r",
+	"1000-2000 r-x",
+	"1000-2000 r-xp",
+	"1000-2000 r-xp ",
+	"1000-2000 r-xp 0",
+	"1000-2000 r-xp 0 ",
+	"1000-2000 r-xp 0 0",
+	"1000-2000 r-xp 0 0:",
+	"1000-2000 r-xp 0 0:0",
+	"1000-2000 r-xp 0 0:0 ",
+	"1000-2000 r-xp 0 0:0 x",
+	"1000-2000 r-xq 0 0:0 0",
+	"1000-2000 rxwp 0 0:0 0",
+	"2000-2000 r-xp 0 0:0 0",
+	"2000-1000 r-xp 0 0:0 0",
+	"-1000-2000 r-xp 0 0:0 0",
+	"0x1000-2000 r-xp 0 0:0 0",
+	"10000000000000000-20000000000000000 r-xp 0 0:0 0",
+	"1000-2000 r-xp 0 100000000:0 0",
+	"1000-2000 r-xp 0 0:0 18446744073709551616",
+	"1000-2000 r-xp 10000000000000000 0:0 0",
+	"1000-2000r-xp 0 0:0 0",
 	"1000-2000 r-xp 0 0:0 1a",
 };
 
