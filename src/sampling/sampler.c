@@ -13,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define BATCH_SAMPLES 64
-#define BATCH_AGE_NS 50000000
+#define BATCH_AGE_NS 10000000
 #define HOUSEKEEPING_NS 100000000
 #define SLEEP_SLICE_NS 50000000      /* so that sampler_stop is heard */
+#define PRIORITY_INTERVAL_NS 100000    /* below this the sampler takes so much CPU that it has to wait its turn */
 #define READY_LIMIT_BYTES (16u << 20) /* behind a slow reader: then ticks are missed, and memory stays flat */
 
 struct sampler *sampler_new(struct python *python, const struct sampling_options *options)
@@ -183,6 +185,9 @@ static void *sampler_thread(void *context)
 
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 	prctl(PR_SET_NAME, "pyrope-sampler");
+	/* where CPUs are scarce, waiting for one while a thread of the target is held is what costs the target most */
+	if (sampler->options.interval_ns >= PRIORITY_INTERVAL_NS)
+		setpriority(PRIO_PROCESS, 0, -10); /* of this thread alone; refused without privilege, which does no harm */
 	sampler->began_ns = monotonic_ns();
 	end = sample_until_end(sampler);
 	/* a thread that was told to stop and has not: wait for it while it may still be let go */
