@@ -134,10 +134,19 @@ static void learn_offset(struct python *python, const struct python_thread *thre
 {
 	enum { SOME = 16 }; /* descriptors are enough to be sure */
 	unsigned char *descriptors = xcalloc(SOME, DESCRIPTOR_BYTES);
+	uint64_t ids[SOME];
 	size_t some = 0;
 
 	python->tid_offset = OFFSET_NONE;
 	for (size_t i = 0; i < count && some < SOME; i++) {
+		size_t known = 0;
+
+		/* one thread has a state in each subinterpreter that it is in */
+		while (known < some && ids[known] != threads[i].pthread_id)
+			known++;
+		if (known < some)
+			continue;
+		ids[some] = threads[i].pthread_id;
 		/* the descriptor of a thread that was not started by pthread_create may end early: zeros stay */
 		if (target_read_upto(python->target, threads[i].pthread_id, descriptors + some * DESCRIPTOR_BYTES,
 			DESCRIPTOR_BYTES) > 0)
