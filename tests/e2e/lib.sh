@@ -89,9 +89,13 @@ reap() {
 	done
 }
 
+# What the shell itself had to say is shown at the end, but for its notes on children that were killed on purpose.
+exec 2>"$scratch/shell"
+
 clean_up() {
 	local root
 	[ ${#children[@]} -eq 0 ] || reap "${children[@]}"
+	grep -v -E '[0-9] (Killed|Terminated|Hangup|Interrupt) ' "$scratch/shell" | diag
 	for root in ${chroots[@]+"${chroots[@]}"}; do
 		rm -rf "${root:?}$scratch"
 	done
@@ -290,6 +294,21 @@ helper_python=$(find_helper_python)
 
 # ---- targets ----
 
+# Nanoseconds that all threads of a process have run.
+cpu_time() {
+	cat "/proc/$1/task/"*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%d\n", sum }'
+}
+
+has_settled() {
+	[ "$(cpu_time "$1")" -gt "$2" ] || [ -z "$(sed 's/.*) \([A-Z]\).*/\1/' "/proc/$1/task/"*/stat 2>/dev/null | grep -v S)" ]
+}
+
+# A program that has said `ready` is a moment away from where it stays. It is there when all its threads sleep, or when
+# they have been busy for a while.
+settle() {
+	wait_until has_settled "$1" $(($(cpu_time "$1") + 50000000))
+}
+
 # start COMMAND [ARG...]: runs a program that prints `ready`, and waits for that. Sets target (its pid), target_in and
 # target_out (descriptors of its standard input and output). False when it ends or says something else.
 start() {
@@ -301,7 +320,10 @@ start() {
 	children+=("$target")
 	exec {target_in}>"$scratch/in" {target_out}<"$scratch/out"
 	read -t $deadline_s -r line <&"$target_out"
-	[ "$line" = ready ] && return 0
+	if [ "$line" = ready ]; then
+		settle "$target"
+		return 0
+	fi
 	not_ok "$*: is ready"
 	{
 		echo "it said: $line"
