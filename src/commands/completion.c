@@ -50,21 +50,21 @@ static void append_bash_argument(struct buffer *buffer, const struct option_row 
 	case COMPLETE_CHOICES:
 		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -W '");
 		append_choices(buffer, row, ' ');
-		buffer_append_string(buffer, "' -- \"$current\")");
+		buffer_append_string(buffer, "' -- \"$current\"); ");
 		break;
 	case COMPLETE_FILE:
-		buffer_append_string(buffer, "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$current\")");
+		buffer_append_string(buffer, "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); ");
 		break;
 	case COMPLETE_PID:
-		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -W \"$(_pyrope_pids)\" -- \"$current\")");
+		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -W \"$(_pyrope_pids)\" -- \"$current\"); ");
 		break;
 	case COMPLETE_COMMAND:
-		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -c -- \"$current\")");
+		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -c -- \"$current\"); ");
 		break;
 	case COMPLETE_NOTHING:
 		break;
 	}
-	buffer_append_string(buffer, "; return ;;\n");
+	buffer_append_string(buffer, "return ;;\n");
 }
 
 static void append_bash_trace(struct buffer *buffer)
@@ -246,7 +246,7 @@ static void append_fish(struct buffer *buffer)
 		"function __pyrope_pids\n\t" LIST_PIDS "\nend\n"
 		"# Behind -t COMMAND everything belongs to the command.\n"
 		"function __pyrope_own\n\tnot __pyrope_traces\nend\n"
-		"function __pyrope_traces\n\tset -l words (commandline -opc)\n");
+		"function __pyrope_traces\n\tset -l words (commandline -opc)[1..-2]\n");
 	for (size_t i = 0; i < option_count; i++)
 		if (option_table[i].ends_options)
 			buffer_printf(buffer, "\tcontains -- -%c $words; or contains -- --%s $words\n", option_table[i].letter,

@@ -30,16 +30,26 @@ static void print_error_stream(const struct buffer *text)
 
 void progress_begin(struct recording *recording)
 {
-	/* A launched command has this terminal too: a line drawn over its output would spoil both. */
-	recording->shows_progress = isatty(STDERR_FILENO) && !recording->options->launch;
+	const struct options *options = recording->options;
+
+	/* A launched command, or a stream of stacks, has this terminal too: a line drawn over them would spoil both. */
+	recording->shows_progress = isatty(STDERR_FILENO) && !options->launch &&
+		!(options->flamechart && isatty(STDOUT_FILENO));
 }
 
-static uint64_t percent_verified(const struct sampling_statistics *statistics)
+static void append_quality(struct buffer *text, const struct sampling_statistics *statistics, enum sample_quality quality,
+	const char *name)
 {
-	uint64_t sound = statistics->by_quality[SAMPLE_VERIFIED] + statistics->by_quality[SAMPLE_PAUSED] +
-		statistics->by_quality[SAMPLE_IDLE];
+	if (statistics->by_quality[quality])
+		buffer_printf(text, ", %" PRIu64 " %s", statistics->by_quality[quality], name);
+}
 
-	return statistics->samples ? sound * 100 / statistics->samples : 100;
+/* What is not the whole, proven stack of its moment. */
+static void append_doubts(struct buffer *text, const struct sampling_statistics *statistics)
+{
+	append_quality(text, statistics, SAMPLE_UNVERIFIED, "not verified");
+	append_quality(text, statistics, SAMPLE_PARTIAL, "partial");
+	append_quality(text, statistics, SAMPLE_FAILED, "failed");
 }
 
 void progress_draw(struct recording *recording, const struct sampling_statistics *now)
@@ -56,7 +66,9 @@ void progress_draw(struct recording *recording, const struct sampling_statistics
 	buffer_printf(&text, "\r\033[Kpyrope: %.1f s", (double)now->elapsed_ns / SECOND_NS);
 	if (recording->options->duration_ns)
 		buffer_printf(&text, " of %.1f s", (double)recording->options->duration_ns / SECOND_NS);
-	buffer_printf(&text, ", %" PRIu64 " samples, %" PRIu64 " %% sound", now->samples, percent_verified(now));
+	buffer_printf(&text, ", %" PRIu64 " samples", now->samples);
+	append_quality(&text, now, SAMPLE_PAUSED, "paused");
+	append_doubts(&text, now);
 	if (now->missed_ticks)
 		buffer_printf(&text, ", %" PRIu64 " ticks missed", now->missed_ticks);
 	print_error_stream(&text);
@@ -137,13 +149,6 @@ static double rate_reached(const struct sampling_statistics *statistics)
 	return statistics->elapsed_ns > 0 ? (double)statistics->ticks * SECOND_NS / (double)statistics->elapsed_ns : 0;
 }
 
-static void append_quality(struct buffer *text, const struct sampling_statistics *statistics, enum sample_quality quality,
-	const char *name)
-{
-	if (statistics->by_quality[quality])
-		buffer_printf(text, ", %" PRIu64 " %s", statistics->by_quality[quality], name);
-}
-
 static void summary_text(struct recording *recording)
 {
 	const struct sampling_statistics *statistics = &recording->statistics;
@@ -156,9 +161,7 @@ static void summary_text(struct recording *recording)
 	buffer_printf(&text, "\npyrope: %" PRIu64 " verified without a pause", statistics->by_quality[SAMPLE_VERIFIED]);
 	append_quality(&text, statistics, SAMPLE_PAUSED, "paused");
 	append_quality(&text, statistics, SAMPLE_IDLE, "idle");
-	append_quality(&text, statistics, SAMPLE_UNVERIFIED, "not verified");
-	append_quality(&text, statistics, SAMPLE_PARTIAL, "partial");
-	append_quality(&text, statistics, SAMPLE_FAILED, "failed");
+	append_doubts(&text, statistics);
 	if (statistics->pauses)
 		buffer_printf(&text, "; the target was held for %.3f ms in all, %.3f ms at the longest",
 			(double)statistics->held_total_ns / 1e6, (double)statistics->held_longest_ns / 1e6);

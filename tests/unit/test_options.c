@@ -317,6 +317,21 @@ START_TEST(test_version)
 }
 END_TEST
 
+/* The shell itself, where it is installed, reads the script without complaint. */
+static void assert_parses(const char *shell, const char *script)
+{
+	char command[128];
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "! command -v %s >/dev/null || %s -n", shell, shell);
+	if (strcmp(shell, "fish") == 0) /* -n wants a file */
+		snprintf(command, sizeof(command), "! command -v fish >/dev/null || fish --no-execute /dev/stdin");
+	pipe = popen(command, "w");
+	ck_assert_ptr_nonnull(pipe);
+	fputs(script, pipe);
+	ck_assert_msg(pclose(pipe) == 0, "%s does not understand its completions", shell);
+}
+
 START_TEST(test_completion)
 {
 	static const char *const shells[] = { "bash", "zsh", "fish" };
@@ -335,6 +350,7 @@ START_TEST(test_completion)
 	}
 	for (size_t i = 0; i < command_count; i++)
 		ck_assert(has_word(text.data, command_table[i].name));
+	assert_parses(shells[_i], text.data);
 	buffer_release(&text);
 }
 END_TEST
