@@ -79,6 +79,7 @@ bool python_thread_matches(const struct python *python, const struct python_thre
 struct gil {
 	raddr_t address;   /* the bytes to read */
 	size_t length;     /* at most GIL_BYTES */
+	size_t span;       /* of the whole lock from address on: who waits on a futex in there waits for it; 0: not known */
 	raddr_t interpreter; /* whose it is; 0: of all interpreters */
 };
 #define GIL_BYTES 1024

@@ -96,6 +96,7 @@ enum task_activity {
 struct task_state {
 	enum task_activity activity;
 	long syscall_number; /* -1: none or not known */
+	uint64_t first_argument; /* of the system call */
 	uint64_t stack_pointer, instruction_pointer; /* 0 when running or not known */
 };
 

@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #define INTERPRETER_LIMIT 1024
+#define GIL_SPAN 208 /* sizeof(struct _gil_runtime_state), 3.12 to 3.15 */
 
 /* The first interpreter, by whichever way this layout has. */
 static raddr_t first_interpreter(const struct python *python)
@@ -50,7 +51,9 @@ static struct gil runtime_gil(const struct python *python, uint32_t *start)
 	*start = current;
 	if (last != OFFSET_NONE && last < current && end - last <= GIL_BYTES)
 		*start = last;
-	return (struct gil){ .address = python->place.runtime + *start, .length = end - *start };
+	/* last_holder and switch_number come first in struct _gil_runtime_state, its mutexes and conditions behind them */
+	return (struct gil){ .address = python->place.runtime + *start, .length = end - *start,
+		.span = *start == current ? 0 : end - *start };
 }
 
 size_t python_list_gils(struct python *python, struct gil *gils, size_t capacity)
@@ -83,7 +86,8 @@ size_t python_list_gils(struct python *python, struct gil *gils, size_t capacity
 			seen |= gils[j].address == address;
 		if (!seen)
 			gils[found++] = (struct gil){ .address = address, .interpreter = interpreters[i],
-				.length = python->layout.gil_runtime_state.switch_number + 8 };
+				.length = python->layout.gil_runtime_state.switch_number + 8,
+				.span = GIL_SPAN };
 	}
 	return found;
 }

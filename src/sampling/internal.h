@@ -47,7 +47,4 @@ struct sampler {
 bool tick(struct sampler *sampler, int64_t now_ns);
 /* Re-reads what changes rarely: interpreters and their locks. */
 void tick_housekeeping(struct sampler *sampler);
-/* Takes one thread whatever it does, for dump. False: it is gone. */
-bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, int64_t now_ns);
-
 #endif

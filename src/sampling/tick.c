@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 
 #define HOLDER_TRIES 4 /* the GIL may change hands while we look for its holder */
 
@@ -31,6 +32,16 @@ static void add_idle(struct sampler *sampler, int64_t now_ns)
 	add_marker_sample(sampler, &sample, sampler->idle, SAMPLE_IDLE);
 }
 
+/* Does this futex belong to one of the locks? */
+static bool is_gil(const struct sampler *sampler, raddr_t futex)
+{
+	for (size_t i = 0; i < sampler->gil_count; i++) {
+		if (futex >= sampler->gils[i].address && futex - sampler->gils[i].address < sampler->gils[i].span)
+			return true;
+	}
+	return false;
+}
+
 static void find_state(struct sampler *sampler, const struct subject *subject, raddr_t holder, struct sample *sample)
 {
 	struct task_state task;
@@ -44,6 +55,8 @@ static void find_state(struct sampler *sampler, const struct subject *subject, r
 	task = target_task_state(python_target(sampler->python), subject->thread.tid);
 	sample->syscall_number = task.syscall_number;
 	sample->state = task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
+	if (task.syscall_number == SYS_futex && is_gil(sampler, task.first_argument))
+		sample->state = THREAD_WAITS_GIL;
 }
 
 /* What taker holds becomes a sample. */
@@ -198,11 +211,13 @@ static const struct gil *gil_of(const struct sampler *sampler, const struct subj
 	return sampler->gil_count ? &sampler->gils[0] : NULL;
 }
 
-bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, int64_t now_ns)
+/* Takes one thread whatever it does; holder is who held its lock when the tick began. False: it is gone. */
+static bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, raddr_t holder,
+	int64_t now_ns)
 {
-	raddr_t holder = 0;
+	raddr_t holder_now = 0;
 
-	if (take(&sampler->taker, subject, gil, false, &holder) != TAKEN)
+	if (take(&sampler->taker, subject, gil, false, &holder_now) != TAKEN)
 		return false;
 	add_taken(sampler, subject, holder, now_ns);
 	return true;
@@ -246,7 +261,7 @@ static bool is_running(struct sampler *sampler, const struct subject *subject)
 /* Every thread, or every thread that is on a CPU. */
 static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_running)
 {
-	struct gil_state states[GILS];
+	struct gil_state states[GILS] = { { 0 } };
 	bool still = only_holders_ran(sampler, states);
 	size_t taken = 0;
 
@@ -254,13 +269,14 @@ static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_runn
 		return false;
 	for (size_t i = 0; i < sampler->subjects.count; i++) {
 		struct subject *subject = sampler->subjects.list[i];
+		const struct gil *gil = gil_of(sampler, subject);
 
 		if (only_running && !is_running(sampler, subject))
 			continue;
 		if (still && !may_have_run(sampler, subject, states) && take_kept(&sampler->taker, subject)) {
 			add_taken(sampler, subject, 0, now_ns);
 			taken++;
-		} else if (tick_thread(sampler, subject, gil_of(sampler, subject), now_ns)) {
+		} else if (tick_thread(sampler, subject, gil, gil ? states[gil - sampler->gils].holder : 0, now_ns)) {
 			take_keep(&sampler->taker, subject);
 			taken++;
 		} else {

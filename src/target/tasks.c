@@ -154,8 +154,12 @@ struct task_state target_task_state(struct target *target, pid_t tid)
 	state.syscall_number = strtol(text, &at, 10);
 	if (state.activity == TASK_RUNNING)
 		state.syscall_number = -1; /* it has woken up since */
-	for (int i = 0; state.syscall_number >= 0 && i < 6; i++)
-		strtoull(at, &at, 16);
+	for (int i = 0; state.syscall_number >= 0 && i < 6; i++) {
+		uint64_t argument = strtoull(at, &at, 16);
+
+		if (i == 0)
+			state.first_argument = argument;
+	}
 	state.stack_pointer = strtoull(at, &at, 16);
 	state.instruction_pointer = strtoull(at, &at, 16);
 	return state;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Which stacks are believed, and after what. */
+#include "config.h"
+
+#include <check.h>
+
+#include "sampling/proof.h"
+
+static struct proofs proofs;
+static struct code codes[8];
+static struct resolved_frame stack[4];
+
+static void setup(void)
+{
+	proofs = (struct proofs){ { 0 } };
+	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)
+		codes[i].function.id = i + 1;
+	for (size_t i = 0; i < ARRAY_LENGTH(stack); i++)
+		stack[i] = (struct resolved_frame){ &codes[i], 10 + (int)i };
+}
+
+static void teardown(void)
+{
+	proofs_release(&proofs);
+}
+
+START_TEST(test_itself_and_its_beginnings)
+{
+	ck_assert(!proof_known(&proofs, stack, 4));
+	proof_add(&proofs, stack, 4);
+	for (size_t count = 0; count <= 4; count++)
+		ck_assert(proof_known(&proofs, stack, count));
+	ck_assert(!proof_known(&proofs, stack + 1, 3));
+}
+END_TEST
+
+START_TEST(test_mixtures_are_not_believed)
+{
+	struct resolved_frame other[3] = { stack[0], { &codes[5], 11 }, { &codes[6], 12 } };
+	struct resolved_frame mixture[3] = { stack[0], stack[1], other[2] };
+	struct resolved_frame line[2] = { stack[0], { stack[1].code, 99 } };
+
+	proof_add(&proofs, stack, 3);
+	proof_add(&proofs, other, 3);
+	ck_assert(!proof_known(&proofs, mixture, 3));
+	ck_assert_uint_eq(proof_known_prefix(&proofs, mixture, 3), 2);
+	ck_assert(!proof_known(&proofs, line, 2));
+	ck_assert_uint_eq(proof_known_prefix(&proofs, line, 2), 1);
+}
+END_TEST
+
+/* The innermost frame of a stopped thread may be half pushed: one stop is not enough for it. */
+START_TEST(test_one_stop_proves_the_callers)
+{
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0));
+	ck_assert(proof_known(&proofs, stack, 3));
+	ck_assert(!proof_known(&proofs, stack, 4));
+	stack[3].line = 77; /* the same function at another line: a second sighting */
+	ck_assert(proof_add_stopped(&proofs, stack, 4, 0));
+	ck_assert(proof_known(&proofs, stack, 4));
+	stack[3].line = 13;
+	ck_assert(!proof_known(&proofs, stack, 4));
+}
+END_TEST
+
+START_TEST(test_the_look_before_counts)
+{
+	uint64_t seen = proof_sighting(stack, 4);
+
+	ck_assert(proof_add_stopped(&proofs, stack, 4, seen));
+	ck_assert(proof_known(&proofs, stack, 4));
+}
+END_TEST
+
+START_TEST(test_another_caller_line_is_another_sighting)
+{
+	proof_add_stopped(&proofs, stack, 4, 0);
+	stack[2].line = 50;
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0));
+	ck_assert(!proof_known(&proofs, stack, 4));
+}
+END_TEST
+
+START_TEST(test_no_frames)
+{
+	ck_assert(proof_add_stopped(&proofs, stack, 0, 0));
+	ck_assert(proof_known(&proofs, stack, 0));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("proof");
+	TCase *tests = tcase_create("stacks");
+	SRunner *runner;
+
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, test_itself_and_its_beginnings);
+	tcase_add_test(tests, test_mixtures_are_not_believed);
+	tcase_add_test(tests, test_one_stop_proves_the_callers);
+	tcase_add_test(tests, test_the_look_before_counts);
+	tcase_add_test(tests, test_another_caller_line_is_another_sighting);
+	tcase_add_test(tests, test_no_frames);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	srunner_free(runner);
+	return 0;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The prediction of where a thread's frames lie: ranges that are added, merged and found again. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sampling/subject.h"
+
+static struct subject *subject;
+
+static void setup(void)
+{
+	const struct python_thread thread = { .state = 0x1000 };
+
+	subject = subject_new(&thread, 64);
+}
+
+static void teardown(void)
+{
+	subject_free(subject);
+}
+
+START_TEST(test_ranges_stay_sorted)
+{
+	subject_add_range(subject, 0x50000, 100);
+	subject_add_range(subject, 0x10000, 100);
+	subject_add_range(subject, 0x30000, 100);
+	ck_assert_uint_eq(subject->range_count, 3);
+	ck_assert_uint_eq(subject->bytes, 300);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(subject->ranges[i].start, 0x10000 + 0x20000 * i);
+		ck_assert_uint_eq(subject->ranges[i].offset, 100 * i);
+	}
+}
+END_TEST
+
+START_TEST(test_neighbours_become_one)
+{
+	subject_add_range(subject, 0x10000, 100);
+	subject_add_range(subject, 0x10000 + 600, 100); /* near enough */
+	ck_assert_uint_eq(subject->range_count, 1);
+	ck_assert_uint_eq(subject->ranges[0].length, 700);
+	subject_add_range(subject, 0x20000, 8);
+	ck_assert_uint_eq(subject->range_count, 2);
+	subject_add_range(subject, 0x10000, 0x10000); /* reaches from the one to the other */
+	ck_assert_uint_eq(subject->range_count, 1);
+	ck_assert_uint_eq(subject->ranges[0].start, 0x10000);
+	ck_assert_uint_eq(subject->ranges[0].length, 0x10008);
+}
+END_TEST
+
+START_TEST(test_range_below)
+{
+	subject_add_range(subject, 0x20000, 16);
+	subject_add_range(subject, 0x20000 - 32, 16);
+	ck_assert_uint_eq(subject->range_count, 1);
+	ck_assert_uint_eq(subject->ranges[0].start, 0x20000 - 32);
+	ck_assert_uint_eq(subject->ranges[0].length, 48);
+}
+END_TEST
+
+START_TEST(test_bytes)
+{
+	subject_add_range(subject, 0x10000, 100);
+	subject_add_range(subject, 0x20000, 100);
+	memset(subject->copy, 'a', 100);
+	memset(subject->copy + 100, 'b', 100);
+	ck_assert_int_eq(*(const char *)subject_bytes(subject, 0x10000, 100), 'a');
+	ck_assert_int_eq(*(const char *)subject_bytes(subject, 0x20000 + 99, 1), 'b');
+	ck_assert_ptr_null(subject_bytes(subject, 0x20000 + 99, 2));
+	ck_assert_ptr_null(subject_bytes(subject, 0x20000 - 1, 1));
+	ck_assert_ptr_null(subject_bytes(subject, 0x10000, 101));
+	ck_assert_ptr_null(subject_bytes(subject, 0x20000, SIZE_MAX));
+	ck_assert_ptr_null(subject_bytes(subject, UINT64_MAX, 8));
+}
+END_TEST
+
+START_TEST(test_wrapping_range)
+{
+	subject_add_range(subject, UINT64_MAX - 10, 100);
+	ck_assert_uint_eq(subject->range_count, 0);
+}
+END_TEST
+
+/* Random ranges: always sorted, disjoint, and everything that was added is found. */
+START_TEST(test_random)
+{
+	static raddr_t starts[500];
+	static size_t lengths[500];
+	uint64_t random = 42;
+
+	for (int i = 0; i < 500; i++) {
+		random = hash_u64(random);
+		starts[i] = 0x100000 + random % 0x400000;
+		lengths[i] = 1 + (random >> 40) % 300;
+		subject_add_range(subject, starts[i], lengths[i]);
+		for (size_t j = 1; j < subject->range_count; j++)
+			ck_assert_uint_lt(subject->ranges[j - 1].start + subject->ranges[j - 1].length,
+				subject->ranges[j].start);
+	}
+	for (int i = 0; i < 500; i++)
+		ck_assert_ptr_nonnull(subject_bytes(subject, starts[i], lengths[i]));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("subject");
+	TCase *tests = tcase_create("ranges");
+	SRunner *runner;
+
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, test_ranges_stay_sorted);
+	tcase_add_test(tests, test_neighbours_become_one);
+	tcase_add_test(tests, test_range_below);
+	tcase_add_test(tests, test_bytes);
+	tcase_add_test(tests, test_wrapping_range);
+	tcase_add_test(tests, test_random);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	srunner_free(runner);
+	return 0;
+}
