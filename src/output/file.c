@@ -34,15 +34,37 @@ struct output_file {
 
 /* ---- opening ---- */
 
-/* A path that names a descriptor somebody else has open, whatever is behind it: never to be replaced by a rename. */
-static bool names_descriptor(const char *path)
+/*
+ * The descriptor that a path names, or -1. Opening such a path again would begin at the start of the file behind it, and
+ * overwrite what others have written there; a rename would take the file away from them.
+ */
+static int named_descriptor(const char *path)
 {
-	static const char *const prefixes[] = { "/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/" };
+	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+	struct error ignored = { 0 };
+	int64_t fd;
 
-	for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++)
-		if (strncmp(path, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
+	if (strcmp(path, "/dev/stdout") == 0)
+		return STDOUT_FILENO;
+	if (strcmp(path, "/dev/stderr") == 0)
+		return STDERR_FILENO;
+	for (size_t i = 0; i < ARRAY_LENGTH(folders); i++) {
+		size_t length = strlen(folders[i]);
+
+		if (strncmp(path, folders[i], length) == 0 &&
+			parse_integer(path + length, "descriptor", 0, INT32_MAX, &fd, &ignored) == 0)
+			return (int)fd;
+	}
+	return -1;
+}
+
+static int open_descriptor(struct output_file *file, int fd, struct error *err)
+{
+	file->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (file->fd < 0)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot write %s", file->name);
+	file->owns_fd = true;
+	return 0;
 }
 
 static int open_in_place(struct output_file *file, const char *path, struct error *err)
@@ -51,7 +73,7 @@ static int open_in_place(struct output_file *file, const char *path, struct erro
 	if (file->fd < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot write %s", file->name);
 	file->owns_fd = true;
-	file->truncate = !names_descriptor(path);
+	file->truncate = true;
 	return 0;
 }
 
@@ -106,8 +128,8 @@ static int open_path(struct output_file *file, const char *path, struct error *e
 {
 	struct stat status;
 
-	if (names_descriptor(path))
-		return open_in_place(file, path, err);
+	if (named_descriptor(path) >= 0)
+		return open_descriptor(file, named_descriptor(path), err);
 	if (stat(path, &status) != 0) {
 		struct stat link;
 

@@ -328,6 +328,25 @@ START_TEST(test_closed_stdout)
 }
 END_TEST
 
+/* What is behind a descriptor is written on, not over. */
+START_TEST(test_descriptor)
+{
+	static const char *const paths[] = { "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1" };
+	struct output_file *file;
+	int fd = open("log", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_eq(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+	ck_assert_int_eq(write(fd, "before\n", 7), 7);
+	file = open_output(paths[_i]);
+	write_text(file, "here\n");
+	ck_assert_int_eq(output_commit(file, &err), 0);
+	output_close(file);
+	ck_assert_int_eq(write(fd, "after\n", 6), 6);
+	ck_assert_str_eq(get("log"), "before\nhere\nafter\n");
+	assert_refused("/dev/fd/999", "Bad file descriptor");
+}
+END_TEST
+
 /* ---- pyrope dump ---- */
 
 static const struct function leaf = { .id = 1, .kind = FUNCTION_PYTHON, .name = "le\"af", .file = "a.py", .first_line = 1 };
@@ -417,6 +436,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_closed_pipe);
 	tcase_add_test(tests, test_non_blocking_pipe);
 	tcase_add_test(tests, test_closed_stdout);
+	tcase_add_loop_test(tests, test_descriptor, 0, 3);
 	tcase_add_test(tests, test_dump_text);
 	tcase_add_test(tests, test_dump_json);
 }
