@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers from a command line. strtod is not used: it obeys the locale (a German one reads "0.01" as 0), takes "nan",
- * "inf" and hexadecimal, and rounds in binary. Here a decimal number is a mantissa and a power of ten, and the result is
- * exact to the nanosecond.
+ * Numbers from a command line. strtod is not used: it obeys the locale (a German one reads "0.01" as 0),
+ * takes "nan", "inf" and hexadecimal, and rounds in binary. Here a decimal number is a mantissa and a power
+ * of ten, and the result is exact to the nanosecond.
  */
 #include "config.h"
 
@@ -161,16 +161,18 @@ int parse_duration(const char *text, int64_t *nanoseconds, struct error *err)
 		return -1;
 	unit = find_unit(duration_units, ARRAY_LENGTH(duration_units), end);
 	if (!unit)
-		return error_set(err, ERROR_USAGE, "invalid duration " QUOTED ": unknown unit " QUOTED
-			": use ns, us, ms, s, m, h or d", text, end);
+		return error_set(err, ERROR_USAGE,
+			"invalid duration " QUOTED ": unknown unit " QUOTED ": use ns, us, ms, s, m, h or d",
+			text, end);
 	value = (wide_t)decimal.mantissa * unit->factor;
 	if (decimal.exponent >= 0)
 		value = scale_up(value, decimal.exponent);
 	else
 		value = divide(value, scale_up(1, -decimal.exponent));
 	if (value > INT64_MAX)
-		return error_set(err, ERROR_USAGE, "invalid duration " QUOTED ": too large: the most is %" PRId64 " seconds",
-			text, INT64_MAX / SECOND_NS);
+		return error_set(err, ERROR_USAGE,
+			"invalid duration " QUOTED ": too large: the most is %" PRId64 " seconds", text,
+			INT64_MAX / SECOND_NS);
 	*nanoseconds = (int64_t)value;
 	return 0;
 }
@@ -186,8 +188,10 @@ int parse_rate(const char *text, int64_t *interval_ns, struct error *err)
 		return -1;
 	unit = find_unit(rate_units, ARRAY_LENGTH(rate_units), end);
 	if (!unit)
-		return error_set(err, ERROR_USAGE, "invalid rate " QUOTED ": unknown unit " QUOTED
-			": use a number per second, as 250, 1k or 250Hz", text, end);
+		return error_set(err, ERROR_USAGE,
+			"invalid rate " QUOTED ": unknown unit " QUOTED
+			": use a number per second, as 250, 1k or 250Hz",
+			text, end);
 	divisor = (wide_t)decimal.mantissa * unit->factor;
 	if (!divisor)
 		return error_set(err, ERROR_USAGE, "invalid rate " QUOTED ": must be greater than 0", text);
@@ -196,11 +200,13 @@ int parse_rate(const char *text, int64_t *interval_ns, struct error *err)
 	else
 		dividend = scale_up(dividend, -decimal.exponent);
 	if (divisor > dividend)
-		return error_set(err, ERROR_USAGE, "invalid rate " QUOTED ": too large: the most is %" PRId64 " per second",
-			text, SECOND_NS);
+		return error_set(err, ERROR_USAGE,
+			"invalid rate " QUOTED ": too large: the most is %" PRId64 " per second", text,
+			SECOND_NS);
 	value = divide(dividend, divisor);
 	if (value > INT64_MAX)
-		return error_set(err, ERROR_USAGE, "invalid rate " QUOTED ": too small: less than one in 292 years", text);
+		return error_set(err, ERROR_USAGE,
+			"invalid rate " QUOTED ": too small: less than one in 292 years", text);
 	*interval_ns = (int64_t)value;
 	return 0;
 }
@@ -227,9 +233,11 @@ int parse_integer(const char *text, const char *what, int64_t minimum, int64_t m
 	if (*at)
 		return error_set(err, ERROR_USAGE, "invalid %s " QUOTED ": not a number", what, text);
 	if (overflow ? negative : number < minimum)
-		return error_set(err, ERROR_USAGE, "invalid %s " QUOTED ": the least is %" PRId64, what, text, minimum);
+		return error_set(err, ERROR_USAGE, "invalid %s " QUOTED ": the least is %" PRId64, what, text,
+			minimum);
 	if (overflow || number > maximum)
-		return error_set(err, ERROR_USAGE, "invalid %s " QUOTED ": the most is %" PRId64, what, text, maximum);
+		return error_set(
+			err, ERROR_USAGE, "invalid %s " QUOTED ": the most is %" PRId64, what, text, maximum);
 	*value = number;
 	return 0;
 }

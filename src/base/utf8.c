@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text from a target made safe: whatever bytes come in, valid UTF-8 without control characters comes out. Readers of
- * profiles are unforgiving: one invalid byte makes the Firefox Profiler and protoc refuse a whole file, and an escape
- * sequence in a thread's name would reach the user's terminal.
+ * Text from a target made safe: whatever bytes come in, valid UTF-8 without control characters comes out.
+ * Readers of profiles are unforgiving: one invalid byte makes the Firefox Profiler and protoc refuse a whole
+ * file, and an escape sequence in a thread's name would reach the user's terminal.
  *
- * Which sequences are well-formed: The Unicode Standard 15.0, table 3-7. An ill-formed sequence is replaced as that
- * standard recommends (section 3.9, one U+FFFD for each maximal subpart), but for a surrogate in three bytes, which
- * is what "surrogatepass" and WTF-8 write for one character and is replaced as one.
+ * Which sequences are well-formed: The Unicode Standard 15.0, table 3-7. An ill-formed sequence is replaced
+ * as that standard recommends (section 3.9, one U+FFFD for each maximal subpart), but for a surrogate in
+ * three bytes, which is what "surrogatepass" and WTF-8 write for one character and is replaced as one.
  */
 #include "config.h"
 
@@ -14,11 +14,13 @@
 
 #define REPLACEMENT 0xfffd
 
-/* Characters that turn the direction of text around, so that what is shown is not what is there (UAX #9, section 2). */
+/* Characters that turn the direction of text around, so that what is shown is not what is there (UAX #9,
+ * section 2). */
 static bool is_bidi_control(uint32_t code_point)
 {
 	return code_point == 0x061c || code_point == 0x200e || code_point == 0x200f ||
-		(code_point >= 0x202a && code_point <= 0x202e) || (code_point >= 0x2066 && code_point <= 0x2069);
+		(code_point >= 0x202a && code_point <= 0x202e) ||
+		(code_point >= 0x2066 && code_point <= 0x2069);
 }
 
 static bool is_dropped(uint32_t code_point)
@@ -26,7 +28,8 @@ static bool is_dropped(uint32_t code_point)
 	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || is_bidi_control(code_point);
 }
 
-/* What would end or widen a line; U+2028 and U+2029 are line ends for some readers (str.splitlines, JavaScript). */
+/* What would end or widen a line; U+2028 and U+2029 are line ends for some readers (str.splitlines,
+ * JavaScript). */
 static bool is_line_or_tab(uint32_t code_point)
 {
 	return code_point == '\n' || code_point == '\r' || code_point == '\t' || code_point == 0x2028 ||
@@ -104,7 +107,8 @@ static size_t decode(const uint8_t *bytes, size_t length, uint32_t *code_point)
 			break;
 	}
 	if (used < sequence.length) {
-		/* ED A0 without its third byte: the standard counts each of the two as a subpart of its own. */
+		/* ED A0 without its third byte: the standard counts each of the two as a subpart of its own.
+		 */
 		return bytes[0] == 0xed && used == 2 && bytes[1] >= 0xa0 ? 1 : used;
 	}
 	if (sequence.length == 1)

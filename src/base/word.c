@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "Did you mean ...?": the candidate with the smallest edit distance to a word. Swapping two neighbours counts as one
- * edit, because that is how people mistype (Damerau 1964, in the restricted form called optimal string alignment).
+ * "Did you mean ...?": the candidate with the smallest edit distance to a word. Swapping two neighbours
+ * counts as one edit, because that is how people mistype (Damerau 1964, in the restricted form called optimal
+ * string alignment).
  */
 #include "config.h"
 
@@ -32,7 +33,8 @@ static unsigned distance(const char *from, size_t from_length, const char *to, s
 
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= to_length; j++) {
-			row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (from[i - 1] != to[j - 1]));
+			row[j] = least(
+				above[j] + 1, row[j - 1] + 1, above[j - 1] + (from[i - 1] != to[j - 1]));
 			if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] &&
 				before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
@@ -48,7 +50,8 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 {
 	size_t length = strnlen(word, WORD_LIMIT + 1);
 	const char *nearest = NULL;
-	unsigned smallest = (unsigned)(length + 2) / 3; /* one edit in three characters is still the same word */
+	unsigned smallest =
+		(unsigned)(length + 2) / 3; /* one edit in three characters is still the same word */
 
 	if (length == 0 || length > WORD_LIMIT)
 		return NULL;

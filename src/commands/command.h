@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands. Each returns 0, or -1 with err set; err's exit code is that of pyrope, and an empty message is not
- * printed.
+ * The commands. Each returns 0, or -1 with err set; err's exit code is that of pyrope, and an empty message
+ * is not printed.
  */
 #ifndef PYROPE_COMMANDS_COMMAND_H
 #define PYROPE_COMMANDS_COMMAND_H

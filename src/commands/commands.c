@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 /*
- * A standard descriptor that is closed would be given to the next file that is opened, and then be written to by mistake.
- * The placeholder cannot be written to, so that the failure shows, and the launched command finds it closed as it was.
+ * A standard descriptor that is closed would be given to the next file that is opened, and then be written to
+ * by mistake. The placeholder cannot be written to, so that the failure shows, and the launched command finds
+ * it closed as it was.
  */
 static void fill_standard_descriptors(void)
 {
@@ -70,7 +71,9 @@ static int exit_code(const struct error *err)
 {
 	if (err->exit_code)
 		return err->exit_code;
-	return err->kind == ERROR_NONE || (err->kind == ERROR_GONE && !err->message[0]) ? 0 : error_exit_code(err);
+	return err->kind == ERROR_NONE || (err->kind == ERROR_GONE && !err->message[0])
+		? 0
+		: error_exit_code(err);
 }
 
 int commands_main(int argc, char **argv)

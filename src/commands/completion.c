@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Completions for the shells, made from the option table. Each offers the names, and for an argument what it can be:
- * one of some words, a file, the id of a running Python, a command.
+ * Completions for the shells, made from the option table. Each offers the names, and for an argument what it
+ * can be: one of some words, a file, the id of a running Python, a command.
  */
 #include "config.h"
 
@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-/* Lists process ids of Pythons, one a line, each with its command line behind a tab, which fish and zsh show. */
+/* Lists process ids of Pythons, one a line, each with its command line behind a tab, which fish and zsh show.
+ */
 #define LIST_PIDS "ps -eo pid=,args= 2>/dev/null | sed -n 's/^ *\\([0-9]*\\) \\(.*[Pp]ython.*\\)/\\1\\t\\2/p'"
 
 static void append_choices(struct buffer *buffer, const struct option_row *row, char separator)
@@ -53,10 +54,12 @@ static void append_bash_argument(struct buffer *buffer, const struct option_row 
 		buffer_append_string(buffer, "' -- \"$current\"); ");
 		break;
 	case COMPLETE_FILE:
-		buffer_append_string(buffer, "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); ");
+		buffer_append_string(buffer,
+			"compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); ");
 		break;
 	case COMPLETE_PID:
-		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -W \"$(_pyrope_pids)\" -- \"$current\"); ");
+		buffer_append_string(
+			buffer, "mapfile -t COMPREPLY < <(compgen -W \"$(_pyrope_pids)\" -- \"$current\"); ");
 		break;
 	case COMPLETE_COMMAND:
 		buffer_append_string(buffer, "mapfile -t COMPREPLY < <(compgen -c -- \"$current\"); ");
@@ -70,11 +73,12 @@ static void append_bash_argument(struct buffer *buffer, const struct option_row 
 static void append_bash_trace(struct buffer *buffer)
 {
 	/* Behind -t COMMAND everything belongs to the command. */
-	buffer_append_string(buffer, "\tfor ((i = 1; i + 1 < COMP_CWORD; i++)); do\n\t\tcase ${COMP_WORDS[i]} in\n");
+	buffer_append_string(
+		buffer, "\tfor ((i = 1; i + 1 < COMP_CWORD; i++)); do\n\t\tcase ${COMP_WORDS[i]} in\n");
 	for (size_t i = 0; i < option_count; i++)
 		if (option_table[i].ends_options)
-			buffer_printf(buffer, "\t\t-%c|--%s) compopt -o default; return ;;\n", option_table[i].letter,
-				option_table[i].name);
+			buffer_printf(buffer, "\t\t-%c|--%s) compopt -o default; return ;;\n",
+				option_table[i].letter, option_table[i].name);
 	buffer_append_string(buffer, "\t\tesac\n\tdone\n");
 }
 
@@ -94,12 +98,14 @@ static void append_bash(struct buffer *buffer)
 	for (size_t i = 0; i < option_count; i++)
 		if (option_table[i].argument && !option_table[i].argument_optional)
 			append_bash_argument(buffer, &option_table[i]);
-	buffer_append_string(buffer, "\tesac\n\tif [[ $current == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
+	buffer_append_string(
+		buffer, "\tesac\n\tif [[ $current == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	for (size_t i = 0; i < option_count; i++)
 		buffer_printf(buffer, "%s--%s", i ? " " : "", option_table[i].name);
 	buffer_append_string(buffer, "' -- \"$current\")\n\telse\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	append_commands(buffer);
-	buffer_append_string(buffer, " '\"$(_pyrope_pids)\" -- \"$current\")\n\tfi\n}\ncomplete -F _pyrope pyrope\n");
+	buffer_append_string(
+		buffer, " '\"$(_pyrope_pids)\" -- \"$current\")\n\tfi\n}\ncomplete -F _pyrope pyrope\n");
 }
 
 /* ---- zsh ---- */
@@ -151,7 +157,8 @@ static void append_zsh_option(struct buffer *buffer, const struct option_row *ro
 	if (row->letter) {
 		/* With a letter: one word of the two, not both. */
 		buffer_printf(buffer, "'(-%c --%s)'{-%c%s,--%s%s}'[", row->letter, row->name, row->letter,
-			row->argument && !row->ends_options ? "+" : "", row->name, row->argument && !row->ends_options ? "=" : "");
+			row->argument && !row->ends_options ? "+" : "", row->name,
+			row->argument && !row->ends_options ? "=" : "");
 	} else {
 		const char *equals = row->argument_optional ? "=-" : row->argument ? "=" : "";
 
@@ -249,14 +256,16 @@ static void append_fish(struct buffer *buffer)
 		"function __pyrope_traces\n\tset -l words (commandline -opc)[1..-2]\n");
 	for (size_t i = 0; i < option_count; i++)
 		if (option_table[i].ends_options)
-			buffer_printf(buffer, "\tcontains -- -%c $words; or contains -- --%s $words\n", option_table[i].letter,
-				option_table[i].name);
-	buffer_append_string(buffer, "end\n"
+			buffer_printf(buffer, "\tcontains -- -%c $words; or contains -- --%s $words\n",
+				option_table[i].letter, option_table[i].name);
+	buffer_append_string(buffer,
+		"end\n"
 		"complete -c pyrope -f\n"
 		"complete -c pyrope -n __pyrope_traces -F\n"
 		"complete -c pyrope -n __pyrope_own -a '(__pyrope_pids)'\n");
 	for (size_t i = 0; i < command_count; i++) {
-		buffer_printf(buffer, "complete -c pyrope -n '__pyrope_own; and __fish_use_subcommand' -a %s -d ",
+		buffer_printf(buffer,
+			"complete -c pyrope -n '__pyrope_own; and __fish_use_subcommand' -a %s -d ",
 			command_table[i].name);
 		append_fish_text(buffer, command_table[i].help);
 		buffer_append_char(buffer, '\n');

@@ -34,10 +34,12 @@ static bool wants_colour(const struct options *options)
 
 	if (options->output && strcmp(options->output, "-") != 0)
 		return false;
-	return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
+	return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) &&
+		!(terminal && strcmp(terminal, "dumb") == 0);
 }
 
-static int dump_python(const struct options *options, struct python *python, struct output_file *file, struct error *err)
+static int dump_python(
+	const struct options *options, struct python *python, struct output_file *file, struct error *err)
 {
 	struct sampling_options sampling = {
 		.interval_ns = options->interval_ns,
@@ -51,7 +53,9 @@ static int dump_python(const struct options *options, struct python *python, str
 	struct dumping dumping = {
 		.format = options->json ? &dump_json : &dump_text,
 		.file = file,
-		.header = { .pid = options->pid, .version = python_version(python), .colour = wants_colour(options) },
+		.header = { .pid = options->pid,
+			.version = python_version(python),
+			.colour = wants_colour(options) },
 	};
 	struct sampler_callbacks callbacks = { .sample = dump_sample, .context = &dumping };
 	struct sampler *sampler = sampler_new(python, &sampling);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Following one process. Attached to, it has to be a Python and stays one until it ends. Launched, it may be anything at
- * first: env, sh -c, nice and the shims of pyenv replace themselves by the Python that is meant (execve, the same process
- * id), and until then there is nothing to do but to look again. A wrapper that forks is another process, not followed.
+ * Following one process. Attached to, it has to be a Python and stays one until it ends. Launched, it may be
+ * anything at first: env, sh -c, nice and the shims of pyenv replace themselves by the Python that is meant
+ * (execve, the same process id), and until then there is nothing to do but to look again. A wrapper that
+ * forks is another process, not followed.
  */
 #include "config.h"
 
@@ -20,7 +21,8 @@
 #define ATTACH_WAIT_NS (5000 * MILLISECOND_NS)
 #define CHILD_WAIT_NS (60000 * MILLISECOND_NS)
 
-/* How often an exec is looked for, and how the tries to find an interpreter (some ms of CPU each) thin out. */
+/* How often an exec is looked for, and how the tries to find an interpreter (some ms of CPU each) thin out.
+ */
 #define EXEC_CHECK_NS (MILLISECOND_NS / 2)
 #define RETRY_FIRST_NS (2 * MILLISECOND_NS)
 #define RETRY_LAST_NS (500 * MILLISECOND_NS)
@@ -118,7 +120,8 @@ static enum follow_end follow_end_of(const struct recording *recording, enum sam
 	}
 }
 
-static int sample_python(struct recording *recording, struct python *python, enum follow_end *end, struct error *err)
+static int sample_python(
+	struct recording *recording, struct python *python, enum follow_end *end, struct error *err)
 {
 	struct sampling_options options = sampling_options(recording);
 	struct sampler_callbacks callbacks = { .sample = take_sample, .idle = idle, .context = recording };
@@ -213,15 +216,17 @@ static void say_obstacle(struct recording *recording, const struct obstacle *obs
 	const char *command = recording->options->launch[0];
 
 	if (obstacle->has_children)
-		say(recording, true, "no samples of '%s': it runs another program as a child, which is not followed: "
-			"profile the command itself", command);
+		say(recording, true,
+			"no samples of '%s': it runs another program as a child, which is not followed: "
+			"profile the command itself",
+			command);
 	else
 		say(recording, true, "no samples of '%s': %s", command, obstacle->err.message);
 }
 
 /* Waits until another try makes sense. False: the child has exited. */
-static bool wait_for_change(struct recording *recording, pid_t child, struct target *target, int64_t *retry_ns,
-	struct obstacle *obstacle)
+static bool wait_for_change(struct recording *recording, pid_t child, struct target *target,
+	int64_t *retry_ns, struct obstacle *obstacle)
 {
 	int64_t until_ns = monotonic_ns() + *retry_ns;
 

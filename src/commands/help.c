@@ -57,7 +57,8 @@ void help_append(struct buffer *buffer)
 		"pyrope samples the stacks of a running Python program, from outside.\n"
 		"\n"
 		"usage: pyrope [OPTIONS] PID                    sample a process for a second, or -s TIME\n"
-		"       pyrope [OPTIONS] -t COMMAND [ARG...]    start a command and sample it until it exits\n"
+		"       pyrope [OPTIONS] -t COMMAND [ARG...]    start a command and sample it until it "
+		"exits\n"
 		"       pyrope dump [OPTIONS] PID               show what every thread is doing now\n"
 		"\n"
 		"commands:\n");
@@ -85,5 +86,6 @@ void help_append(struct buffer *buffer)
 
 void version_append(struct buffer *buffer)
 {
-	buffer_printf(buffer, "%s (%s, %s, CPython %s)\n", PACKAGE_STRING, MACHINE, COMPILER, python_known_range());
+	buffer_printf(
+		buffer, "%s (%s, %s, CPython %s)\n", PACKAGE_STRING, MACHINE, COMPILER, python_known_range());
 }

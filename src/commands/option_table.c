@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of options. Letters and their meanings are those of pyflame, which pyrope replaces in scripts; everything
- * has a long name besides.
+ * The table of options. Letters and their meanings are those of pyflame, which pyrope replaces in scripts;
+ * everything has a long name besides.
  */
 #include "config.h"
 
@@ -34,7 +34,8 @@ static int choose(const char *const *choices, const char *value, size_t length, 
 			buffer_append_string(&list, choices[i + 1] ? ", " : " or ");
 		buffer_append_string(&list, choices[i]);
 	}
-	error_set(err, ERROR_USAGE, "unknown value '%.*s': use %s", length > 64 ? 64 : (int)length, value, list.data);
+	error_set(err, ERROR_USAGE, "unknown value '%.*s': use %s", length > 64 ? 64 : (int)length, value,
+		list.data);
 	buffer_release(&list);
 	return -1;
 }
@@ -60,7 +61,8 @@ static int apply_trace(struct options *options, const char *value, struct error 
 	(void)options;
 	if (value[0] == '-')
 		return error_set(err, ERROR_USAGE,
-			"'%.64s' stands where the command should be: put the options of pyrope before it", value);
+			"'%.64s' stands where the command should be: put the options of pyrope before it",
+			value);
 	if (!value[0])
 		return error_set(err, ERROR_USAGE, "the command is empty");
 	return 0;
@@ -71,7 +73,8 @@ static int apply_seconds(struct options *options, const char *value, struct erro
 	if (parse_duration(value, &options->duration_ns, err) != 0)
 		return -1;
 	if (options->duration_ns > DURATION_LIMIT_NS)
-		return error_set(err, ERROR_USAGE, "invalid duration '%.64s': too large: the most is 3650d", value);
+		return error_set(
+			err, ERROR_USAGE, "invalid duration '%.64s': too large: the most is 3650d", value);
 	options->has_duration = true;
 	return 0;
 }
@@ -79,7 +82,8 @@ static int apply_seconds(struct options *options, const char *value, struct erro
 static int set_interval(struct options *options, int64_t interval_ns, const char *value, struct error *err)
 {
 	if (interval_ns > INTERVAL_LIMIT_NS)
-		return error_set(err, ERROR_USAGE, "invalid interval '%.64s': too large: the most is 1d", value);
+		return error_set(
+			err, ERROR_USAGE, "invalid interval '%.64s': too large: the most is 1d", value);
 	options->interval_ns = interval_ns;
 	return 0;
 }
@@ -102,31 +106,17 @@ static int apply_rate(struct options *options, const char *value, struct error *
 	if (parse_rate(value, &interval_ns, err) != 0)
 		return -1;
 	if (interval_ns > INTERVAL_LIMIT_NS)
-		return error_set(err, ERROR_USAGE, "invalid rate '%.64s': too small: the least is one a day", value);
+		return error_set(
+			err, ERROR_USAGE, "invalid rate '%.64s': too small: the least is one a day", value);
 	return set_interval(options, interval_ns, value, err);
 }
 
 static int apply_output(struct options *options, const char *value, struct error *err)
 {
 	if (!*value)
-		return error_set(err, ERROR_USAGE, "the name of the file is empty: use - for standard output");
+		return error_set(
+			err, ERROR_USAGE, "the name of the file is empty: use - for standard output");
 	options->output = value;
-	return 0;
-}
-
-static int apply_exclude_idle(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->exclude_idle = true;
-	return 0;
-}
-
-static int apply_no_line_numbers(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->no_lines = true;
 	return 0;
 }
 
@@ -146,14 +136,6 @@ static int apply_threads(struct options *options, const char *value, struct erro
 	(void)value;
 	(void)err;
 	options->mode = MODE_WALL;
-	return 0;
-}
-
-static int apply_flamechart(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->flamechart = true;
 	return 0;
 }
 
@@ -177,14 +159,6 @@ static int apply_group(struct options *options, const char *value, struct error 
 	}
 }
 
-static int apply_gc(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->mark_gc = true;
-	return 0;
-}
-
 static int apply_pause(struct options *options, const char *value, struct error *err)
 {
 	static const enum pause_policy policies[] = { PAUSE_AUTO, PAUSE_ALWAYS, PAUSE_NEVER };
@@ -206,14 +180,16 @@ static int apply_max_depth(struct options *options, const char *value, struct er
 	return 0;
 }
 
-/* pyflame's form, the digits of the version without the dot: 26, 34, 36, 311. With the dot it reads the same. */
+/* pyflame's form, the digits of the version without the dot: 26, 34, 36, 311. With the dot it reads the same.
+ */
 static int apply_abi(struct options *options, const char *value, struct error *err)
 {
 	const char *minor = value[0] && value[1] == '.' ? value + 2 : value + !!value[0];
 	size_t digits = strspn(minor, "0123456789");
 
 	if ((value[0] != '2' && value[0] != '3') || digits < 1 || digits > 2 || minor[digits])
-		return error_set(err, ERROR_USAGE, "invalid version '%.64s': use its digits, as 27, 36 or 311", value);
+		return error_set(
+			err, ERROR_USAGE, "invalid version '%.64s': use its digits, as 27, 36 or 311", value);
 	options->abi = (value[0] - '0') * 100 + (minor[0] - '0');
 	if (digits == 2)
 		options->abi = (value[0] - '0') * 100 + (minor[0] - '0') * 10 + (minor[1] - '0');
@@ -231,22 +207,6 @@ static int apply_summary(struct options *options, const char *value, struct erro
 	return 0;
 }
 
-static int apply_dump(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->command = COMMAND_DUMP;
-	return 0;
-}
-
-static int apply_json(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->json = true;
-	return 0;
-}
-
 static int apply_completion(struct options *options, const char *value, struct error *err)
 {
 	if (choose(shell_choices, value, strlen(value), err) < 0)
@@ -256,95 +216,142 @@ static int apply_completion(struct options *options, const char *value, struct e
 	return 0;
 }
 
-static int apply_version(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->command = COMMAND_VERSION;
-	return 0;
-}
-
-static int apply_help(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->command = COMMAND_HELP;
-	return 0;
-}
-
 const struct option_row option_table[] = {
-	{ .letter = 'p', .name = "pid", .argument = "PID", .completion = COMPLETE_PID,
+	{ .letter = 'p',
+		.name = "pid",
+		.argument = "PID",
+		.completion = COMPLETE_PID,
 		.help = "the process to look at (the -p may be left out)",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_pid },
-	{ .letter = 't', .name = "trace", .argument = "COMMAND...", .completion = COMPLETE_COMMAND, .ends_options = true,
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_pid },
+	{ .letter = 't',
+		.name = "trace",
+		.argument = "COMMAND...",
+		.completion = COMPLETE_COMMAND,
+		.ends_options = true,
 		.help = "start this command and sample it until it exits; must be the last option",
-		.commands = FOR_RECORD, .apply = apply_trace },
-	{ .letter = 's', .name = "seconds", .alias = "duration", .argument = "TIME",
+		.commands = FOR_RECORD,
+		.apply = apply_trace },
+	{ .letter = 's',
+		.name = "seconds",
+		.alias = "duration",
+		.argument = "TIME",
 		.help = "how long to sample (default 1s; with -t: until it exits); 0 takes one sample",
-		.commands = FOR_RECORD, .apply = apply_seconds },
-	{ .letter = 'r', .name = "interval", .argument = "TIME",
+		.commands = FOR_RECORD,
+		.apply = apply_seconds },
+	{ .letter = 'r',
+		.name = "interval",
+		.argument = "TIME",
 		.help = "time between two samples (default 10ms)",
-		.commands = FOR_RECORD, .apply = apply_interval },
-	{ .name = "rate", .argument = "N",
+		.commands = FOR_RECORD,
+		.apply = apply_interval },
+	{ .name = "rate",
+		.argument = "N",
 		.help = "samples per second, instead of -r",
-		.commands = FOR_RECORD, .apply = apply_rate },
-	{ .letter = 'o', .name = "output", .argument = "FILE", .completion = COMPLETE_FILE,
+		.commands = FOR_RECORD,
+		.apply = apply_rate },
+	{ .letter = 'o',
+		.name = "output",
+		.argument = "FILE",
+		.completion = COMPLETE_FILE,
 		.help = "write to this file (default: standard output)",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_output },
-	{ .letter = 'x', .name = "exclude-idle",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_output },
+	{ .letter = 'x',
+		.name = "exclude-idle",
 		.help = "leave out idle time; with --threads, threads that sleep",
-		.commands = FOR_RECORD, .apply = apply_exclude_idle },
-	{ .letter = 'n', .name = "no-line-numbers",
+		.commands = FOR_RECORD,
+		.flag = offsetof(struct options, exclude_idle) },
+	{ .letter = 'n',
+		.name = "no-line-numbers",
 		.help = "leave out line numbers",
-		.commands = FOR_RECORD, .apply = apply_no_line_numbers },
-	{ .name = "mode", .argument = "MODE", .completion = COMPLETE_CHOICES, .choices = mode_choices,
-		.help = "gil: the thread that holds the GIL (default); wall: every thread; cpu: threads on a CPU",
-		.commands = FOR_RECORD, .apply = apply_mode },
+		.commands = FOR_RECORD,
+		.flag = offsetof(struct options, no_lines) },
+	{ .name = "mode",
+		.argument = "MODE",
+		.completion = COMPLETE_CHOICES,
+		.choices = mode_choices,
+		.help = "gil: the thread that holds the GIL (default); wall: every thread; cpu: threads on a "
+			"CPU",
+		.commands = FOR_RECORD,
+		.apply = apply_mode },
 	{ .name = "threads",
 		.help = "every thread at every tick: the same as --mode=wall",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_threads },
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_threads },
 	{ .name = "flamechart",
 		.help = "stacks in order of time with their microseconds, for flamegraph.pl --flamechart",
-		.commands = FOR_RECORD, .apply = apply_flamechart },
-	{ .name = "group", .argument = "LIST", .completion = COMPLETE_CHOICES, .choices = group_choices,
+		.commands = FOR_RECORD,
+		.flag = offsetof(struct options, flamechart) },
+	{ .name = "group",
+		.argument = "LIST",
+		.completion = COMPLETE_CHOICES,
+		.choices = group_choices,
 		.help = "put root frames before each stack: process, thread, or both with a comma",
-		.commands = FOR_RECORD, .apply = apply_group },
+		.commands = FOR_RECORD,
+		.apply = apply_group },
 	{ .name = "gc",
 		.help = "add a frame (gc) while garbage is collected",
-		.commands = FOR_RECORD, .apply = apply_gc },
-	{ .name = "pause", .argument = "WHEN", .completion = COMPLETE_CHOICES, .choices = pause_choices,
+		.commands = FOR_RECORD,
+		.flag = offsetof(struct options, mark_gc) },
+	{ .name = "pause",
+		.argument = "WHEN",
+		.completion = COMPLETE_CHOICES,
+		.choices = pause_choices,
 		.help = "pause a thread to read it: auto (default: only when it must be), always, never",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_pause },
-	{ .name = "max-depth", .argument = "N",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_pause },
+	{ .name = "max-depth",
+		.argument = "N",
 		.help = "cut stacks at the root beyond so many frames (default 100000)",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_max_depth },
-	{ .name = "abi", .argument = "XY",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_max_depth },
+	{ .name = "abi",
+		.argument = "XY",
 		.help = "the version of the target's Python, as 27, 36 or 311 (default: found out)",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_abi },
-	{ .name = "summary", .argument = "FORMAT", .argument_optional = true, .completion = COMPLETE_CHOICES,
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_abi },
+	{ .name = "summary",
+		.argument = "FORMAT",
+		.argument_optional = true,
+		.completion = COMPLETE_CHOICES,
 		.choices = summary_choices,
 		.help = "say at the end what was done, on standard error: text (default) or json",
-		.commands = FOR_RECORD, .apply = apply_summary },
-	{ .letter = 'd', .name = "dump",
+		.commands = FOR_RECORD,
+		.apply = apply_summary },
+	{ .letter = 'd',
+		.name = "dump",
 		.help = "show what every thread is doing now, once: the same as the command dump",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_dump },
+		.commands = FOR_RECORD | FOR_DUMP,
+		.means = COMMAND_DUMP },
 	{ .name = "json",
 		.help = "dump as JSON",
-		.commands = FOR_DUMP, .apply = apply_json },
-	{ .name = "completion", .argument = "SHELL", .completion = COMPLETE_CHOICES, .choices = shell_choices,
+		.commands = FOR_DUMP,
+		.flag = offsetof(struct options, json) },
+	{ .name = "completion",
+		.argument = "SHELL",
+		.completion = COMPLETE_CHOICES,
+		.choices = shell_choices,
 		.help = "print the completions for bash, zsh or fish",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_completion },
-	{ .letter = 'v', .name = "version",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_completion },
+	{ .letter = 'v',
+		.name = "version",
 		.help = "print the version",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_version },
-	{ .letter = 'h', .name = "help",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.means = COMMAND_VERSION },
+	{ .letter = 'h',
+		.name = "help",
 		.help = "print this help",
-		.commands = FOR_RECORD | FOR_DUMP, .apply = apply_help },
+		.commands = FOR_RECORD | FOR_DUMP,
+		.means = COMMAND_HELP },
 };
 const size_t option_count = ARRAY_LENGTH(option_table);
 
 const struct command_row command_table[] = {
-	{ .name = "record", .command = COMMAND_RECORD, .help = "sample a process; what pyrope does when no command is named" },
+	{ .name = "record",
+		.command = COMMAND_RECORD,
+		.help = "sample a process; what pyrope does when no command is named" },
 	{ .name = "dump", .command = COMMAND_DUMP, .help = "show what every thread is doing now, once" },
 };
 const size_t command_count = ARRAY_LENGTH(command_table);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the command line by the rules of getopt_long: letters may be bundled, their arguments attached or not, long
- * names shortened as long as they are unique, and process ids stand anywhere between options. It is not getopt_long
- * itself, because that prints its own messages, keeps its state in globals, and cannot suggest a name.
+ * Reading the command line by the rules of getopt_long: letters may be bundled, their arguments attached or
+ * not, long names shortened as long as they are unique, and process ids stand anywhere between options. It is
+ * not getopt_long itself, because that prints its own messages, keeps its state in globals, and cannot
+ * suggest a name.
  */
 #include "config.h"
 
@@ -20,7 +21,7 @@ struct parser {
 	char *const *arguments; /* what is not yet read; NULL-terminated */
 	bool only_operands;     /* after -- */
 	bool has_command;
-	bool ended;             /* -t COMMAND, --help and the like: what follows is not looked at */
+	bool ended; /* -t COMMAND, --help and the like: what follows is not looked at */
 	const struct option_row *given[64]; /* in order, to check them against the command */
 	size_t given_count;
 	struct error *err;
@@ -55,7 +56,8 @@ static int unknown_name(const struct parser *parser, const char *name, size_t le
 	}
 	nearest = nearest_word(word, names, count);
 	if (nearest)
-		error_set(parser->err, ERROR_USAGE, "unknown option '--%.64s': did you mean '--%s'?", word, nearest);
+		error_set(parser->err, ERROR_USAGE, "unknown option '--%.64s': did you mean '--%s'?", word,
+			nearest);
 	else
 		error_set(parser->err, ERROR_USAGE, "unknown option '--%.64s'", word);
 	free(word);
@@ -78,8 +80,8 @@ static const struct option_row *find_name(const struct parser *parser, const cha
 		found = row;
 	}
 	if (other) {
-		error_set(parser->err, ERROR_USAGE, "option '--%.*s' is ambiguous: '--%s' or '--%s'", (int)length, name,
-			other->name, found->name);
+		error_set(parser->err, ERROR_USAGE, "option '--%.*s' is ambiguous: '--%s' or '--%s'",
+			(int)length, name, other->name, found->name);
 		return NULL;
 	}
 	if (!found)
@@ -94,7 +96,11 @@ static int apply(struct parser *parser, const struct option_row *row, const char
 {
 	struct options *options = parser->options;
 
-	if (row->apply(options, value, parser->err) != 0)
+	if (row->flag)
+		*(bool *)((char *)options + row->flag) = true;
+	else if (row->means)
+		options->command = row->means;
+	else if (row->apply(options, value, parser->err) != 0)
 		return error_wrap(parser->err, "option '%.64s'", written);
 	if (parser->given_count < ARRAY_LENGTH(parser->given))
 		parser->given[parser->given_count++] = row;
@@ -112,7 +118,8 @@ static int apply_next(struct parser *parser, const struct option_row *row, const
 	if (row->ends_options && *words && strcmp(*words, "--") == 0)
 		words++;
 	if (!*words)
-		return error_set(parser->err, ERROR_USAGE, "option '%.64s' needs an argument: %s", written, row->argument);
+		return error_set(parser->err, ERROR_USAGE, "option '%.64s' needs an argument: %s", written,
+			row->argument);
 	if (apply(parser, row, written, *words) != 0)
 		return -1;
 	parser->arguments = words + 1;
@@ -142,8 +149,8 @@ static int parse_long(struct parser *parser, const char *word)
 	if (!row->argument)
 		return error_set(parser->err, ERROR_USAGE, "option '%s' takes no argument", written);
 	if (row->ends_options)
-		return error_set(parser->err, ERROR_USAGE, "option '%s' takes the words that follow it: leave the = out",
-			written);
+		return error_set(parser->err, ERROR_USAGE,
+			"option '%s' takes the words that follow it: leave the = out", written);
 	return apply(parser, row, written, name + length + 1);
 }
 
@@ -161,7 +168,8 @@ static int bad_letter(const struct parser *parser, const char *written, const ch
 	const char *meant = long_name_meant(word);
 
 	if (meant)
-		return error_set(parser->err, ERROR_USAGE, "unknown option '%.64s': did you mean '--%s'?", word, meant);
+		return error_set(parser->err, ERROR_USAGE, "unknown option '%.64s': did you mean '--%s'?",
+			word, meant);
 	if (reason)
 		return error_set(parser->err, ERROR_USAGE, "option '%s' %s", written, reason);
 	if (!word[2])
@@ -187,7 +195,8 @@ static int parse_letters(struct parser *parser, const char *word)
 		if (!letter[1])
 			return apply_next(parser, row, written);
 		if (row->ends_options)
-			return bad_letter(parser, written, word, "takes the words that follow it: put a space behind it");
+			return bad_letter(parser, written, word,
+				"takes the words that follow it: put a space behind it");
 		return apply(parser, row, written, letter + 1);
 	}
 	return 0;
@@ -202,7 +211,8 @@ static int parse_operand(struct parser *parser, const char *word)
 	const char *nearest;
 
 	if (options->pid)
-		return error_set(parser->err, ERROR_USAGE, "too many arguments: '%.64s': to start a command, use -t", word);
+		return error_set(parser->err, ERROR_USAGE,
+			"too many arguments: '%.64s': to start a command, use -t", word);
 	for (size_t i = 0; i < command_count; i++) {
 		names[i] = command_table[i].name;
 		if (!parser->has_command && !parser->only_operands && strcmp(word, names[i]) == 0) {
@@ -216,11 +226,13 @@ static int parse_operand(struct parser *parser, const char *word)
 		return 0;
 	nearest = parser->has_command ? NULL : nearest_word(word, names, command_count);
 	if (nearest)
-		return error_set(parser->err, ERROR_USAGE, "unknown command '%.64s': did you mean '%s'?", word, nearest);
+		return error_set(parser->err, ERROR_USAGE, "unknown command '%.64s': did you mean '%s'?",
+			word, nearest);
 	if (word[0] < '0' || word[0] > '9') {
 		size_t length = strlen(parser->err->message);
 
-		strncat(parser->err->message, ": to start a command, use -t", ERROR_MESSAGE_BYTES - 1 - length);
+		strncat(parser->err->message, ": to start a command, use -t",
+			ERROR_MESSAGE_BYTES - 1 - length);
 	}
 	return -1;
 }
@@ -230,7 +242,8 @@ static int parse_word(struct parser *parser, const char *word)
 	if (parser->only_operands || word[0] != '-' || !word[1])
 		return parse_operand(parser, word);
 	if (word[1] >= '0' && word[1] <= '9')
-		return parse_pid(word, &parser->options->pid, parser->err); /* -1 is no option: say what is wrong with it */
+		return parse_pid(word, &parser->options->pid,
+			parser->err); /* -1 is no option: say what is wrong with it */
 	if (word[1] != '-')
 		return parse_letters(parser, word);
 	if (word[2])
@@ -247,7 +260,8 @@ static int check_commands(const struct parser *parser)
 
 	for (size_t i = 0; i < parser->given_count; i++)
 		if (!(parser->given[i]->commands & (1u << command)))
-			return error_set(parser->err, ERROR_USAGE, "option '--%s' is of no use %s", parser->given[i]->name,
+			return error_set(parser->err, ERROR_USAGE, "option '--%s' is of no use %s",
+				parser->given[i]->name,
 				command == COMMAND_DUMP ? "with dump" : "without dump: pyrope dump PID");
 	return 0;
 }
@@ -263,7 +277,8 @@ static int check(const struct parser *parser)
 	if (check_commands(parser) != 0)
 		return -1;
 	if (!options->pid && !options->launch)
-		return error_set(parser->err, ERROR_USAGE, "no process: name it by its process id, or start a command with -t");
+		return error_set(parser->err, ERROR_USAGE,
+			"no process: name it by its process id, or start a command with -t");
 	if (!options->has_duration && !options->launch)
 		options->duration_ns = DEFAULT_DURATION_NS;
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line as data. One table says what options there are; parsing, --help and the completions of the shells all
- * come from it, and a test holds the man page against it.
+ * The command line as data. One table says what options there are; parsing, --help and the completions of the
+ * shells all come from it, and a test holds the man page against it.
  */
 #ifndef PYROPE_COMMANDS_OPTIONS_H
 #define PYROPE_COMMANDS_OPTIONS_H
@@ -25,13 +25,13 @@ enum summary {
 };
 
 struct options {
-	enum command command;
-	pid_t pid;             /* 0: not given */
-	char *const *launch;   /* NULL, or the command to start with its arguments; borrowed from argv */
+	enum command command; /* first: no flag has the offset 0 */
+	pid_t pid;            /* 0: not given */
+	char *const *launch;  /* NULL, or the command to start with its arguments; borrowed from argv */
 	bool has_duration;
-	int64_t duration_ns;   /* 0 with has_duration: one sample */
+	int64_t duration_ns; /* 0 with has_duration: one sample */
 	int64_t interval_ns;
-	const char *output;    /* NULL: standard output */
+	const char *output; /* NULL: standard output */
 	bool exclude_idle;
 	bool no_lines;
 	bool flamechart;
@@ -40,9 +40,9 @@ struct options {
 	enum sample_mode mode;
 	enum pause_policy pause;
 	size_t max_depth;
-	unsigned groups;       /* of enum profile_group */
+	unsigned groups; /* of enum profile_group */
 	enum summary summary;
-	int abi;               /* 0: find out; else major * 100 + minor */
+	int abi;                /* 0: find out; else major * 100 + minor */
 	const char *completion; /* the shell */
 };
 
@@ -53,16 +53,19 @@ enum completion_kind { COMPLETE_NOTHING, COMPLETE_CHOICES, COMPLETE_FILE, COMPLE
 #define FOR_DUMP (1u << COMMAND_DUMP)
 
 struct option_row {
-	char letter;          /* 0: none */
-	const char *name;     /* without the dashes */
-	const char *alias;    /* NULL, or another long name */
-	const char *argument; /* NULL: takes none; else its name in the help */
+	char letter;            /* 0: none */
+	const char *name;       /* without the dashes */
+	const char *alias;      /* NULL, or another long name */
+	const char *argument;   /* NULL: takes none; else its name in the help */
 	bool argument_optional; /* then only as --name=ARGUMENT */
-	bool ends_options;    /* what follows the argument belongs to it */
+	bool ends_options;      /* what follows the argument belongs to it */
 	const char *help;
-	unsigned commands;    /* FOR_RECORD, FOR_DUMP */
+	unsigned commands; /* FOR_RECORD, FOR_DUMP */
 	enum completion_kind completion;
 	const char *const *choices; /* NULL-terminated, for COMPLETE_CHOICES */
+	/* What it does is one of these three. */
+	size_t flag;        /* where in struct options the bool is that it sets; 0: none */
+	enum command means; /* the command that it stands for; COMMAND_RECORD: none */
 	/* value is NULL where none was given. The message need not name the option. */
 	int (*apply)(struct options *options, const char *value, struct error *err);
 };

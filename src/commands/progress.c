@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What pyrope says about itself, all on standard error: one line that is drawn over and over while it samples (on a
- * terminal that is ours alone), notes, and a summary at the end.
+ * What pyrope says about itself, all on standard error: one line that is drawn over and over while it samples
+ * (on a terminal that is ours alone), notes, and a summary at the end.
  */
 #include "config.h"
 
@@ -32,13 +32,14 @@ void progress_begin(struct recording *recording)
 {
 	const struct options *options = recording->options;
 
-	/* A launched command, or a stream of stacks, has this terminal too: a line drawn over them would spoil both. */
-	recording->shows_progress = isatty(STDERR_FILENO) && !options->launch &&
-		!(options->flamechart && isatty(STDOUT_FILENO));
+	/* A launched command, or a stream of stacks, has this terminal too: a line drawn over them would
+	 * spoil both. */
+	recording->shows_progress =
+		isatty(STDERR_FILENO) && !options->launch && !(options->flamechart && isatty(STDOUT_FILENO));
 }
 
-static void append_quality(struct buffer *text, const struct sampling_statistics *statistics, enum sample_quality quality,
-	const char *name)
+static void append_quality(struct buffer *text, const struct sampling_statistics *statistics,
+	enum sample_quality quality, const char *name)
 {
 	if (statistics->by_quality[quality])
 		buffer_printf(text, ", %" PRIu64 " %s", statistics->by_quality[quality], name);
@@ -146,7 +147,9 @@ static double rate_asked(const struct recording *recording)
 
 static double rate_reached(const struct sampling_statistics *statistics)
 {
-	return statistics->elapsed_ns > 0 ? (double)statistics->ticks * SECOND_NS / (double)statistics->elapsed_ns : 0;
+	return statistics->elapsed_ns > 0
+		? (double)statistics->ticks * SECOND_NS / (double)statistics->elapsed_ns
+		: 0;
 }
 
 static void summary_text(struct recording *recording)
@@ -154,11 +157,13 @@ static void summary_text(struct recording *recording)
 	const struct sampling_statistics *statistics = &recording->statistics;
 	struct buffer text = { 0 };
 
-	buffer_printf(&text, "pyrope: %" PRIu64 " samples in %.1f s, %.4g of %.4g ticks per second", statistics->samples,
-		(double)statistics->elapsed_ns / SECOND_NS, rate_reached(statistics), rate_asked(recording));
+	buffer_printf(&text, "pyrope: %" PRIu64 " samples in %.1f s, %.4g of %.4g ticks per second",
+		statistics->samples, (double)statistics->elapsed_ns / SECOND_NS, rate_reached(statistics),
+		rate_asked(recording));
 	if (statistics->missed_ticks)
 		buffer_printf(&text, ", %" PRIu64 " missed", statistics->missed_ticks);
-	buffer_printf(&text, "\npyrope: %" PRIu64 " verified without a pause", statistics->by_quality[SAMPLE_VERIFIED]);
+	buffer_printf(&text, "\npyrope: %" PRIu64 " verified without a pause",
+		statistics->by_quality[SAMPLE_VERIFIED]);
 	append_quality(&text, statistics, SAMPLE_PAUSED, "paused");
 	append_quality(&text, statistics, SAMPLE_IDLE, "idle");
 	append_doubts(&text, statistics);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope record: samples come in, a file goes out. What can be wrong with the output is found before anything is
- * started, and what was sampled is written whatever ended the sampling.
+ * pyrope record: samples come in, a file goes out. What can be wrong with the output is found before anything
+ * is started, and what was sampled is written whatever ended the sampling.
  */
 #include "config.h"
 
@@ -101,8 +101,10 @@ static void explain_no_samples(struct recording *recording, enum follow_end end)
 	if (recording->left_out)
 		say(recording, true, "no samples: there was nothing but idle time, which -x leaves out");
 	else if (end == FOLLOW_EXITED || end == FOLLOW_EXECED)
-		say(recording, true, "no samples: the process %s before the first one was due: try a shorter interval, "
-			"as -r 1ms", end == FOLLOW_EXITED ? "exited" : "started another program");
+		say(recording, true,
+			"no samples: the process %s before the first one was due: try a shorter interval, "
+			"as -r 1ms",
+			end == FOLLOW_EXITED ? "exited" : "started another program");
 	else if (end == FOLLOW_SIGNAL)
 		say(recording, true, "no samples: stopped before the first one was due");
 	else
@@ -118,7 +120,8 @@ static void say_end(struct recording *recording, enum follow_end end)
 		say(recording, false, "process %d has exited: this is what was sampled until then",
 			(int)recording->options->pid);
 	if (end == FOLLOW_EXECED)
-		say(recording, false, "process %d runs another program now: this is what was sampled until then",
+		say(recording, false,
+			"process %d runs another program now: this is what was sampled until then",
 			(int)recording->options->pid);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is a signal meant for? A key pressed at the terminal reaches every process of the foreground group, a launched
- * command included: si_code says SI_KERNEL, and nothing has to be passed on. One that somebody sends by kill(2) reaches
- * pyrope alone, and the command behind it has to hear of it.
+ * Who is a signal meant for? A key pressed at the terminal reaches every process of the foreground group, a
+ * launched command included: si_code says SI_KERNEL, and nothing has to be passed on. One that somebody sends
+ * by kill(2) reaches pyrope alone, and the command behind it has to hear of it.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that ask pyrope to end. The first one ends the sampling, so that what was sampled can be written; the second
- * one ends pyrope at once. With a launched command it is the command that they are meant for.
+ * Signals that ask pyrope to end. The first one ends the sampling, so that what was sampled can be written;
+ * the second one ends pyrope at once. With a launched command it is the command that they are meant for.
  */
 #ifndef PYROPE_COMMANDS_SIGNALS_H
 #define PYROPE_COMMANDS_SIGNALS_H
@@ -11,7 +11,8 @@
 
 struct sampler;
 
-/* Installs the handlers; a signal that was ignored at the start (nohup) stays ignored. Before a command is launched. */
+/* Installs the handlers; a signal that was ignored at the start (nohup) stays ignored. Before a command is
+ * launched. */
 void signals_begin(bool launching);
 /* The child that signals sent to pyrope alone are passed on to; 0: it is gone. */
 void signals_set_child(pid_t child);

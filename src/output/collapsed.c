@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collapsed stacks: one line for each distinct stack, root;...;leaf COUNT, in the order in which they were first seen.
- * Read by flamegraph.pl, inferno, speedscope, the Firefox Profiler and most others.
+ * Collapsed stacks: one line for each distinct stack, root;...;leaf COUNT, in the order in which they were
+ * first seen. Read by flamegraph.pl, inferno, speedscope, the Firefox Profiler and most others.
  *
- * Stacks are distinct by their text: without line numbers, many stacks of the profile are one line here. So a second
- * tree is made whose nodes are texts, and the counts are added up there.
+ * Stacks are distinct by their text: without line numbers, many stacks of the profile are one line here. So a
+ * second tree is made whose nodes are texts, and the counts are added up there.
  */
 #include "config.h"
 
@@ -28,8 +28,8 @@ struct text_tree {
 };
 
 /* Renders each frame once. text_of[frame] becomes the number of its text; equal texts have one number. */
-static void render_texts(struct text_tree *tree, const struct profile *profile, const struct output_options *options,
-	uint32_t *text_of)
+static void render_texts(struct text_tree *tree, const struct profile *profile,
+	const struct output_options *options, uint32_t *text_of)
 {
 	size_t frames = profile_frame_count(profile);
 	size_t *offsets = xreallocarray(NULL, frames + 1, sizeof(*offsets));
@@ -43,7 +43,8 @@ static void render_texts(struct text_tree *tree, const struct profile *profile, 
 		frame_append(&bytes, profile_frame(profile, (uint32_t)i), options);
 		hash = hash_bytes(bytes.data + start, bytes.length - start);
 		/* A text with the hash of another one takes the next free number after it. */
-		while ((known = u64_map_get(&by_hash, hash)) && strcmp(bytes.data + offsets[*known], bytes.data + start) != 0)
+		while ((known = u64_map_get(&by_hash, hash)) &&
+			strcmp(bytes.data + offsets[*known], bytes.data + start) != 0)
 			hash++;
 		if (known) {
 			text_of[i] = (uint32_t)*known;
@@ -84,7 +85,8 @@ static void merge_nodes(struct text_tree *tree, const struct profile *profile, c
 			merged[i] = (uint32_t)*known;
 		} else {
 			merged[i] = (uint32_t)tree->node_count;
-			tree->nodes[tree->node_count++] = (struct text_node){ .parent = parent, .text = text };
+			tree->nodes[tree->node_count++] =
+				(struct text_node){ .parent = parent, .text = text };
 			u64_map_put(&by_edge, edge, merged[i]);
 		}
 		tree->nodes[merged[i]].count += nodes[i].count;
@@ -116,8 +118,8 @@ static void write_line(const struct text_tree *tree, uint32_t node, uint32_t **p
 	output_write(file, line->data, line->length);
 }
 
-static void write_collapsed(const struct profile *profile, const struct output_options *options,
-	struct output_file *file)
+static void write_collapsed(
+	const struct profile *profile, const struct output_options *options, struct output_file *file)
 {
 	uint32_t *text_of = xreallocarray(NULL, profile_frame_count(profile) + 1, sizeof(*text_of));
 	struct text_tree tree = { 0 };

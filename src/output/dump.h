@@ -5,7 +5,8 @@
 
 #include "pyrope/output.h"
 
-/* Appends the name of a system call of this architecture: "epoll_wait", or "syscall 435" for one that never mattered here. */
+/* Appends the name of a system call of this architecture: "epoll_wait", or "syscall 435" for one that never
+ * mattered here. */
 void syscall_append(struct buffer *buffer, long number);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope dump --json: one object. Whatever a target holds, it is valid JSON: texts are clean UTF-8, and a number that a
- * reader could not hold exactly is null (RFC 8259, section 6).
+ * pyrope dump --json: one object. Whatever a target holds, it is valid JSON: texts are clean UTF-8, and a
+ * number that a reader could not hold exactly is null (RFC 8259, section 6).
  */
 #include "config.h"
 
@@ -113,7 +113,8 @@ static void begin(struct output_file *file, const struct dump_header *header)
 	buffer_release(&text);
 }
 
-static void thread(struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
+static void thread(
+	struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
 {
 	struct buffer text = { 0 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope dump for a person in an incident: what hangs stands at the top of each thread, innermost first, and a recursion
- * does not push everything else off the screen.
+ * pyrope dump for a person in an incident: what hangs stands at the top of each thread, innermost first, and
+ * a recursion does not push everything else off the screen.
  */
 #include "config.h"
 
@@ -14,7 +14,8 @@
 
 enum style { STYLE_TID, STYLE_HOLDER, STYLE_STATE, STYLE_FUNCTION, STYLE_PLACE };
 
-static void append_styled(struct buffer *buffer, const struct dump_header *header, enum style style, const char *text)
+static void append_styled(
+	struct buffer *buffer, const struct dump_header *header, enum style style, const char *text)
 {
 	/* SGR parameters (ECMA-48): of the sixteen colours only, which follow the user's own theme. */
 	static const char *const codes[] = {
@@ -58,7 +59,8 @@ static void append_state(struct buffer *buffer, const struct sample *sample)
 		buffer_append_string(buffer, ", read while it ran");
 }
 
-static void append_frame(struct buffer *buffer, const struct dump_header *header, const struct sample_frame *frame)
+static void append_frame(
+	struct buffer *buffer, const struct dump_header *header, const struct sample_frame *frame)
 {
 	const struct function *function = frame->function;
 	struct buffer place = { 0 };
@@ -79,7 +81,8 @@ static bool same_frame(const struct sample_frame *a, const struct sample_frame *
 	return a->function == b->function && a->line == b->line;
 }
 
-static void append_frames(struct buffer *buffer, const struct dump_header *header, const struct sample *sample)
+static void append_frames(
+	struct buffer *buffer, const struct dump_header *header, const struct sample *sample)
 {
 	size_t left = sample->frame_count;
 
@@ -94,7 +97,8 @@ static void append_frames(struct buffer *buffer, const struct dump_header *heade
 			left--;
 		}
 		if (repeats > REPEATS_SHOWN)
-			buffer_printf(buffer, "    [the same frame %zu more times]\n", repeats - REPEATS_SHOWN);
+			buffer_printf(
+				buffer, "    [the same frame %zu more times]\n", repeats - REPEATS_SHOWN);
 	}
 }
 
@@ -102,12 +106,14 @@ static void begin(struct output_file *file, const struct dump_header *header)
 {
 	struct buffer text = { 0 };
 
-	buffer_printf(&text, "process %d \"%s\": Python %s\n", (int)header->pid, header->process_name, header->version);
+	buffer_printf(&text, "process %d \"%s\": Python %s\n", (int)header->pid, header->process_name,
+		header->version);
 	output_write(file, text.data, text.length);
 	buffer_release(&text);
 }
 
-static void thread(struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
+static void thread(
+	struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
 {
 	bool holder = sample->state == THREAD_HOLDS_GIL;
 	struct buffer text = { 0 }, part = { 0 };

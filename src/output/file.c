@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the bytes go. A profile may have taken two days to collect, so: what can be known to be wrong with the output is
- * found before the first sample; an older file stays whole until the new one is; and the first failed write is
- * remembered, so that writers need not check each of theirs.
+ * Where the bytes go. A profile may have taken two days to collect, so: what can be known to be wrong with
+ * the output is found before the first sample; an older file stays whole until the new one is; and the first
+ * failed write is remembered, so that writers need not check each of theirs.
  */
 #include "config.h"
 
@@ -23,11 +23,11 @@
 struct output_file {
 	int fd;
 	bool owns_fd;
-	bool truncate;     /* written in place, and older content is still there */
-	int failure;       /* errno of the first failed write */
-	char *name;        /* for messages: quoted, or "standard output" */
-	char *final_path;  /* what the temporary becomes */
-	char *temporary;   /* NULL: written in place */
+	bool truncate;    /* written in place, and older content is still there */
+	int failure;      /* errno of the first failed write */
+	char *name;       /* for messages: quoted, or "standard output" */
+	char *final_path; /* what the temporary becomes */
+	char *temporary;  /* NULL: written in place */
 	size_t used;
 	char bytes[BUFFER_BYTES];
 };
@@ -35,8 +35,8 @@ struct output_file {
 /* ---- opening ---- */
 
 /*
- * The descriptor that a path names, or -1. Opening such a path again would begin at the start of the file behind it, and
- * overwrite what others have written there; a rename would take the file away from them.
+ * The descriptor that a path names, or -1. Opening such a path again would begin at the start of the file
+ * behind it, and overwrite what others have written there; a rename would take the file away from them.
  */
 static int named_descriptor(const char *path)
 {
@@ -136,10 +136,12 @@ static int open_path(struct output_file *file, const char *path, struct error *e
 		if (errno != ENOENT)
 			return error_set_errno(err, ERROR_SYSTEM, errno, "cannot write %s", file->name);
 		/* Nothing is there, or a symbolic link to nothing. */
-		return lstat(path, &link) == 0 ? open_in_place(file, path, err) : open_beside(file, path, NULL, err);
+		return lstat(path, &link) == 0 ? open_in_place(file, path, err)
+					       : open_beside(file, path, NULL, err);
 	}
 	if (S_ISDIR(status.st_mode))
-		return error_set(err, ERROR_SYSTEM, "cannot write %s: it is a directory: name a file in it", file->name);
+		return error_set(err, ERROR_SYSTEM, "cannot write %s: it is a directory: name a file in it",
+			file->name);
 	if (!S_ISREG(status.st_mode))
 		return open_in_place(file, path, err);
 	/* A rename would get around the missing permission; who took it away meant something by it. */
@@ -156,10 +158,12 @@ int output_open(struct output_file **opened, const char *path, struct error *err
 	if (!path || strcmp(path, "-") == 0) {
 		file->fd = STDOUT_FILENO;
 		file->name = xstrdup("standard output");
-		/* The placeholder that main puts there for a closed descriptor cannot be written to either. */
+		/* The placeholder that main puts there for a closed descriptor cannot be written to either.
+		 */
 		if ((fcntl(file->fd, F_GETFL) & O_ACCMODE) == O_RDONLY || fcntl(file->fd, F_GETFL) < 0) {
 			output_close(file);
-			return error_set(err, ERROR_SYSTEM, "cannot write standard output: it is closed: use -o FILE");
+			return error_set(
+				err, ERROR_SYSTEM, "cannot write standard output: it is closed: use -o FILE");
 		}
 	} else {
 		file->name = xasprintf("'%s'", path);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stream of --flamechart. Each stack is written when the next one begins, so memory holds one stack for each thread
- * that is being sampled and nothing else, however long the run is.
+ * The stream of --flamechart. Each stack is written when the next one begins, so memory holds one stack for
+ * each thread that is being sampled and nothing else, however long the run is.
  *
- * A stack's time is the difference of two positions on one axis of microseconds that begins at the first sample, so that
- * rounding never adds up. What takes less than a microsecond on that axis is not written.
+ * A stack's time is the difference of two positions on one axis of microseconds that begins at the first
+ * sample, so that rounding never adds up. What takes less than a microsecond on that axis is not written.
  */
 #include "config.h"
 
@@ -14,8 +14,8 @@
 #include <string.h>
 
 /*
- * Ticks fall at random points of their intervals, so two samples are up to two intervals apart. What is more than this
- * many apart has ticks missing in between.
+ * Ticks fall at random points of their intervals, so two samples are up to two intervals apart. What is more
+ * than this many apart has ticks missing in between.
  */
 #define GAP_INTERVALS 4
 /* A stream of a thread that has been silent for so long is the stream of a thread that has ended. */
@@ -106,14 +106,16 @@ static bool has_gap(const struct flamechart *flamechart, const struct stream *st
 	return (now_ns - stream->last_ns) / GAP_INTERVALS > flamechart->options.interval_ns;
 }
 
-/* The stack that is open ends where the next one begins, or, where ticks are missing, after the interval it stands for. */
+/* The stack that is open ends where the next one begins, or, where ticks are missing, after the interval it
+ * stands for. */
 static void end_stack(struct flamechart *flamechart, struct stream *stream, int64_t now_ns)
 {
 	int64_t end_ns = now_ns;
 
 	if (stream->open && has_gap(flamechart, stream, now_ns)) {
 		end_ns = stream->last_ns + flamechart->options.interval_ns;
-		/* Of a thread among others it is not known whether ticks were missed or it just was not there. */
+		/* Of a thread among others it is not known whether ticks were missed or it just was not
+		 * there. */
 		if (!flamechart->options.per_thread) {
 			close_stream(flamechart, stream, end_ns);
 			write_span(flamechart, "(missed)", end_ns, now_ns);
@@ -133,7 +135,8 @@ static struct stream *retire_streams(struct flamechart *flamechart, int64_t now_
 	for (size_t i = 0; i < flamechart->stream_count; i++) {
 		struct stream *stream = &flamechart->streams[i];
 
-		if (stream->used && now_ns - stream->last_ns > SILENT_NS && has_gap(flamechart, stream, now_ns)) {
+		if (stream->used && now_ns - stream->last_ns > SILENT_NS &&
+			has_gap(flamechart, stream, now_ns)) {
 			end_stack(flamechart, stream, now_ns);
 			stream->used = false;
 		}
@@ -155,8 +158,8 @@ static struct stream *stream_of(struct flamechart *flamechart, const struct samp
 		return &flamechart->streams[*known];
 	stream = retire_streams(flamechart, sample->time_ns);
 	if (!stream) {
-		array_reserve(&flamechart->streams, &flamechart->stream_capacity, flamechart->stream_count + 1,
-			sizeof(*flamechart->streams));
+		array_reserve(&flamechart->streams, &flamechart->stream_capacity,
+			flamechart->stream_count + 1, sizeof(*flamechart->streams));
 		stream = &flamechart->streams[flamechart->stream_count++];
 		memset(stream, 0, sizeof(*stream));
 	}

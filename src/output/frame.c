@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A frame as text. One frame must stay one frame, and one stack one line, for every reader of collapsed stacks: they
- * split the line at its last space and the stack at each semicolon.
+ * A frame as text. One frame must stay one frame, and one stack one line, for every reader of collapsed
+ * stacks: they split the line at its last space and the stack at each semicolon.
  */
 #include "config.h"
 
@@ -32,7 +32,8 @@ static void append_part(struct buffer *buffer, const char *part)
 	}
 }
 
-void frame_append(struct buffer *buffer, const struct profile_frame *frame, const struct output_options *options)
+void frame_append(
+	struct buffer *buffer, const struct profile_frame *frame, const struct output_options *options)
 {
 	size_t start = buffer->length;
 	char *column;

@@ -9,7 +9,10 @@
 
 #include <sys/syscall.h>
 
-#define CALL(name) { SYS_##name, #name }
+#define CALL(name) \
+	{ \
+		SYS_##name, #name \
+	}
 
 static const struct {
 	long number;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strings kept once. They lie one behind the other in blocks, because most are short and there are many: a malloc for
- * each would cost more than the text.
+ * Strings kept once. They lie one behind the other in blocks, because most are short and there are many: a
+ * malloc for each would cost more than the text.
  */
 #include "config.h"
 
@@ -30,7 +30,8 @@ static struct pool_string *new_string(struct string_pool *pool, size_t length)
 	struct pool_string *string;
 
 	if (!pool->blocks || bytes > BLOCK_BYTES - pool->block_used) {
-		struct pool_block *block = xmalloc(sizeof(*block) + (bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES));
+		struct pool_block *block =
+			xmalloc(sizeof(*block) + (bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES));
 
 		block->next = pool->blocks;
 		pool->blocks = block;

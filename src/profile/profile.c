@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of stacks. A sample of 20 frames has to be counted in well under a microsecond, and most samples share most
- * of their stack with the one before: so the path of the last sample is kept, and only what differs from it is looked
- * up, frame by frame, by (parent, frame).
+ * The tree of stacks. A sample of 20 frames has to be counted in well under a microsecond, and most samples
+ * share most of their stack with the one before: so the path of the last sample is kept, and only what
+ * differs from it is looked up, frame by frame, by (parent, frame).
  *
- * Frames are the same when their texts and lines are, not when their function objects are: a module that is imported
- * again, and a closure compiled again by exec, make new code objects of the same source. A cache by (function id, line)
- * spares the texts; ids of functions come and go without bound, so it is emptied when it is full.
+ * Frames are the same when their texts and lines are, not when their function objects are: a module that is
+ * imported again, and a closure compiled again by exec, make new code objects of the same source. A cache by
+ * (function id, line) spares the texts; ids of functions come and go without bound, so it is emptied when it
+ * is full.
  */
 #include "config.h"
 
@@ -99,12 +100,12 @@ static uint64_t frame_hash(const struct profile_frame *frame)
 
 static bool frame_equals(const struct profile_frame *a, const struct profile_frame *b)
 {
-	return a->kind == b->kind && a->file == b->file && a->name == b->name && a->first_line == b->first_line &&
-		a->line == b->line;
+	return a->kind == b->kind && a->file == b->file && a->name == b->name &&
+		a->first_line == b->first_line && a->line == b->line;
 }
 
-static uint32_t intern_frame(struct profile *profile, enum function_kind kind, const char *file, const char *name,
-	int first_line, int line)
+static uint32_t intern_frame(struct profile *profile, enum function_kind kind, const char *file,
+	const char *name, int first_line, int line)
 {
 	struct profile_frame frame = {
 		.kind = kind,
@@ -120,7 +121,8 @@ static uint32_t intern_frame(struct profile *profile, enum function_kind kind, c
 	for (uint32_t at = chain; at != NO_FRAME; at = profile->frames[at].next)
 		if (frame_equals(&profile->frames[at].frame, &frame))
 			return at;
-	array_reserve(&profile->frames, &profile->frame_capacity, profile->frame_count + 1, sizeof(*profile->frames));
+	array_reserve(&profile->frames, &profile->frame_capacity, profile->frame_count + 1,
+		sizeof(*profile->frames));
 	profile->frames[profile->frame_count] = (struct frame_entry){ .frame = frame, .next = chain };
 	u64_map_put(&profile->frames_by_hash, hash, profile->frame_count);
 	return (uint32_t)profile->frame_count++;
@@ -136,7 +138,8 @@ static uint32_t frame_of(struct profile *profile, const struct sample_frame *fra
 
 	if (known)
 		return (uint32_t)*known;
-	index = intern_frame(profile, function->kind, function->file, function->name, function->first_line, frame->line);
+	index = intern_frame(
+		profile, function->kind, function->file, function->name, function->first_line, frame->line);
 	if (cacheable) {
 		if (profile->frames_by_function.count >= FRAME_CACHE_LIMIT)
 			u64_map_clear(&profile->frames_by_function);
@@ -191,7 +194,8 @@ static uint32_t child_of(struct profile *profile, uint32_t parent, uint32_t fram
 		return (uint32_t)*known;
 	if (profile->node_count == UINT32_MAX)
 		return parent; /* 64 GB of nodes: the memory ends before */
-	array_reserve(&profile->nodes, &profile->node_capacity, profile->node_count + 1, sizeof(*profile->nodes));
+	array_reserve(
+		&profile->nodes, &profile->node_capacity, profile->node_count + 1, sizeof(*profile->nodes));
 	profile->nodes[profile->node_count] = (struct profile_node){ .parent = parent, .frame = frame };
 	u64_map_put(&profile->nodes_by_edge, edge, profile->node_count);
 	return (uint32_t)profile->node_count++;
@@ -238,7 +242,8 @@ uint32_t profile_add(struct profile *profile, const struct sample *sample)
 		const struct sample_frame *frame = &sample->frames[i];
 
 		node = child_of(profile, node, frame_of(profile, frame));
-		profile->path[i] = (struct step){ .function = frame->function->id, .line = frame->line, .node = node };
+		profile->path[i] =
+			(struct step){ .function = frame->function->id, .line = frame->line, .node = node };
 	}
 	profile->path_root = root;
 	profile->path_count = sample->frame_count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a process cannot be read. The kernel says EPERM for everything, so the cause is found by asking again what it asked
- * (ptrace(2), "Ptrace access mode checking"; __ptrace_may_access in kernel/ptrace.c), in its own order: ids, whether the
- * process may be dumped, then the security modules, Yama first. What hinders a ptrace call only comes last.
+ * Why a process cannot be read. The kernel says EPERM for everything, so the cause is found by asking again
+ * what it asked (ptrace(2), "Ptrace access mode checking"; __ptrace_may_access in kernel/ptrace.c), in its
+ * own order: ids, whether the process may be dumped, then the security modules, Yama first. What hinders a
+ * ptrace call only comes last.
  */
 #include "config.h"
 
@@ -148,45 +149,62 @@ void permission_gather(pid_t pid, int errno_value, struct permission_facts *fact
 static int describe_ids(const struct permission_facts *facts, struct error *err)
 {
 	if (facts->our_uid == 0)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it belongs to user %" PRId64
-			" and root has not got the capability CAP_SYS_PTRACE here: in a container, " CONTAINER_REMEDY,
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: it belongs to user %" PRId64
+			" and root has not got the capability CAP_SYS_PTRACE here: in a "
+			"container, " CONTAINER_REMEDY,
 			(int)facts->pid, facts->target_uid);
 	if (facts->target_uid == facts->our_uid)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it has changed its user or "
-			"group (set-user-id): run pyrope as root", (int)facts->pid);
-	return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it belongs to user %" PRId64
-		", you are %" PRId64 ": run pyrope as that user or as root", (int)facts->pid, facts->target_uid,
-		facts->our_uid);
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: it has changed its user or "
+			"group (set-user-id): run pyrope as root",
+			(int)facts->pid);
+	return error_set(err, ERROR_PERMISSION,
+		"cannot read process %d: not permitted: it belongs to user %" PRId64 ", you are %" PRId64
+		": run pyrope as that user or as root",
+		(int)facts->pid, facts->target_uid, facts->our_uid);
 }
 
 static int describe_yama(const struct permission_facts *facts, struct error *err)
 {
-	const char *who = facts->our_uid == 0 ? "in a container, " CONTAINER_REMEDY : "run pyrope as root (sudo)";
+	const char *who =
+		facts->our_uid == 0 ? "in a container, " CONTAINER_REMEDY : "run pyrope as root (sudo)";
 
 	if (facts->yama_scope >= 3)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: kernel.yama.ptrace_scope is %d,"
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: kernel.yama.ptrace_scope is %d,"
 			" which forbids it to everybody: set it to 1 or 0 in /etc/sysctl.d and boot again",
 			(int)facts->pid, facts->yama_scope);
 	if (facts->yama_scope == 2)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: kernel.yama.ptrace_scope is 2, "
-			"which allows it to root only: %s, or set it to 0 (sysctl kernel.yama.ptrace_scope=0)",
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: kernel.yama.ptrace_scope is 2, "
+			"which allows it to root only: %s, or set it to 0 (sysctl "
+			"kernel.yama.ptrace_scope=0)",
 			(int)facts->pid, who);
-	return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: kernel.yama.ptrace_scope is 1, which "
+	return error_set(err, ERROR_PERMISSION,
+		"cannot read process %d: not permitted: kernel.yama.ptrace_scope is 1, which "
 		"allows it for own children only: %s, start the program with pyrope -t, or set it to 0 "
-		"(sysctl kernel.yama.ptrace_scope=0)", (int)facts->pid, who);
+		"(sysctl kernel.yama.ptrace_scope=0)",
+		(int)facts->pid, who);
 }
 
 static int describe_rest(const struct permission_facts *facts, struct error *err)
 {
 	if (facts->tracer)
-		return error_set(err, ERROR_PERMISSION, "cannot trace process %d: process %d%s%s%s traces it already: end that "
-			"first, or use --pause=never", (int)facts->pid, (int)facts->tracer, *facts->tracer_name ? " (" : "",
+		return error_set(err, ERROR_PERMISSION,
+			"cannot trace process %d: process %d%s%s%s traces it already: end that "
+			"first, or use --pause=never",
+			(int)facts->pid, (int)facts->tracer, *facts->tracer_name ? " (" : "",
 			facts->tracer_name, *facts->tracer_name ? ")" : "");
 	if (facts->our_seccomp > 0)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: a seccomp filter is on pyrope, as "
-			"in a container: " CONTAINER_REMEDY ", or with --security-opt seccomp=unconfined", (int)facts->pid);
-	return error_set_errno(err, ERROR_PERMISSION, facts->errno_value, "cannot read process %d: a security module "
-		"(SELinux, AppArmor) may forbid it: see the kernel's log", (int)facts->pid);
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: a seccomp filter is on pyrope, as "
+			"in a container: " CONTAINER_REMEDY ", or with --security-opt seccomp=unconfined",
+			(int)facts->pid);
+	return error_set_errno(err, ERROR_PERMISSION, facts->errno_value,
+		"cannot read process %d: a security module "
+		"(SELinux, AppArmor) may forbid it: see the kernel's log",
+		(int)facts->pid);
 }
 
 int permission_describe(const struct permission_facts *facts, struct error *err)
@@ -194,23 +212,31 @@ int permission_describe(const struct permission_facts *facts, struct error *err)
 	bool may_all = facts->has_capability && facts->other_namespace != 1;
 
 	if (facts->target_uid == PERMISSION_UNKNOWN)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: /proc hides it from you "
-			"(hidepid): run pyrope as root", (int)facts->pid);
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: /proc hides it from you "
+			"(hidepid): run pyrope as root",
+			(int)facts->pid);
 	if (facts->has_capability && facts->other_namespace == 1)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it is in another user namespace, "
-			"where being root here counts for nothing: run pyrope as root outside of all containers",
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: it is in another user namespace, "
+			"where being root here counts for nothing: run pyrope as root outside of all "
+			"containers",
 			(int)facts->pid);
 	if (!may_all && !facts->same_ids)
 		return describe_ids(facts, err);
 	if (!may_all && facts->our_uid != 0 && facts->proc_owner == 0)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it has made itself unreadable "
-			"(not dumpable: set-user-id, file capabilities or prctl): run pyrope as root", (int)facts->pid);
-	if (facts->yama_scope >= 3 || (!may_all && (facts->yama_scope == 2 || (facts->yama_scope == 1 &&
-		!facts->is_descendant))))
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: it has made itself unreadable "
+			"(not dumpable: set-user-id, file capabilities or prctl): run pyrope as root",
+			(int)facts->pid);
+	if (facts->yama_scope >= 3 ||
+		(!may_all && (facts->yama_scope == 2 || (facts->yama_scope == 1 && !facts->is_descendant))))
 		return describe_yama(facts, err);
 	if (!may_all && facts->has_more_capabilities)
-		return error_set(err, ERROR_PERMISSION, "cannot read process %d: not permitted: it has capabilities that pyrope "
-			"has not: run pyrope as root, or with CAP_SYS_PTRACE", (int)facts->pid);
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: it has capabilities that pyrope "
+			"has not: run pyrope as root, or with CAP_SYS_PTRACE",
+			(int)facts->pid);
 	return describe_rest(facts, err);
 }
 

@@ -9,19 +9,20 @@
 
 struct permission_facts {
 	pid_t pid;
-	int errno_value;      /* what the refused call said */
-	int64_t our_uid;      /* effective */
-	int64_t target_uid;   /* real; PERMISSION_UNKNOWN: not to be seen */
-	bool same_ids;        /* all its user and group ids are ours */
-	int64_t proc_owner;   /* who owns /proc/PID: root when the process is not dumpable (proc(5)) */
-	bool has_capability;  /* CAP_SYS_PTRACE, in our own user namespace */
+	int errno_value;            /* what the refused call said */
+	int64_t our_uid;            /* effective */
+	int64_t target_uid;         /* real; PERMISSION_UNKNOWN: not to be seen */
+	bool same_ids;              /* all its user and group ids are ours */
+	int64_t proc_owner;         /* who owns /proc/PID: root when the process is not dumpable (proc(5)) */
+	bool has_capability;        /* CAP_SYS_PTRACE, in our own user namespace */
 	bool has_more_capabilities; /* the process has some that we have not */
-	bool is_descendant;   /* of us */
-	int other_namespace;  /* 1: the process is in another user namespace, 0: in ours, or PERMISSION_UNKNOWN */
-	int yama_scope;       /* kernel.yama.ptrace_scope, PERMISSION_UNKNOWN: no Yama */
-	pid_t tracer;         /* 0: nobody */
+	bool is_descendant;         /* of us */
+	int other_namespace; /* 1: the process is in another user namespace, 0: in ours, or PERMISSION_UNKNOWN
+			      */
+	int yama_scope;      /* kernel.yama.ptrace_scope, PERMISSION_UNKNOWN: no Yama */
+	pid_t tracer;        /* 0: nobody */
 	char tracer_name[64];
-	int our_seccomp;      /* 0: none, 1: strict, 2: a filter (a container has one), or PERMISSION_UNKNOWN */
+	int our_seccomp; /* 0: none, 1: strict, 2: a filter (a container has one), or PERMISSION_UNKNOWN */
 };
 
 void permission_gather(pid_t pid, int errno_value, struct permission_facts *facts);

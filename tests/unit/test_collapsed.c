@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profile in, expected bytes out: the cases of tests/golden, each in all the ways to write it. With UPDATE_GOLDEN set,
- * what comes out is written there instead; read the difference before it is committed.
+ * A profile in, expected bytes out: the cases of tests/golden, each in all the ways to write it. With
+ * UPDATE_GOLDEN set, what comes out is written there instead; read the difference before it is committed.
  */
 #include "config.h"
 
@@ -83,8 +83,8 @@ static const struct function *function_of(enum function_kind kind, const char *f
 		if (strcmp(functions[i].file, file) == 0 && strcmp(functions[i].name, name) == 0)
 			return &functions[i];
 	ck_assert_uint_lt(function_count, FUNCTIONS);
-	functions[function_count] = (struct function){
-		.id = function_count + 1, .kind = kind, .file = file, .name = name };
+	functions[function_count] =
+		(struct function){ .id = function_count + 1, .kind = kind, .file = file, .name = name };
 	return &functions[function_count++];
 }
 
@@ -104,7 +104,7 @@ static void push_frame(struct made_up *made_up, char *text)
 	*line++ = '\0';
 	unescape(text);
 	unescape(name);
-	made_up_push(made_up, function_of(FUNCTION_PYTHON, text, name), atoi(line));
+	made_up_push(made_up, function_of(FUNCTION_PYTHON, text, name), (int)strtol(line, NULL, 10));
 }
 
 struct written {
@@ -116,8 +116,8 @@ static void add_line(const struct written *written, char *line)
 {
 	struct made_up made_up;
 	char *fields = line;
-	int64_t time_ns = atoll(strsep(&fields, "\t")) * 1000;
-	pid_t tid = atoi(strsep(&fields, "\t"));
+	int64_t time_ns = strtoll(strsep(&fields, "\t"), NULL, 10) * 1000;
+	pid_t tid = (pid_t)strtol(strsep(&fields, "\t"), NULL, 10);
 	bool skip = false;
 
 	made_up_begin(&made_up, time_ns, tid);
@@ -144,7 +144,8 @@ static void write_way(const struct way *way, char *samples, const char *path)
 {
 	struct output_options text = { .no_lines = way->no_lines };
 	struct flamechart_options options = {
-		.text = text, .groups = way->groups, .per_thread = way->per_thread, .interval_ns = INTERVAL_NS };
+		.text = text, .groups = way->groups, .per_thread = way->per_thread, .interval_ns = INTERVAL_NS
+	};
 	struct written written = { 0 };
 	struct output_file *file;
 	struct error err = { 0 };
@@ -181,7 +182,8 @@ START_TEST(test_golden)
 	if (!getenv("UPDATE_GOLDEN")) {
 		read_file(path, &got);
 		unlink(path);
-		ck_assert_msg(strcmp(got.data, expected.data) == 0, "%s.%s is\n%s", name, way->name, got.data);
+		ck_assert_msg(
+			strcmp(got.data, expected.data) == 0, "%s.%s is\n%s", name, way->name, got.data);
 	}
 	buffer_release(&samples);
 	buffer_release(&expected);
@@ -215,7 +217,9 @@ START_TEST(test_flamechart_is_flat)
 	ck_assert_int_eq(output_open(&file, "/dev/null", &err), 0);
 	flamechart = flamechart_new(file, &options);
 	for (int i = 0; i < 200000; i++) {
-		struct function function = { .id = (uint64_t)i, .kind = FUNCTION_PYTHON, .file = "f", .name = "n" };
+		struct function function = {
+			.id = (uint64_t)i, .kind = FUNCTION_PYTHON, .file = "f", .name = "n"
+		};
 
 		made_up_begin(&made_up, (int64_t)i * INTERVAL_NS, 1000 + i / 10);
 		made_up_push(&made_up, &function, i);

@@ -81,7 +81,8 @@ START_TEST(test_spread)
 		int changed = 0;
 
 		for (uint64_t i = 0; i < 100; i++)
-			changed += __builtin_popcountll(hash_u64(i * 977) ^ hash_u64((i * 977) ^ UINT64_C(1) << bit));
+			changed += __builtin_popcountll(
+				hash_u64(i * 977) ^ hash_u64((i * 977) ^ UINT64_C(1) << bit));
 		ck_assert_int_gt(changed, 100 * 24);
 		ck_assert_int_lt(changed, 100 * 40);
 	}

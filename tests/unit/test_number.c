@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Durations, rates and integers of a command line: exact, without the locale, and with errors that quote the text. */
+/* Durations, rates and integers of a command line: exact, without the locale, and with errors that quote the
+ * text. */
 #include "config.h"
 
 #include "pyrope/base.h"
@@ -73,7 +74,8 @@ START_TEST(test_duration)
 	int64_t nanoseconds = -1;
 
 	ck_assert_msg(parse_duration(durations[_i].text, &nanoseconds, &err) == 0, "%s", err.message);
-	ck_assert_msg(nanoseconds == durations[_i].nanoseconds, "%s: %lld", durations[_i].text, (long long)nanoseconds);
+	ck_assert_msg(nanoseconds == durations[_i].nanoseconds, "%s: %lld", durations[_i].text,
+		(long long)nanoseconds);
 }
 END_TEST
 
@@ -144,7 +146,8 @@ START_TEST(test_rate)
 	int64_t interval_ns = -1;
 
 	ck_assert_msg(parse_rate(rates[_i].text, &interval_ns, &err) == 0, "%s", err.message);
-	ck_assert_msg(interval_ns == rates[_i].interval_ns, "%s: %lld", rates[_i].text, (long long)interval_ns);
+	ck_assert_msg(
+		interval_ns == rates[_i].interval_ns, "%s: %lld", rates[_i].text, (long long)interval_ns);
 }
 END_TEST
 
@@ -189,7 +192,8 @@ START_TEST(test_integer)
 {
 	struct error err = { 0 };
 	int64_t value = 42;
-	int result = parse_integer(integers[_i].text, "thing", integers[_i].minimum, integers[_i].maximum, &value, &err);
+	int result = parse_integer(
+		integers[_i].text, "thing", integers[_i].minimum, integers[_i].maximum, &value, &err);
 
 	if (!integers[_i].message) {
 		ck_assert_msg(result == 0, "%s", err.message);

@@ -12,8 +12,8 @@
 
 /* An ordinary user, a process of another terminal of theirs, no Yama. */
 #define PLAIN \
-	.pid = 4711, .errno_value = EPERM, .our_uid = 1000, .target_uid = 1000, .same_ids = true, .proc_owner = 1000, \
-	.other_namespace = 0, .yama_scope = PERMISSION_UNKNOWN
+	.pid = 4711, .errno_value = EPERM, .our_uid = 1000, .target_uid = 1000, .same_ids = true, \
+	.proc_owner = 1000, .other_namespace = 0, .yama_scope = PERMISSION_UNKNOWN
 
 /* Each case is the plain one and what is different in it. */
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -22,30 +22,35 @@ static const struct {
 	struct permission_facts facts;
 	const char *cause, *remedy;
 } cases[] = {
-	{ "another user", { PLAIN, .target_uid = 33, .same_ids = false, .proc_owner = 33 }, "belongs to user 33, you are 1000",
-		"run pyrope as that user or as root" },
+	{ "another user", { PLAIN, .target_uid = 33, .same_ids = false, .proc_owner = 33 },
+		"belongs to user 33, you are 1000", "run pyrope as that user or as root" },
 	{ "another user comes before Yama", { PLAIN, .target_uid = 33, .same_ids = false, .yama_scope = 1 },
 		"belongs to user 33", "root" },
-	{ "root without the capability", { PLAIN, .our_uid = 0, .target_uid = 33, .same_ids = false }, "CAP_SYS_PTRACE",
-		"--cap-add=SYS_PTRACE" },
+	{ "root without the capability", { PLAIN, .our_uid = 0, .target_uid = 33, .same_ids = false },
+		"CAP_SYS_PTRACE", "--cap-add=SYS_PTRACE" },
 	{ "set-user-id", { PLAIN, .same_ids = false }, "has changed its user", "root" },
 	{ "not dumpable", { PLAIN, .proc_owner = 0 }, "not dumpable", "root" },
 	{ "Yama 1", { PLAIN, .yama_scope = 1 }, "kernel.yama.ptrace_scope is 1", "pyrope -t" },
-	{ "Yama 1 for root in a container", { PLAIN, .our_uid = 0, .target_uid = 0, .proc_owner = 0, .yama_scope = 1 },
+	{ "Yama 1 for root in a container",
+		{ PLAIN, .our_uid = 0, .target_uid = 0, .proc_owner = 0, .yama_scope = 1 },
 		"kernel.yama.ptrace_scope is 1", "--cap-add=SYS_PTRACE" },
 	{ "Yama 2", { PLAIN, .yama_scope = 2 }, "kernel.yama.ptrace_scope is 2", "sudo" },
-	{ "Yama 2, own child", { PLAIN, .yama_scope = 2, .is_descendant = true }, "kernel.yama.ptrace_scope is 2", "sudo" },
+	{ "Yama 2, own child", { PLAIN, .yama_scope = 2, .is_descendant = true },
+		"kernel.yama.ptrace_scope is 2", "sudo" },
 	{ "Yama 3 forbids root too", { PLAIN, .our_uid = 0, .has_capability = true, .yama_scope = 3 },
 		"kernel.yama.ptrace_scope is 3", "boot again" },
-	{ "more capabilities than ours", { PLAIN, .has_more_capabilities = true }, "capabilities that pyrope has not",
-		"CAP_SYS_PTRACE" },
+	{ "more capabilities than ours", { PLAIN, .has_more_capabilities = true },
+		"capabilities that pyrope has not", "CAP_SYS_PTRACE" },
 	{ "another user namespace", { PLAIN, .our_uid = 0, .has_capability = true, .other_namespace = 1 },
 		"another user namespace", "outside of all containers" },
-	{ "traced", { PLAIN, .tracer = 99, .tracer_name = "gdb" }, "process 99 (gdb) traces it already", "--pause=never" },
-	{ "traced by a nameless one", { PLAIN, .tracer = 99 }, "process 99 traces it already", "end that first" },
-	{ "Yama 1 does not hinder a parent", { PLAIN, .yama_scope = 1, .is_descendant = true, .tracer = 99 }, "traces it already",
+	{ "traced", { PLAIN, .tracer = 99, .tracer_name = "gdb" }, "process 99 (gdb) traces it already",
 		"--pause=never" },
-	{ "Yama 1 does not hinder root", { PLAIN, .our_uid = 0, .has_capability = true, .yama_scope = 1, .tracer = 99 },
+	{ "traced by a nameless one", { PLAIN, .tracer = 99 }, "process 99 traces it already",
+		"end that first" },
+	{ "Yama 1 does not hinder a parent", { PLAIN, .yama_scope = 1, .is_descendant = true, .tracer = 99 },
+		"traces it already", "--pause=never" },
+	{ "Yama 1 does not hinder root",
+		{ PLAIN, .our_uid = 0, .has_capability = true, .yama_scope = 1, .tracer = 99 },
 		"traces it already", "--pause=never" },
 	{ "seccomp", { PLAIN, .our_seccomp = 2 }, "seccomp filter", "--security-opt seccomp=unconfined" },
 	{ "hidepid", { PLAIN, .target_uid = PERMISSION_UNKNOWN, .same_ids = false }, "hidepid", "root" },

@@ -14,8 +14,16 @@ static const struct function functions[] = {
 	{ .id = 1, .kind = FUNCTION_PYTHON, .file = "a.py", .name = "main", .first_line = 1 },
 	{ .id = 2, .kind = FUNCTION_PYTHON, .file = "a.py", .name = "work", .first_line = 10 },
 	{ .id = 3, .kind = FUNCTION_PYTHON, .file = "b.py", .name = "work", .first_line = 10 },
-	{ .id = 4, .kind = FUNCTION_PYTHON, .file = "a.py", .name = "work", .first_line = 10 }, /* as 2, compiled again */
-	{ .id = 5, .kind = FUNCTION_PYTHON, .file = "a.py", .name = "work", .first_line = 99 }, /* another of that name */
+	{ .id = 4,
+		.kind = FUNCTION_PYTHON,
+		.file = "a.py",
+		.name = "work",
+		.first_line = 10 }, /* as 2, compiled again */
+	{ .id = 5,
+		.kind = FUNCTION_PYTHON,
+		.file = "a.py",
+		.name = "work",
+		.first_line = 99 }, /* another of that name */
 	{ .id = UINT64_C(1) << 40, .kind = FUNCTION_PYTHON, .file = "c.py", .name = "late", .first_line = 1 },
 	{ .id = 7, .kind = FUNCTION_MARKER, .file = "", .name = "(idle)" },
 };
@@ -103,7 +111,9 @@ START_TEST(test_copies)
 {
 	struct profile *profile = profile_new(GROUP_NONE, 1000);
 	char file[] = "gone.py", name[] = "gone";
-	struct function function = { .id = 50, .kind = FUNCTION_PYTHON, .file = file, .name = name, .first_line = 3 };
+	struct function function = {
+		.id = 50, .kind = FUNCTION_PYTHON, .file = file, .name = name, .first_line = 3
+	};
 	struct made_up made_up;
 
 	made_up_begin(&made_up, 0, 100);
@@ -132,15 +142,22 @@ START_TEST(test_groups)
 	made_up_begin(&made_up, 2, 0); /* idle: nobody's */
 	made_up_push(&made_up, &functions[6], 0);
 	profile_add(profile, &made_up.sample);
-	ck_assert_uint_eq(count_of(profile, ";:process 100 \"python3\":0:0;:thread 101 \"worker\":0:0;a.py:main:1:5"), 1);
-	ck_assert_uint_eq(count_of(profile, ";:process 100 \"python3\":0:0;:thread 102 \"worker\":0:0;a.py:main:1:5"), 1);
-	ck_assert_uint_eq(count_of(profile, ";:process 100 \"python3\":0:0;:thread 102 \"renamed\":0:0;a.py:main:1:5"), 1);
+	ck_assert_uint_eq(
+		count_of(profile, ";:process 100 \"python3\":0:0;:thread 101 \"worker\":0:0;a.py:main:1:5"),
+		1);
+	ck_assert_uint_eq(
+		count_of(profile, ";:process 100 \"python3\":0:0;:thread 102 \"worker\":0:0;a.py:main:1:5"),
+		1);
+	ck_assert_uint_eq(
+		count_of(profile, ";:process 100 \"python3\":0:0;:thread 102 \"renamed\":0:0;a.py:main:1:5"),
+		1);
 	ck_assert_uint_eq(count_of(profile, ";:process 100 \"python3\":0:0;:(idle):0:0"), 1);
 	profile_free(profile);
 }
 END_TEST
 
-/* Random walks over few frames share prefixes of every length; a list of all stacks says what must come out. */
+/* Random walks over few frames share prefixes of every length; a list of all stacks says what must come out.
+ */
 START_TEST(test_random)
 {
 	enum { SAMPLES = 3000 };
@@ -163,8 +180,8 @@ START_TEST(test_random)
 			random = hash_u64(random);
 			function = &functions[random % ARRAY_LENGTH(functions)];
 			made_up_push(&made_up, function, (int)(random >> 32 & 1));
-			buffer_printf(&stack, ";%s:%s:%d:%d", function->file, function->name, function->first_line,
-				made_up.frames[j].line);
+			buffer_printf(&stack, ";%s:%s:%d:%d", function->file, function->name,
+				function->first_line, made_up.frames[j].line);
 		}
 		profile_add(profile, &made_up.sample);
 		stacks[i] = stack.data;
@@ -193,7 +210,9 @@ START_TEST(test_ids_without_end)
 	struct made_up made_up;
 
 	for (uint64_t id = 1000; id < 101000; id++) {
-		struct function function = { .id = id, .kind = FUNCTION_PYTHON, .file = "<string>", .name = "f", .first_line = 1 };
+		struct function function = {
+			.id = id, .kind = FUNCTION_PYTHON, .file = "<string>", .name = "f", .first_line = 1
+		};
 
 		made_up_begin(&made_up, 0, 100);
 		made_up_push(&made_up, &functions[0], 1);
@@ -215,7 +234,9 @@ START_TEST(test_long_names)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
 		char *name = xcalloc(lengths[i] + 1, 1);
-		struct function function = { .id = 60 + i, .kind = FUNCTION_PYTHON, .file = "f", .name = name };
+		struct function function = {
+			.id = 60 + i, .kind = FUNCTION_PYTHON, .file = "f", .name = name
+		};
 
 		memset(name, 'n', lengths[i]);
 		made_up_begin(&made_up, 0, 100);

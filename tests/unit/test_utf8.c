@@ -15,30 +15,62 @@ static const struct {
 	size_t length;
 	const char *out;
 } cases[] = {
-#define CASE(what, in, out) { what, in, sizeof(in) - 1, out }
+#define CASE(what, in, out) \
+	{ \
+		what, in, sizeof(in) - 1, out \
+	}
 	CASE("nothing", "", ""),
 	CASE("ASCII", "hello, world ~", "hello, world ~"),
 	CASE("two bytes", "\xc3\xa9t\xc3\xa9", "\xc3\xa9t\xc3\xa9"),
 	CASE("three bytes", "\xe2\x82\xac", "\xe2\x82\xac"),
 	CASE("four bytes", "\xf0\x9f\x94\xa5", "\xf0\x9f\x94\xa5"),
-	CASE("first and last of each length", "\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+	CASE("first and last of each length",
+		"\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
 		"\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"),
 	CASE("newline, return, tab", "a\nb\rc\td", "a b c d"),
-	CASE("line separators", "a\xe2\x80\xa8" "b\xe2\x80\xa9" "c", "a b c"),
-	CASE("NUL and other C0", "a\0b\x01" "c\x1b[31md\x07", "abc[31md"),
-	CASE("DEL and C1", "a\x7f" "b\xc2\x80" "c\xc2\x85" "d\xc2\x9f" "e", "abcde"),
-	CASE("bidi controls", "a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xe2\x80\x8f" "d\xd8\x9c" "e", "abcde"),
-	CASE("lone continuation", "a\x80" "b", "a" BAD "b"),
+	CASE("line separators",
+		"a\xe2\x80\xa8"
+		"b\xe2\x80\xa9"
+		"c",
+		"a b c"),
+	CASE("NUL and other C0",
+		"a\0b\x01"
+		"c\x1b[31md\x07",
+		"abc[31md"),
+	CASE("DEL and C1",
+		"a\x7f"
+		"b\xc2\x80"
+		"c\xc2\x85"
+		"d\xc2\x9f"
+		"e",
+		"abcde"),
+	CASE("bidi controls",
+		"a\xe2\x80\xae"
+		"b\xe2\x81\xa6"
+		"c\xe2\x80\x8f"
+		"d\xd8\x9c"
+		"e",
+		"abcde"),
+	CASE("lone continuation",
+		"a\x80"
+		"b",
+		"a" BAD "b"),
 	CASE("overlong", "\xc0\xaf", BAD BAD),
 	CASE("overlong three", "\xe0\x80\xaf", BAD BAD BAD),
-	CASE("surrogate is one", "a\xed\xa0\x80" "b", "a" BAD "b"),
+	CASE("surrogate is one",
+		"a\xed\xa0\x80"
+		"b",
+		"a" BAD "b"),
 	CASE("pair of surrogates", "\xed\xa0\xbd\xed\xb4\xa5", BAD BAD),
 	CASE("half a surrogate", "\xed\xa0", BAD BAD),
 	CASE("beyond the last code point", "\xf4\x90\x80\x80", BAD BAD BAD BAD),
 	CASE("impossible bytes", "\xfe\xff", BAD BAD),
 	CASE("cut two", "a\xc3", "a" BAD),
 	CASE("cut four is one", "a\xf0\x9f\x94", "a" BAD),
-	CASE("cut in the middle", "\xe2\x82" "a", BAD "a"),
+	CASE("cut in the middle",
+		"\xe2\x82"
+		"a",
+		BAD "a"),
 	CASE("newline after a cut", "\xe2\x82\n", BAD " "),
 #undef CASE
 };
@@ -49,12 +81,14 @@ START_TEST(test_clean)
 
 	buffer_append_string(&buffer, "<");
 	utf8_clean(&buffer, cases[_i].in, cases[_i].length);
-	ck_assert_msg(strcmp(buffer.data + 1, cases[_i].out) == 0, "%s: got '%s'", cases[_i].what, buffer.data + 1);
+	ck_assert_msg(
+		strcmp(buffer.data + 1, cases[_i].out) == 0, "%s: got '%s'", cases[_i].what, buffer.data + 1);
 	buffer_release(&buffer);
 }
 END_TEST
 
-/* Cleaning what is clean changes nothing, and every output is well-formed, for many sequences of three bytes. */
+/* Cleaning what is clean changes nothing, and every output is well-formed, for many sequences of three bytes.
+ */
 START_TEST(test_clean_twice)
 {
 	struct buffer once = { 0 }, twice = { 0 };
@@ -78,7 +112,8 @@ END_TEST
 
 START_TEST(test_append)
 {
-	static const uint32_t code_points[] = { 'a', 0xe9, 0x20ac, 0x1f525, 0xd800, 0xdfff, 0x110000, UINT32_MAX, '\n', 0, 0x202e };
+	static const uint32_t code_points[] = { 'a', 0xe9, 0x20ac, 0x1f525, 0xd800, 0xdfff, 0x110000,
+		UINT32_MAX, '\n', 0, 0x202e };
 	struct buffer buffer = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(code_points); i++)
