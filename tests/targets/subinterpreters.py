@@ -26,7 +26,7 @@ os.write({said}, sys._getframe().f_code.co_filename.encode() + b"\\n")
 def sleeping(fd=None):
     os.read({read}, 1)
 def spinning():
-    while True: sum(range(200000)); time.sleep(0)
+    while True: sum(range(500000)); time.sleep(0.0005)
 {function}()
 """
 
