@@ -80,11 +80,16 @@ finish() {
 
 # ---- leaving nothing behind ----
 
+# The pid of a child that has been waited for may be another process by now, of somebody else.
+is_child() {
+	grep -q "^PPid:[[:space:]]*$$\$" "/proc/$1/status" 2>/dev/null
+}
+
 # Ends children by their pids, SIGKILL included for what does not listen.
 reap() {
 	local pid
 	for pid in "$@"; do
-		kill -KILL "$pid" 2>/dev/null
+		is_child "$pid" && kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
 }
