@@ -58,7 +58,7 @@ void frame_append(struct buffer *buffer, const struct profile_frame *frame, cons
 
 /*
  * Lines of collapsed stacks in order of time, with microseconds instead of counts, as flamegraph.pl --flamechart reads
- * them. A sample stands for the time until the next one; where ticks were missed it stands for one interval, and the
+ * them. A sample stands for the time until the next one; where many ticks were missed it stands for one interval, and the
  * rest is a line "(missed)". Memory does not grow with the length of the run.
  */
 struct flamechart;

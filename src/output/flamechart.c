@@ -14,10 +14,12 @@
 #include <string.h>
 
 /*
- * Ticks fall at random points of their intervals, so two samples are up to two intervals apart. What is more
- * than this many apart has ticks missing in between.
+ * Ticks fall at random points of their intervals, so two samples are up to two intervals apart. What is more than
+ * GAP_INTERVALS apart has ticks missing in between. A busy machine misses some all the time, and the stack before
+ * is the best guess for so short a while; a gap that can be seen in a chart is one that must be seen.
  */
 #define GAP_INTERVALS 4
+#define GAP_NS INT64_C(100000000)
 /* A stream of a thread that has been silent for so long is the stream of a thread that has ended. */
 #define SILENT_NS INT64_C(1000000000)
 
@@ -103,7 +105,9 @@ static void close_stream(struct flamechart *flamechart, struct stream *stream, i
 
 static bool has_gap(const struct flamechart *flamechart, const struct stream *stream, int64_t now_ns)
 {
-	return (now_ns - stream->last_ns) / GAP_INTERVALS > flamechart->options.interval_ns;
+	int64_t span_ns = now_ns - stream->last_ns;
+
+	return span_ns > GAP_NS && span_ns / GAP_INTERVALS > flamechart->options.interval_ns;
 }
 
 /* The stack that is open ends where the next one begins, or, where ticks are missing, after the interval it

@@ -297,13 +297,13 @@ START_TEST(test_help)
 	struct buffer text = { 0 };
 
 	help_append(&text);
+	ck_assert_ptr_nonnull(text.data);
 	for (size_t i = 0; i < option_count; i++) {
 		assert_has_option("--help", text.data, &option_table[i]);
 		ck_assert_ptr_nonnull(strstr(text.data, option_table[i].help));
 	}
 	for (size_t i = 0; i < command_count; i++)
 		ck_assert(has_word(text.data, command_table[i].name));
-	ck_assert_ptr_nonnull(text.data);
 	for (char *line = strtok(text.data, "\n"); line; line = strtok(NULL, "\n"))
 		ck_assert_msg(strlen(line) <= 120, "too long for a terminal: %s", line);
 	buffer_release(&text);
@@ -350,6 +350,7 @@ START_TEST(test_completion)
 	struct error err = { 0 };
 
 	ck_assert_int_eq(completion_append(&text, shells[_i], &err), 0);
+	ck_assert_ptr_nonnull(text.data);
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option_row *row = &option_table[i];
 		char word[80];
