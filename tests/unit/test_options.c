@@ -414,6 +414,7 @@ START_TEST(test_man)
 	struct buffer text = { 0 };
 
 	read_man(&text);
+	ck_assert_ptr_nonnull(text.data);
 	for (size_t i = 0; i < option_count; i++) {
 		assert_has_option("the man page", text.data, &option_table[i]);
 		for (size_t j = 0; option_table[i].choices && option_table[i].choices[j]; j++)
@@ -423,7 +424,6 @@ START_TEST(test_man)
 	}
 	for (size_t i = 0; i < command_count; i++)
 		ck_assert(has_word(text.data, command_table[i].name));
-	ck_assert_ptr_nonnull(text.data);
 	for (const char *at = strstr(text.data, "--"); at; at = strstr(at + 2, "--")) {
 		size_t length = strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
 
