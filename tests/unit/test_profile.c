@@ -24,7 +24,11 @@ static const struct function functions[] = {
 		.file = "a.py",
 		.name = "work",
 		.first_line = 99 }, /* another of that name */
-	{ .id = (UINT64_C(1) << 32) + 1, .kind = FUNCTION_PYTHON, .file = "c.py", .name = "late", .first_line = 1 },
+	{ .id = (UINT64_C(1) << 32) + 1,
+		.kind = FUNCTION_PYTHON,
+		.file = "c.py",
+		.name = "late",
+		.first_line = 1 },
 	{ .id = 7, .kind = FUNCTION_MARKER, .file = "", .name = "(idle)" },
 };
 
