@@ -408,6 +408,8 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	enum look_result result = look(&taker->looker, subject, gil);
 	enum verdict verdict;
 
+	if (result == LOOK_FOREIGN)
+		return TAKE_FOREIGN; /* perhaps nothing could be read at all, the lock neither */
 	if (gil) {
 		*holder = holder_before(taker);
 		if (must_hold && *holder != subject->thread.state)

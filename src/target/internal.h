@@ -17,6 +17,7 @@ struct target {
 	pid_t pid, inner_pid;
 	int proc_fd;
 	int mem_fd; /* /proc/PID/mem, bound to the address space that the process had when it was opened */
+	bool leaderless; /* the first thread has exited: the process goes on if it has others */
 	bool proc_mem; /* read through mem_fd and not by process_vm_readv */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t read_calls;

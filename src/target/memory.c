@@ -67,6 +67,8 @@ static size_t read_vm(struct target *target, const struct read_request *requests
 	if (bytes < 0) {
 		if (errno == ENOSYS || errno == EPERM) /* an old kernel, or a sandbox */
 			target->proc_mem = true;
+		if (errno == ESRCH) /* the first thread has exited; the others, if there are any, have the memory still */
+			target->proc_mem = target->leaderless = true;
 		return 0;
 	}
 	while (whole < count && (size_t)bytes >= requests[whole].length)

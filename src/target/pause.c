@@ -12,6 +12,10 @@
  * - PTRACE_SEIZE leaves no trace when we die: the kernel detaches and lets the thread run (exit_ptrace). So there is no
  *   instant at which SIGKILL would leave it stopped. Never PTRACE_ATTACH (it queues a SIGSTOP), never
  *   PTRACE_O_EXITKILL.
+ * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread and the
+ *   parent's wait both need the tracer to have done so. But a process that pyrope itself launched is waited for by
+ *   whoever wants its exit code, and not here.
+ * - A thread that calls execve comes out of it with another tid, the one of its process, and is still ours.
  */
 #include "config.h"
 
@@ -20,10 +24,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SPIN_NS 30000
 
@@ -42,8 +48,8 @@ bool restartable_system_call(long number)
 		SYS_epoll_pwait2,
 #endif
 		SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait, SYS_io_getevents, SYS_read, SYS_readv, SYS_recvfrom,
-		SYS_recvmsg, SYS_recvmmsg, SYS_accept, SYS_accept4, SYS_write, SYS_writev, SYS_sendto, SYS_sendmsg,
-		SYS_msgrcv, SYS_msgsnd,
+		SYS_recvmsg, SYS_recvmmsg, SYS_accept, SYS_accept4, SYS_connect, SYS_write, SYS_writev, SYS_sendto,
+		SYS_sendmsg, SYS_sendmmsg, SYS_msgrcv, SYS_msgsnd,
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
@@ -53,13 +59,56 @@ bool restartable_system_call(long number)
 	return false;
 }
 
+/* ---- what became of a thread that was told to stop ---- */
+
+enum outcome {
+	OUTCOME_RUNNING, /* nothing yet */
+	OUTCOME_STOPPED,
+	OUTCOME_GONE,    /* nothing is left to detach from */
+};
+
+/* Is the process a child of pyrope? Only asked when it is dead. */
+static bool is_own_child(const struct target *target)
+{
+	char status[4096];
+	const char *field;
+
+	if (proc_read(target->proc_fd, "status", status, sizeof(status)) < 0)
+		return true; /* somebody has waited for it */
+	field = status_field(status, "PPid");
+	return field && strtol(field, NULL, 10) == getpid();
+}
+
+/* *tid becomes the process's when the thread has called execve; *signal is what the stop is to deliver, 0: nothing. */
+static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
+{
+	int options = WSTOPPED | WEXITED | WNOHANG | __WALL;
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, (id_t)*tid, &info, *tid == target->pid ? options | WNOWAIT : options)) {
+		if (*tid == target->pid || target_tracer(target, target->pid) != (pid_t)syscall(SYS_gettid))
+			return OUTCOME_GONE;
+		*tid = target->pid;
+		return OUTCOME_RUNNING;
+	}
+	if (info.si_pid == 0)
+		return OUTCOME_RUNNING;
+	if (info.si_code == CLD_TRAPPED) {
+		*signal = info.si_status >> 8 == PTRACE_EVENT_STOP ? 0 : info.si_status & 0xff;
+		return OUTCOME_STOPPED;
+	}
+	if (*tid == target->pid && !is_own_child(target))
+		waitpid(*tid, NULL, WNOHANG | __WALL); /* its parent hears of it only now */
+	return OUTCOME_GONE;
+}
+
 /*
  * Waits for the stop. It takes a few microseconds when the thread is on another CPU, so that going to sleep for it would
  * only prolong the time that the thread is held. After SPIN_NS it is more likely that the two of us share a CPU: then we
- * sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every thread, see sampler.c); waitpid itself
+ * sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every thread, see sampler.c); waitid itself
  * knows no deadline.
  */
-static pid_t wait_for_stop(pid_t tid, int *status, int64_t deadline_ns)
+static enum outcome wait_for_stop(struct target *target, pid_t *tid, int *signal, int64_t deadline_ns)
 {
 	const int64_t begin = monotonic_ns();
 	sigset_t child;
@@ -68,23 +117,14 @@ static pid_t wait_for_stop(pid_t tid, int *status, int64_t deadline_ns)
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		const struct timespec moment = { .tv_nsec = 200000 };
-		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
+		enum outcome outcome = poll_thread(target, tid, signal);
 		int64_t waited = monotonic_ns() - begin;
 
-		if (got != 0 && !(got < 0 && errno == EINTR))
-			return got;
-		if (waited > deadline_ns)
-			return 0;
+		if (outcome != OUTCOME_RUNNING || waited > deadline_ns)
+			return outcome;
 		if (waited > SPIN_NS)
 			sigtimedwait(&child, NULL, &moment);
 	}
-}
-
-static void detach(pid_t tid, int status)
-{
-	int signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
-
-	ptrace(PTRACE_DETACH, tid, NULL, (void *)(long)signal);
 }
 
 bool pause_pending(const struct target *target)
@@ -96,26 +136,36 @@ void pause_settle(struct target *target, int64_t until_ns)
 {
 	while (target->pending_tid) {
 		int64_t left = until_ns - monotonic_ns();
-		int status;
-		pid_t got = wait_for_stop(target->pending_tid, &status, left > 0 ? left : 0);
+		int signal = 0;
 
-		if (got == 0)
+		switch (wait_for_stop(target, &target->pending_tid, &signal, left > 0 ? left : 0)) {
+		case OUTCOME_RUNNING:
+			/* a first thread that has ended before the others cannot be waited for, and need not be */
+			if (target->pending_tid == target->pid &&
+				target_task_state(target, target->pid).activity == TASK_GONE)
+				target->pending_tid = 0;
 			return;
-		if (got == target->pending_tid && WIFSTOPPED(status)) {
+		case OUTCOME_STOPPED:
 			arch_restart_system_call(target->pending_tid);
-			detach(target->pending_tid, status);
+			if (ptrace(PTRACE_DETACH, target->pending_tid, NULL, (void *)(long)signal))
+				continue; /* killed in its stop: see how it ended */
+			break;
+		case OUTCOME_GONE:
+			break;
 		}
 		target->pending_tid = 0;
 	}
 }
+
+/* ---- pauses ---- */
 
 static enum pause_result refused(struct target *target, pid_t tid, struct error *err)
 {
 	int reason = errno;
 	pid_t tracer;
 
-	if (reason == ESRCH)
-		return PAUSE_GONE;
+	if (reason == ESRCH || target_task_state(target, tid).activity == TASK_GONE)
+		return PAUSE_GONE; /* EPERM is also what is said of a thread that has just ended */
 	tracer = target_tracer(target, tid);
 	if (tracer)
 		error_set(err, ERROR_PERMISSION, "cannot pause thread %d: process %d traces it already", tid, tracer);
@@ -127,10 +177,7 @@ static enum pause_result refused(struct target *target, pid_t tid, struct error 
 enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
 	struct error *err)
 {
-	int status = 0;
-	pid_t got;
-
-	*pause = (struct pause){ .tid = tid };
+	*pause = (struct pause){ .target = target, .tid = tid };
 	pause_settle(target, 0);
 	if (target->pending_tid)
 		return PAUSE_TIMEOUT;
@@ -141,25 +188,32 @@ enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline
 	pause->begin_ns = monotonic_ns();
 	/*
 	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the state is
-	 * not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs that.
+	 * not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs that. A thread that is
+	 * too dead to be told is waited for like any other.
 	 */
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		return PAUSE_GONE; /* ESRCH: it is dying */
-	got = wait_for_stop(tid, &status, deadline_ns);
-	if (got == 0) {
-		target->pending_tid = tid;
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	target->pending_tid = tid;
+	switch (wait_for_stop(target, &target->pending_tid, &pause->signal, deadline_ns)) {
+	case OUTCOME_RUNNING:
 		return PAUSE_TIMEOUT;
+	case OUTCOME_STOPPED:
+		break;
+	case OUTCOME_GONE:
+		target->pending_tid = 0;
+		return PAUSE_GONE;
 	}
-	if (got != tid || !WIFSTOPPED(status))
-		return PAUSE_GONE; /* it has exited: nothing is left to detach from */
-	if (status >> 16 != PTRACE_EVENT_STOP)
-		pause->signal = WSTOPSIG(status);
-	arch_restart_system_call(tid);
+	pause->tid = target->pending_tid;
+	target->pending_tid = 0;
+	arch_restart_system_call(pause->tid);
 	return PAUSE_HELD;
 }
 
 void pause_end(struct pause *pause)
 {
-	ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal);
+	/* before, and not after: the thread that wakes up may take our CPU */
 	pause->end_ns = monotonic_ns();
+	if (ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal)) {
+		pause->target->pending_tid = pause->tid; /* it was killed in its stop */
+		pause_settle(pause->target, 0);
+	}
 }

@@ -221,12 +221,27 @@ int target_proc_fd(const struct target *target)
 	return target->proc_fd;
 }
 
+/* Is there a thread that has not exited? */
+static bool has_live_thread(struct target *target)
+{
+	struct error ignored = { 0 };
+	pid_t *tids = NULL;
+	size_t capacity = 0;
+	ssize_t count = target_list_tids(target, &tids, &capacity, &ignored);
+	bool live = false;
+
+	for (ssize_t i = 0; i < count && !live; i++)
+		live = target_task_state(target, tids[i]).activity != TASK_GONE;
+	free(tids);
+	return live;
+}
+
 bool target_same_image(struct target *target)
 {
 	char byte;
 
-	/* the address space that we opened is still in use */
-	return pread(target->mem_fd, &byte, 1, 0) != 0; /* EIO: nothing is mapped there, but it lives */
+	/* The address space that we opened is still in use; by more than somebody who looks at it, as we do. */
+	return pread(target->mem_fd, &byte, 1, 0) != 0 && (!target->leaderless || has_live_thread(target));
 }
 
 bool target_alive(struct target *target)
