@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <string.h>
 
 #include "sampling/proof.h"
 
@@ -12,7 +13,7 @@ static struct resolved_frame stack[4];
 
 static void setup(void)
 {
-	proofs = (struct proofs){ { 0 } };
+	memset(&proofs, 0, sizeof(proofs));
 	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)
 		codes[i].function.id = i + 1;
 	for (size_t i = 0; i < ARRAY_LENGTH(stack); i++)
