@@ -431,7 +431,7 @@ only_stack() {
 			print "unexpected: " $0
 		}
 		END {
-			if (whole * 2 < all) { bad = 1; print "of " all " samples only " whole + 0 " are whole" }
+			if (whole * 10 < all) { bad = 1; print "of " all " samples only " whole + 0 " are whole" }
 			if (bad) print "expected:   " stack
 			exit bad
 		}' "$1"

@@ -1,36 +1,45 @@
 # SPDX-License-Identifier: MIT
 """A known chain of calls whose leaf is at one line all the time, holding the GIL.
 
-Arguments: how long in seconds (default: until killed), then what to do at the end: exit (default), raise, or a program to
-execute.
+Arguments: how long in seconds, or `on` for until SIGUSR1 arrives (default), then what to do at the end: exit (default),
+raise, or a program to execute.
 """
 import os
+import signal
 import sys
 import time
 
 import support
 
-DURATION = float(sys.argv[1]) if len(sys.argv) > 1 else 1e9
+DURATION = float(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] != "on" else 1e9
 THEN = sys.argv[2:]
 
 
-def leaf(end):
-    while time.time() < end: pass  # here: leaf
+END = [time.time() + DURATION]
 
 
-def second(end):
+def leaf():
+    while time.time() < END[0]: pass  # here: leaf
+
+
+def second():
     return [
         1,
-        leaf(end),  # here: second
+        leaf(),  # here: second
     ]
 
 
-def first(end):
-    second(end)  # here: first
+def first():
+    second()  # here: first
 
 
+def finish(_number, _frame):
+    END[0] = 0
+
+
+signal.signal(signal.SIGUSR1, finish)
 support.ready()
-first(time.time() + DURATION)  # here: module
+first()  # here: module
 if THEN == ["raise"]:
     raise SystemExit(7)
 if THEN:
