@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""make bench: what profilers cost themselves and their target, side by side in one run.
+
+$BENCH_SCALE multiplies repeats and times, $PYTHON names interpreters, $PROFILERS and $LOADS choose some (HACKING.md).
+Nothing is asserted: the numbers are for reading, and each stands beside those of the others in the same minutes.
+"""
+import os
+import re
+import sys
+import tempfile
+from collections import namedtuple
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "measure"))
+
+import cost
+import profilers
+import pythons
+import tables
+from tables import Spread, significant
+
+SCALE = float(os.environ.get("BENCH_SCALE", "1"))
+REPEATS = max(1, round(2 * SCALE))
+CROWD_RATE, CROWD_S = 100, max(1, round(SCALE))
+LONG = 5 # times as long, to see whether memory grows
+
+# everywhere: with each interpreter, not only with the first.
+Load = namedtuple("Load", "kind depth rate seconds everywhere")
+
+LOADS = (
+    Load("loop", 20, 100, 2, False),
+    Load("loop", 20, 1000, 1, True),
+    Load("loop", 20, 10000, 1, True),
+    Load("loop", 20, profilers.FULL_SPEED, 1, True),
+    Load("loop", 5, 1000, 1, False),
+    Load("loop", 200, 1000, 1, True),
+    Load("loop", 2000, 1000, 1, False),
+    Load("json+regex", 20, 1000, 1, True),
+    Load("json+regex", 20, 10000, 1, False),
+    Load("fib", 20, 1000, 1, True),
+    Load("fib", 20, 10000, 1, False),
+)
+CROWDS = [(kind, count) for kind in ("asleep", "busy") for count in (1, 10, 100, 1000)]
+
+
+def rate_text(rate):
+    if rate >= profilers.FULL_SPEED:
+        return "full speed"
+    return "%d kHz" % (rate // 1000) if rate >= 1000 else "%d Hz" % rate
+
+
+def load_text(load):
+    return "%s, %d frames, %s" % (load.kind, load.depth, rate_text(load.rate))
+
+
+def complain(profiler, what, failure):
+    print("%s, %s: %s" % (profiler.name, what, failure), file=sys.stderr)
+
+
+class Bench:
+    """All that is measured with one interpreter."""
+
+    def __init__(self, python, loads, first, folder):
+        self.python, self.loads, self.first, self.folder = python, loads, first, folder
+        self.start_cpu_s = {}
+        self.profilers = [profiler for profiler in profilers.usable(python) if self.starts(profiler)]
+
+    def starts(self, profiler):
+        """Not every profiler knows every interpreter."""
+        try:
+            self.start_cpu_s[profiler] = cost.start_cpu(profiler, self.python, self.folder)
+        except profilers.Failure as failure:
+            complain(profiler, "CPython %s" % pythons.version(self.python), failure)
+            return False
+        return True
+
+    def of_load(self, profiler, load):
+        if load.rate > profiler.top_rate:
+            return None
+        try:
+            return cost.of_load(profiler, self.python, load, self.start_cpu_s[profiler], REPEATS, self.folder)
+        except profilers.Failure as failure:
+            complain(profiler, load_text(load), failure)
+            return None
+
+    def of_crowd(self, profiler, kind, count):
+        try:
+            return cost.of_crowd(profiler, self.python, count, kind, CROWD_RATE, CROWD_S, self.start_cpu_s[profiler],
+                self.folder)
+        except profilers.Failure as failure:
+            complain(profiler, "%d threads %s" % (count, kind), failure)
+            return None
+
+    # ---- the tables ----
+
+    def print_table(self, title, first, rows):
+        names = [profiler.name for profiler in self.profilers]
+        print("\n%s (load average %s):\n\n%s" % (title, tables.load_average(), tables.table([first] + names, rows)),
+            flush=True)
+
+    def print_loads(self):
+        costs = [(load, [self.of_load(profiler, load) for profiler in self.profilers]) for load in self.loads]
+
+        def rows(cell):
+            return [[load_text(load)] + [cell(load, one, line) if one else "-" for one in line]
+                for load, line in costs]
+
+        self.print_table("Processor time per sample, us; how many times pyrope's", "load", rows(cpu_cell))
+        self.print_table("The target's speed, 1 is unprofiled", "load",
+            rows(lambda load, one, line: one.target_speed.text(lambda value: "%.3f" % value)))
+        self.print_table("Samples lost, % of those asked for; at full speed: samples per second", "load", rows(lost_cell))
+        print_quality(costs, self.profilers)
+
+    def print_crowds(self):
+        rows = []
+        for kind, count in CROWDS:
+            costs = [self.of_crowd(profiler, kind, count) for profiler in self.profilers]
+            rows.append(["%d %s" % (count, kind)] + [crowd_cell(one) for one in costs])
+        self.print_table("Every thread at %d Hz, processor time in %% of a core" % CROWD_RATE, "threads", rows)
+
+    def memory(self, profiler, times):
+        load = Load("loop", 20, 10000, times, True)
+        try:
+            return cost.of_load(profiler, self.python, load, 0, 1, self.folder).memory_mb
+        except profilers.Failure as failure:
+            complain(profiler, "memory", failure)
+            return Spread([])
+
+    def first_sample(self, profiler):
+        try:
+            return Spread([cost.first_sample_ms(profiler, self.python, self.folder) for _ in range(REPEATS)])
+        except profilers.Failure as failure:
+            complain(profiler, "first sample", failure)
+            return Spread([])
+
+    def print_once(self):
+        """What is measured once for each profiler, whatever the load."""
+        rows = [
+            ["memory, MB, 10 kHz for 1 s"] + [self.memory(profiler, 1).text() for profiler in self.profilers],
+            ["memory, MB, 10 kHz for %d s" % (LONG * SCALE)] +
+            [self.memory(profiler, max(1, round(LONG * SCALE))).text() for profiler in self.profilers],
+            ["from its start to the first sample, ms"] +
+            [self.first_sample(profiler).text() for profiler in self.profilers],
+            ["processor time to start, ms"] +
+            [significant(1000 * self.start_cpu_s[profiler]) for profiler in self.profilers],
+        ]
+        self.print_table("Memory and start", "loop, 20 frames", rows)
+
+    def print_all(self):
+        print("\n## CPython %s" % pythons.version(self.python), flush=True)
+        self.print_loads()
+        if self.first:
+            self.print_crowds()
+        self.print_once()
+
+
+def cpu_cell(load, one, line):
+    text = one.cpu_per_sample.text()
+    own = line[0].cpu_per_sample.median if line[0] else None
+    if one is line[0] or not own:
+        return text
+    return "%s ×%s" % (text, significant(one.cpu_per_sample.median / own, 2))
+
+
+def lost_cell(load, one, line):
+    if load.rate >= profilers.FULL_SPEED:
+        return "%s/s" % one.per_second.text()
+    return one.lost.text()
+
+
+def crowd_cell(one):
+    if not one:
+        return "-"
+    percent, result = one
+    missed = 100 * result.missed / result.asked
+    return significant(percent) + (" (%s %% of ticks missed)" % significant(missed) if missed >= 1 else "")
+
+
+QUALITIES = ("verified", "paused", "partial", "unverified", "failed")
+
+
+def print_quality(costs, used):
+    """How sure pyrope was of its samples; nobody else says."""
+    rows = []
+    for load, line in costs:
+        for profiler, one in zip(used, line):
+            if one and one.results[0].summary:
+                rows.append(["%s, %s" % (load_text(load), profiler.name)] +
+                    [significant(one.quality(name).median) for name in QUALITIES] +
+                    [significant(one.summary("held_longest_ns").median / 1e6),
+                        significant(one.summary("system_calls_per_sample").median)])
+    header = ["load"] + ["%s %%" % name for name in QUALITIES] + ["longest hold, ms", "system calls per sample"]
+    print("\nHow pyrope's samples were taken:\n\n%s" % tables.table(header, rows), flush=True)
+
+
+def main():
+    wanted = os.environ.get("LOADS")
+    print("# What it costs\n\n%s; median (least-most) of %d" % (tables.machine(), REPEATS))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, python in enumerate(pythons.find()):
+            loads = [load for load in LOADS if (number == 0 or load.everywhere) and
+                (not wanted or re.search(wanted, load_text(load)))]
+            Bench(python, loads, number == 0, folder).print_all()
+
+
+main()

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Does one kind of work, so many frames deep, for ever; page[0] counts how much of it is done."""
+import json
+import re
+import sys
+
+import page
+import program
+
+UNIT_S = 200e-6
+
+
+def loop(count):
+    total = 0
+    for i in range(count):
+        total += i & 3
+    return total
+
+
+DOCUMENT = {"name": ["value", 1, 2.5, None] * 4, "more": {"key %d" % i: "text " * i for i in range(8)}}
+WORD = re.compile(r"(\w+) (\w+)")
+
+
+def swap(match):
+    return match.group(2) + " " + match.group(1)
+
+
+def json_and_regex(count):
+    for _ in range(count):
+        WORD.sub(swap, json.dumps(json.loads(json.dumps(DOCUMENT))))
+
+
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
+def calls(count):
+    for _ in range(count):
+        fibonacci(8)
+
+
+KINDS = {"loop": loop, "json+regex": json_and_regex, "fib": calls}
+
+
+def work(shared, kind):
+    count = program.calibrate(kind, UNIT_S)
+    program.ready()
+    while not shared[page.STOP]:
+        kind(count)
+        shared[0] += 1
+
+
+def descend(depth, shared, kind):
+    if depth > 0:
+        return descend(depth - 1, shared, kind)
+    return work(shared, kind)
+
+
+def main():
+    shared = program.begin()
+    depth = int(sys.argv[3])
+    sys.setrecursionlimit(depth + 1000)
+    descend(depth - 5, shared, KINDS[sys.argv[2]]) # main, descend, work, the kind and <module> are frames too
+
+
+main()
