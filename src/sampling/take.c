@@ -389,6 +389,11 @@ static enum take_result take_hard(struct taker *taker, struct subject *subject, 
 	} else if (trunk) {
 		taker->frame_count = trunk;
 		taker->quality = SAMPLE_PARTIAL;
+	} else if (!has_first && verdict == VERDICT_UNPROVEN) {
+		/* the first look showed nothing; the callers that the last stop showed are certain */
+		size_t callers = proof_known_prefix(&taker->proofs, subject->frames, subject->frame_count);
+
+		keep(taker, subject, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
 	}
 	return finish(subject);
 }

@@ -179,6 +179,8 @@ static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, b
 	if (holder) {
 		struct sample sample = blank(sampler, now_ns);
 
+		if (!target_same_image(python_target(sampler->python)))
+			return false;
 		sampler->predicted[index] = 0;
 		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
 		*found = true;

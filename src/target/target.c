@@ -221,8 +221,8 @@ int target_proc_fd(const struct target *target)
 	return target->proc_fd;
 }
 
-/* Is there a thread that has not exited? */
-static bool has_live_thread(struct target *target)
+/* Is there a thread, other than the first, that has not exited? */
+static bool has_other_thread(struct target *target)
 {
 	struct error ignored = { 0 };
 	pid_t *tids = NULL;
@@ -231,7 +231,7 @@ static bool has_live_thread(struct target *target)
 	bool live = false;
 
 	for (ssize_t i = 0; i < count && !live; i++)
-		live = target_task_state(target, tids[i]).activity != TASK_GONE;
+		live = tids[i] != target->pid && target_task_state(target, tids[i]).activity != TASK_GONE;
 	free(tids);
 	return live;
 }
@@ -241,7 +241,7 @@ bool target_same_image(struct target *target)
 	char byte;
 
 	/* The address space that we opened is still in use; by more than somebody who looks at it, as we do. */
-	return pread(target->mem_fd, &byte, 1, 0) != 0 && (!target->leaderless || has_live_thread(target));
+	return pread(target->mem_fd, &byte, 1, 0) != 0 && (!target->leaderless || has_other_thread(target));
 }
 
 bool target_alive(struct target *target)
