@@ -301,7 +301,7 @@ helper_python=$(find_helper_python)
 
 # Nanoseconds that all threads of a process have run.
 cpu_time() {
-	cat "/proc/$1/task/"*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%d\n", sum }'
+	cat "/proc/$1/task/"*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%.0f\n", sum } # mawk has %d of 32 bits only'
 }
 
 has_settled() {
