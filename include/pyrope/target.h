@@ -127,7 +127,8 @@ enum pause_result {
  * system call that our stop interrupted is restarted by the kernel, not failed with EINTR (see pause.c).
  */
 struct pause {
-	pid_t tid;
+	struct target *target;
+	pid_t tid; /* that of its process when the thread has just called execve */
 	int signal; /* to be delivered when it goes on, 0: none */
 	int64_t begin_ns;
 	int64_t end_ns;
