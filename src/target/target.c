@@ -253,7 +253,8 @@ bool target_alive(struct target *target)
 	if (target_same_image(target))
 		return true;
 	state = read_stat(target->proc_fd, &start_time, &flags);
-	return state && state != 'Z' && state != 'X' && start_time == target->start_time;
+	/* in an execve the first thread is dead for a moment, while the one that called it waits to take its place */
+	return state && state != 'X' && (state != 'Z' || has_other_thread(target)) && start_time == target->start_time;
 }
 
 bool target_execed(struct target *target)
