@@ -253,8 +253,13 @@ bool target_alive(struct target *target)
 	if (target_same_image(target))
 		return true;
 	state = read_stat(target->proc_fd, &start_time, &flags);
-	/* in an execve the first thread is dead for a moment, while the one that called it waits to take its place */
-	return state && state != 'X' && (state != 'Z' || has_other_thread(target)) && start_time == target->start_time;
+	/*
+	 * In an execve the first thread is dead for a moment, until the one that called it takes its place; then no
+	 * other thread is found, and the first one is alive again.
+	 */
+	if (state == 'Z' && !has_other_thread(target))
+		state = read_stat(target->proc_fd, &start_time, &flags) == 'Z' ? 'X' : 'R';
+	return state && state != 'X' && start_time == target->start_time;
 }
 
 bool target_execed(struct target *target)
