@@ -153,9 +153,9 @@ struct code_check {
 	uint64_t hash;
 };
 
-/* One decoded code object; owned by the python, never freed before it. */
+/* One decoded code object; owned by the python; freed by python_release_stale once another has taken its address. */
 struct code {
-	struct function function; /* what leaves this stage */
+	const struct function *function; /* what leaves this stage; lives as long as the python */
 	raddr_t address;
 	raddr_t instructions;     /* 3.11+: where the bytecode begins in memory; 0 before */
 	uint32_t unit_count;      /* instruction units */
@@ -167,6 +167,7 @@ struct code {
 	raddr_t thread_local_code; /* free-threaded: co_tlbc; 0: none */
 	int *lines;                /* by instruction unit */
 	uint64_t mark;             /* free for whoever holds the python; 0 at first */
+	size_t index;              /* of the python's own list */
 };
 
 /* The entry for this address if it is known; the caller has to prove that it is still the same object. */
@@ -180,6 +181,12 @@ bool python_code_unchanged(const struct python *python, const struct code *code,
  */
 struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
 
+/* Are there entries whose addresses other code objects have taken? */
+bool python_has_stale(const struct python *python);
+/* Frees them: nobody holds a pointer to an entry that python_code_known no longer gives. */
+void python_release_stale(struct python *python);
+/* Do both print the same for each instruction? */
+bool python_same_decoding(const struct code *left, const struct code *right);
 /* How many entries there are. */
 size_t python_code_count(const struct python *python);
 

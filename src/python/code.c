@@ -211,26 +211,37 @@ static bool is_trampoline(const struct function *function)
 
 static void free_entry(struct code *code)
 {
-	free((char *)code->function.name);
-	free((char *)code->function.file);
 	free(code->lines);
 	free(code);
 }
 
-static bool decode(struct python *python, const struct code_fields *fields, struct code *code)
+static bool read_function(struct python *python, const struct code_fields *fields, struct code *code)
 {
 	char *file = read_text(python, fields->filename);
 	char *name = read_text(python, fields->qualname ? fields->qualname : fields->name);
+	bool read = file && name;
 
-	code->function = (struct function){ .kind = FUNCTION_PYTHON, .file = file, .name = name,
-		.first_line = (int)fields->first_line };
-	if (!file || !name || !read_unit_count(python, fields, code) || !read_lines(python, fields, code))
+	if (read) {
+		const struct function function = { .kind = FUNCTION_PYTHON, .file = file, .name = name,
+			.first_line = (int)fields->first_line };
+
+		code->hidden = is_trampoline(&function);
+		code->function = python_intern_function(python, &function);
+	}
+	free(file);
+	free(name);
+	return read;
+}
+
+static bool decode(struct python *python, const struct code_fields *fields, struct code *code)
+{
+	if (!read_function(python, fields, code) || !read_unit_count(python, fields, code) ||
+		!read_lines(python, fields, code))
 		return false;
 	if (python->layout.code_object.code_adaptive != OFFSET_NONE)
 		code->instructions = code->address + python->layout.code_object.code_adaptive;
 	code->first_traceable = fields->first_traceable;
 	code->thread_local_code = fields->thread_local_code;
-	code->hidden = is_trampoline(&code->function);
 	return add_checks(python, code, fields);
 }
 
@@ -283,9 +294,16 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 		error_set(err, ERROR_RACED, "the code object at %#llx changed", (unsigned long long)address);
 		return NULL;
 	}
-	code->function.id = python_function_id();
-	array_reserve(&python->all_codes, &python->code_capacity, python->code_count + 1, sizeof(struct code *));
-	python->all_codes[python->code_count++] = code;
+	if (known) {
+		code->index = known->index;
+		array_reserve(&python->stale_codes, &python->stale_capacity, python->stale_count + 1,
+			sizeof(struct code *));
+		python->stale_codes[python->stale_count++] = known;
+	} else {
+		code->index = python->code_count++;
+		array_reserve(&python->all_codes, &python->code_capacity, python->code_count, sizeof(struct code *));
+	}
+	python->all_codes[code->index] = code;
 	u64_map_put(&python->codes, address, (uint64_t)(uintptr_t)code);
 	return code;
 }
@@ -295,8 +313,28 @@ size_t python_code_count(const struct python *python)
 	return python->code_count;
 }
 
+bool python_has_stale(const struct python *python)
+{
+	return python->stale_count > 0;
+}
+
+void python_release_stale(struct python *python)
+{
+	for (size_t i = 0; i < python->stale_count; i++)
+		free_entry(python->stale_codes[i]);
+	python->stale_count = 0;
+}
+
+bool python_same_decoding(const struct code *left, const struct code *right)
+{
+	return left->function == right->function && left->unit_count == right->unit_count &&
+		memcmp(left->lines, right->lines, left->unit_count * sizeof(*left->lines)) == 0;
+}
+
 void python_free_codes(struct python *python)
 {
+	python_release_stale(python);
+	free(python->stale_codes);
 	for (size_t i = 0; i < python->code_count; i++)
 		free_entry(python->all_codes[i]);
 	free(python->all_codes);
@@ -351,7 +389,7 @@ int python_frame_line(struct python *python, const struct code *code, const stru
 		return -1;
 	if (frame->traced_line > 0)
 		return frame->traced_line;
-	return unit < 0 ? code->function.first_line : code->lines[unit];
+	return unit < 0 ? code->function->first_line : code->lines[unit];
 }
 
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame)

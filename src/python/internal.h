@@ -17,8 +17,12 @@ struct python {
 	size_t code_count, code_capacity;
 	raddr_t code_type; /* PyCode_Type, learned from the first code object; 0: not yet */
 
-	struct function **markers;
-	size_t marker_count, marker_capacity;
+	struct code **stale_codes; /* replaced, and perhaps still in use: see python_release_stale */
+	size_t stale_count, stale_capacity;
+
+	struct function **functions;
+	size_t function_count, function_capacity;
+	struct u64_map function_by_hash; /* -> index in functions */
 
 	uint32_t tid_offset; /* of the kernel tid in the C library's thread descriptor; OFFSET_NONE: not learned */
 };
@@ -47,7 +51,8 @@ bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *
 
 void python_free_codes(struct python *python);
 
-/* The next id of a function: unique in this run, also when pyrope attaches again after an exec. */
-uint64_t python_function_id(void);
+/* The one function with these texts; they are copied, the id is ignored. */
+const struct function *python_intern_function(struct python *python, const struct function *function);
+void python_free_functions(struct python *python);
 
 #endif

@@ -12,13 +12,6 @@ bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *
 	return target_read(python->target, address, value, sizeof(*value));
 }
 
-uint64_t python_function_id(void)
-{
-	static _Atomic uint64_t last; /* the sampler's thread decodes */
-
-	return ++last;
-}
-
 int python_attach(struct python **result, struct target *target, const struct python_options *options, struct error *err)
 {
 	struct python *python = xcalloc(1, sizeof(*python));
@@ -39,11 +32,7 @@ void python_free(struct python *python)
 	if (!python)
 		return;
 	python_free_codes(python);
-	for (size_t i = 0; i < python->marker_count; i++) {
-		free((char *)python->markers[i]->name);
-		free(python->markers[i]);
-	}
-	free(python->markers);
+	python_free_functions(python);
 	runtime_place_release(&python->place);
 	free(python);
 }
@@ -100,20 +89,4 @@ bool python_free_threaded(const struct python *python)
 		target_read(python->target, interpreter + python->layout.interpreter_state.gil_enabled, &enabled,
 			sizeof(enabled));
 	return !enabled;
-}
-
-const struct function *python_marker(struct python *python, const char *text)
-{
-	struct function *marker;
-
-	for (size_t i = 0; i < python->marker_count; i++) {
-		if (strcmp(python->markers[i]->name, text) == 0)
-			return python->markers[i];
-	}
-	marker = xcalloc(1, sizeof(*marker));
-	*marker = (struct function){ .id = python_function_id(), .kind = FUNCTION_MARKER,
-		.name = xstrdup(text), .file = "" };
-	array_reserve(&python->markers, &python->marker_capacity, python->marker_count + 1, sizeof(struct function *));
-	python->markers[python->marker_count++] = marker;
-	return marker;
 }

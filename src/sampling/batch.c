@@ -29,7 +29,7 @@ void batch_add_frame(struct batch *batch, const struct function *function, int l
 
 void batch_add_code(struct batch *batch, struct code *code, int line)
 {
-	batch_add_frame(batch, &code->function, line);
+	batch_add_frame(batch, code->function, line);
 	if (code->is_volatile || code->mark == batch->mark)
 		return; /* a volatile one was checked in the look itself */
 	code->mark = batch->mark;
@@ -89,14 +89,17 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct error ignored = { 0 };
+		const struct code *now;
 
 		if (!unreadable[i] && same_object(looker, codes[i], bytes[i]))
 			continue;
 		looker->stale_codes++;
 		looker->code_generation++;
-		cut_at(batch, &codes[i]->function, unsure);
 		codes[i]->is_volatile = true;
-		python_code_load(looker->python, codes[i]->address, &ignored);
+		now = python_code_load(looker->python, codes[i]->address, &ignored);
+		/* the same source compiled again: whichever of the two it was, this is what it prints */
+		if (!now || !python_same_decoding(now, codes[i]))
+			cut_at(batch, codes[i]->function, unsure);
 	}
 }
 

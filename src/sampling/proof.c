@@ -12,7 +12,7 @@
 
 static uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
 {
-	return hash_combine(hash, frame->code->function.id << 32 ^ (uint32_t)frame->line);
+	return hash_combine(hash, frame->code->function->id << 32 ^ (uint32_t)frame->line);
 }
 
 bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
@@ -58,7 +58,7 @@ uint64_t proof_sighting(const struct resolved_frame *frames, size_t count)
 		return 0;
 	for (size_t i = 0; i + 1 < count; i++)
 		hash = proof_hash(hash, &frames[i]);
-	return hash_combine(hash, frames[count - 1].code->function.id);
+	return hash_combine(hash, frames[count - 1].code->function->id);
 }
 
 bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen)

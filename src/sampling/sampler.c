@@ -85,6 +85,12 @@ static void fill_statistics(struct sampler *sampler)
 static void publish(struct sampler *sampler)
 {
 	batch_confirm(&sampler->filling, &sampler->taker.looker, sampler->partial);
+	if (python_has_stale(sampler->python)) {
+		subjects_forget_stale(&sampler->subjects);
+		sampler->taker.looker.code_generation++; /* what was decoded is decoded anew */
+		sampler->taker.frame_count = 0;
+		python_release_stale(sampler->python);
+	}
 	fill_statistics(sampler);
 	pthread_mutex_lock(&sampler->mutex);
 	batch_move(&sampler->ready, &sampler->filling);

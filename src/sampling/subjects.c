@@ -89,6 +89,28 @@ int subjects_update(struct subjects *subjects, struct error *err)
 	return subjects_refresh(subjects, err);
 }
 
+void subjects_forget_stale(struct subjects *subjects)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct subject *subject = subjects->list[i];
+		size_t kept = 0;
+
+		subject->frame_count = 0;
+		for (size_t j = 0; j < subject->checked_count; j++) {
+			struct code *code = subject->checked[j];
+
+			if (python_code_known(subjects->python, code->address) == code)
+				subject->checked[kept++] = code;
+		}
+		subject->checked_count = kept;
+		for (size_t j = 0; subject->is_kept && j < subject->kept_count; j++) {
+			const struct code *code = subject->kept[j].code;
+
+			subject->is_kept = python_code_known(subjects->python, code->address) == code;
+		}
+	}
+}
+
 static const char *intern_name(struct subjects *subjects, const char *name)
 {
 	uint64_t hash = hash_bytes(name, strlen(name));

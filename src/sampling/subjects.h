@@ -26,6 +26,8 @@ int subjects_refresh(struct subjects *subjects, struct error *err);
 /* As subjects_refresh, but only when threads have been added, or after a while. */
 int subjects_update(struct subjects *subjects, struct error *err);
 struct subject *subjects_find(const struct subjects *subjects, raddr_t state);
+/* Drops every pointer to an entry of the code cache that has been replaced. */
+void subjects_forget_stale(struct subjects *subjects);
 /* The thread's name: Python's own, else the kernel's; read anew once in a while, since threads are renamed. */
 const char *subjects_name(struct subjects *subjects, struct subject *subject);
 

@@ -8,14 +8,17 @@
 #include "sampling/proof.h"
 
 static struct proofs proofs;
-static struct code codes[8];
+static struct function functions[8];
+static struct code codes[ARRAY_LENGTH(functions)];
 static struct resolved_frame stack[4];
 
 static void setup(void)
 {
 	memset(&proofs, 0, sizeof(proofs));
-	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)
-		codes[i].function.id = i + 1;
+	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
+		functions[i].id = i + 1;
+		codes[i].function = &functions[i];
+	}
 	for (size_t i = 0; i < ARRAY_LENGTH(stack); i++)
 		stack[i] = (struct resolved_frame){ &codes[i], 10 + (int)i };
 }
