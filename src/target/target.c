@@ -270,7 +270,7 @@ bool target_execed(struct target *target)
 		return false;
 	fd = openat(target->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false; /* it execs a program that we may not read, or has just gone */
+		return errno == ESRCH; /* it is in the next execve already; else it execs what we may not read */
 	close(target->mem_fd);
 	target->mem_fd = fd;
 	return true;
