@@ -109,9 +109,13 @@ static bool reader_is_behind(struct sampler *sampler)
 	return behind;
 }
 
-/* Sleeps until then, in slices. False: told to stop. */
+/*
+ * Sleeps until then, in slices. False: told to stop. A thread that has stopped too late is let go also when there is no
+ * time to sleep: nobody else does it when all that follows is proven without a pause.
+ */
 static bool sleep_until(struct sampler *sampler, int64_t then_ns)
 {
+	pause_settle(python_target(sampler->python), 0);
 	for (int64_t now = monotonic_ns(); now < then_ns && !sampler->stop; now = monotonic_ns()) {
 		int64_t until = then_ns - now > SLEEP_SLICE_NS ? now + SLEEP_SLICE_NS : then_ns;
 		const struct timespec time = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
