@@ -361,6 +361,21 @@ line_of() {
 	grep -n "# here: $2\$" "$targets/$1" | cut -d: -f1
 }
 
+# build_helper: makes a shared object of notice_calls.c, for lend_helper to put beside the programs. False: no compiler.
+build_helper() {
+	local cc=${CC:-cc}
+	if ! command -v "${cc%% *}" >/dev/null; then
+		skip "everything" "no C compiler ($cc)"
+		return 1
+	fi
+	# shellcheck disable=SC2086 # $cc may have options
+	check "notice_calls.c is built" $cc -shared -fPIC -O1 -o "$scratch/notice_calls.so" "$targets/notice_calls.c"
+}
+
+lend_helper() {
+	[ -e "$python_root$programs/notice_calls.so" ] || cp "$scratch/notice_calls.so" "$python_root$programs"
+}
+
 # ---- pyrope ----
 
 # run COMMAND [ARG...]: its output goes to $scratch/stdout and $scratch/stderr, its exit code to status. One that hangs is
