@@ -105,6 +105,8 @@ struct task_state target_task_state(struct target *target, pid_t tid);
 /* Time on CPU in ns and the number of time slices, from schedstat; false when not available. A thread whose two
  * readings are equal has not run in between. */
 bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
+/* The CPU that the thread is on, or was last; -1: not known. */
+int target_task_cpu(struct target *target, pid_t tid);
 /* The kernel's comm, cleaned, at most 63 bytes. "" when the thread is gone. */
 void target_task_comm(struct target *target, pid_t tid, char name[64]);
 /* Who traces the process already (TracerPid), 0: nobody. */

@@ -8,6 +8,7 @@
 #include "proof.h"
 
 #define PATH_LIMIT (1u << 18)
+#define RUN_BETWEEN_NS 20000 /* CPU time: more than what stopping and going on costs a thread that executes nothing */
 #define PROOF_SEED UINT64_C(0x5079726f7065)
 
 static uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
@@ -61,15 +62,26 @@ uint64_t proof_sighting(const struct resolved_frame *frames, size_t count)
 	return hash_combine(hash, frames[count - 1].code->function->id);
 }
 
-bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen)
+/* Is this the second stop that shows it? Remembers the first. */
+static bool seen_in_two_stops(struct proofs *proofs, uint64_t sighting, int64_t cpu_ns)
+{
+	const uint64_t *first = u64_map_get(&proofs->sighted, sighting);
+
+	if (first)
+		return cpu_ns - (int64_t)*first > RUN_BETWEEN_NS;
+	if (proofs->sighted.count > PATH_LIMIT)
+		u64_map_clear(&proofs->sighted);
+	u64_map_put(&proofs->sighted, sighting, (uint64_t)cpu_ns);
+	return false;
+}
+
+bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen,
+	int64_t cpu_ns)
 {
 	uint64_t sighting = proof_sighting(frames, count);
 
-	if (count && sighting != seen && !u64_map_get(&proofs->sighted, sighting)) {
+	if (count && sighting != seen && !seen_in_two_stops(proofs, sighting, cpu_ns)) {
 		proof_add(proofs, frames, count - 1);
-		if (proofs->sighted.count > PATH_LIMIT)
-			u64_map_clear(&proofs->sighted);
-		u64_map_put(&proofs->sighted, sighting, 1);
 		return false;
 	}
 	proof_add(proofs, frames, count);

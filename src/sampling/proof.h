@@ -13,7 +13,9 @@
  * A thread that is stopped between any two machine instructions may be in the middle of pushing its innermost frame: the
  * compiler orders those stores as it likes, and the frame that is already linked may still hold the words of the one that
  * was there before (measured on 3.13: once in 10^4 stops). The frames outside of it were linked long ago. So a callee in
- * the innermost place is believed when it has been seen there, under the same callers, in two stops.
+ * the innermost place is believed when it has been seen there, under the same callers, in two stops between which the
+ * thread has run, or in a stop and in the look that led to it. (To 3.10 a frame is made by one function and linked by
+ * another, so that it is whole when it is seen.)
  */
 #ifndef PYROPE_SAMPLING_PROOF_H
 #define PYROPE_SAMPLING_PROOF_H
@@ -21,8 +23,8 @@
 #include "subject.h"
 
 struct proofs {
-	struct u64_map paths;    /* hash of a sequence -> 1 */
-	struct u64_map sighted;  /* proof_sighting() of what was seen in one stop -> 1 */
+	struct u64_map paths;   /* hash of a sequence -> 1 */
+	struct u64_map sighted; /* proof_sighting() of what was seen in one stop -> CPU time of the thread then */
 };
 
 bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
@@ -34,9 +36,10 @@ void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_
 uint64_t proof_sighting(const struct resolved_frame *frames, size_t count);
 /*
  * The thread was stopped anywhere: all is proven but perhaps the innermost frame. seen: the sighting of the look that led
- * to this stop, 0: none. True: the innermost frame is proven too.
+ * to this stop, 0: none. cpu_ns: the CPU time of the thread at this stop. True: the innermost frame is proven too.
  */
-bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen);
+bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen,
+	int64_t cpu_ns);
 void proofs_release(struct proofs *proofs);
 
 #endif

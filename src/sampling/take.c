@@ -12,13 +12,16 @@
 
 #include "take.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define PAUSES_FOR_ONE 3      /* stops that one sample may cost */
 #define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
 #define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
 #define LOOKS_BEFORE_PAUSE 3
+#define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
 #define PAUSE_DEADLINE_NS 3000000
 #define HOLD_LIMIT_NS 4000000 /* no more code objects are decoded in a pause that has lasted this long */
 
@@ -26,7 +29,7 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 	struct sampling_statistics *statistics)
 {
 	*taker = (struct taker){ .policy = options->pause, .pause_deadline_ns = PAUSE_DEADLINE_NS,
-		.statistics = statistics, .began_ns = monotonic_ns() };
+		.statistics = statistics, .began_ns = monotonic_ns(), .patience = options->once ? ONCE_PATIENCE : 1 };
 	looker_init(&taker->looker, python, options->max_depth);
 }
 
@@ -106,7 +109,7 @@ enum verdict {
 	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
 	VERDICT_UNPROVEN, /* it may be a mixture */
 	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the look: look again */
-	VERDICT_TORN,     /* subject->frames lacks the innermost frames: they make no sense */
+	VERDICT_TORN,     /* subject->frames is not the whole stack, or nothing is known yet that would tell */
 	VERDICT_NOTHING,  /* no chain */
 	VERDICT_FOREIGN,
 };
@@ -161,7 +164,7 @@ static enum verdict decode(struct taker *taker, struct subject *subject, enum lo
 	taker->is_cut = result == LOOK_CUT;
 	resolved = look_resolve(&taker->looker, subject);
 	if (result == LOOK_WHOLE && !root_holds(taker, subject, vote))
-		return VERDICT_NOTHING;
+		return subject->root ? VERDICT_NOTHING : VERDICT_TORN;
 	if (resolved == RESOLVE_TORN)
 		return VERDICT_TORN;
 	if (resolved == RESOLVE_LOADED)
@@ -181,6 +184,20 @@ static enum verdict judge(struct taker *taker, struct subject *subject, const st
 		proof_add(&taker->proofs, subject->frames, subject->frame_count);
 	return stood_still || proof_known(&taker->proofs, subject->frames, subject->frame_count) ? VERDICT_PROVEN
 		: VERDICT_UNPROVEN;
+}
+
+/* subject->frames is what a thread showed that was stopped, wherever it was. */
+static enum verdict judge_stopped(struct taker *taker, struct subject *subject)
+{
+	uint64_t cpu_ns = 0, slices = 0;
+
+	/* exact for a thread that is not on a CPU */
+	target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices);
+	if (!python_leaf_may_be_unlinked(taker->looker.python))
+		proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	else if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen, (int64_t)cpu_ns))
+		return VERDICT_UNPROVEN;
+	return VERDICT_PROVEN;
 }
 
 /* Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time. */
@@ -239,13 +256,7 @@ static enum verdict judge_paused(struct taker *taker, struct subject *subject, i
 		if (monotonic_ns() - begin_ns > HOLD_LIMIT_NS)
 			break;
 	}
-	if (verdict != VERDICT_UNPROVEN)
-		return verdict;
-	if (!python_leaf_may_be_unlinked(taker->looker.python))
-		proof_add(&taker->proofs, subject->frames, subject->frame_count);
-	else if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen))
-		return VERDICT_UNPROVEN;
-	return VERDICT_PROVEN;
+	return verdict == VERDICT_UNPROVEN ? judge_stopped(taker, subject) : verdict;
 }
 
 static void count_hold(struct taker *taker, const struct pause *pause)
@@ -309,7 +320,7 @@ static enum verdict pause_until_proven(struct taker *taker, struct subject *subj
 {
 	enum verdict verdict = VERDICT_UNPROVEN;
 
-	for (int attempt = 0; attempt < PAUSES_FOR_ONE && may_pause(taker); attempt++) {
+	for (int attempt = 0; attempt < PAUSES_FOR_ONE * taker->patience && may_pause(taker); attempt++) {
 		verdict = pause_and_look(taker, subject);
 		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
 			break;
@@ -334,11 +345,56 @@ static bool looks_same(struct taker *taker, struct subject *subject)
 		begins_with(taker, subject, taker->frame_count);
 }
 
+/*
+ * Is the thread on the CPU that we are on? Then it is not running now. Where CPUs are scarce that is often so, and spares it
+ * a pause: it stands still as long as we are not switched away from and it is not moved.
+ */
+struct shared_cpu {
+	int cpu; /* -1: it is elsewhere */
+	long switches;
+};
+
+static long own_switches(void)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+static struct shared_cpu shared_cpu_begin(struct taker *taker, const struct subject *subject)
+{
+	struct shared_cpu shared = { .switches = own_switches(), .cpu = sched_getcpu() };
+
+	if (target_task_cpu(python_target(taker->looker.python), subject->thread.tid) != shared.cpu)
+		shared.cpu = -1;
+	return shared;
+}
+
+static bool shared_cpu_held(struct taker *taker, const struct subject *subject, const struct shared_cpu *shared)
+{
+	return shared->cpu >= 0 &&
+		target_task_cpu(python_target(taker->looker.python), subject->thread.tid) == shared->cpu &&
+		sched_getcpu() == shared->cpu && own_switches() == shared->switches;
+}
+
+static enum verdict look_at_still(struct taker *taker, struct subject *subject, const struct gil *gil)
+{
+	struct shared_cpu shared = shared_cpu_begin(taker, subject);
+	enum look_result result = look(&taker->looker, subject, gil);
+	enum verdict verdict;
+
+	if (!shared_cpu_held(taker, subject, &shared))
+		return judge(taker, subject, gil, result);
+	verdict = decode(taker, subject, result, ROOT_STOPPED);
+	return verdict == VERDICT_UNPROVEN ? judge_stopped(taker, subject) : verdict;
+}
+
 /* Looks again a few times, at once: often a frame was just being pushed. */
 static enum verdict look_again(struct taker *taker, struct subject *subject, const struct gil *gil, size_t trunk)
 {
-	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE; attempt++) {
-		enum verdict verdict = judge(taker, subject, gil, look(&taker->looker, subject, gil));
+	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE * taker->patience; attempt++) {
+		enum verdict verdict = look_at_still(taker, subject, gil);
 
 		if (verdict == VERDICT_FOREIGN || (verdict == VERDICT_PROVEN && begins_with(taker, subject, trunk)))
 			return verdict;

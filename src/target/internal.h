@@ -10,7 +10,7 @@
 
 struct task_files {
 	pid_t tid; /* 0: empty slot */
-	int syscall_fd, schedstat_fd; /* -1: not open */
+	int syscall_fd, schedstat_fd, stat_fd; /* -1: not open */
 };
 
 struct target {

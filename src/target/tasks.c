@@ -55,6 +55,8 @@ static void close_slot(struct task_files *task)
 		close(task->syscall_fd);
 	if (task->schedstat_fd >= 0)
 		close(task->schedstat_fd);
+	if (task->stat_fd >= 0)
+		close(task->stat_fd);
 	task->tid = 0;
 }
 
@@ -78,7 +80,7 @@ static struct task_files *task_slot(struct target *target, pid_t tid)
 
 	if (task->tid != tid) {
 		close_slot(task);
-		*task = (struct task_files){ .tid = tid, .syscall_fd = -1, .schedstat_fd = -1 };
+		*task = (struct task_files){ .tid = tid, .syscall_fd = -1, .schedstat_fd = -1, .stat_fd = -1 };
 	}
 	return task;
 }
@@ -186,6 +188,23 @@ bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, u
 	strtoull(at, &at, 10);
 	*slices = strtoull(at, &at, 10);
 	return true;
+}
+
+int target_task_cpu(struct target *target, pid_t tid)
+{
+	struct task_files *task = task_slot(target, tid);
+	char line[1024];
+	const char *fields;
+
+	if (task_read(target, tid, &task->stat_fd, "stat", line, sizeof(line)) < 0)
+		return -1;
+	fields = stat_fields(line);
+	/* proc(5): state is field 3, processor 39 */
+	for (int field = 3; field < 39 && fields; field++) {
+		fields = strchr(fields, ' ');
+		fields += fields != NULL;
+	}
+	return fields ? (int)strtol(fields, NULL, 10) : -1;
 }
 
 void target_task_comm(struct target *target, pid_t tid, char name[64])

@@ -4,7 +4,7 @@
 usage: check_stacks.py DIRECTORY-OF-THE-TARGET < stacks
 
 Prints `samples N impossible N uncertain N` and up to ten of the impossible ones; exit code 1 when there is one. Uncertain
-are those that say so themselves: they end in (partial) or (unverified), and what is before that has to be possible too.
+are those that say so themselves: what is before a (partial) has to be possible too, what is before an (unverified) has not.
 """
 import os
 import re
@@ -107,7 +107,8 @@ def main():
         samples += count
         if frames[-1] in MARKERS:
             uncertain += count
-            frames.pop()
+            if frames.pop() == '(unverified)':
+                continue
         wrong = check(source, ';'.join(frames)) if frames else None
         if wrong:
             impossible += count

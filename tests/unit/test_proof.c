@@ -56,11 +56,12 @@ END_TEST
 /* The innermost frame of a stopped thread may be half pushed: one stop is not enough for it. */
 START_TEST(test_one_stop_proves_the_callers)
 {
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0));
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 1000000));
 	ck_assert(proof_known(&proofs, stack, 3));
 	ck_assert(!proof_known(&proofs, stack, 4));
 	stack[3].line = 77; /* the same function at another line: a second sighting */
-	ck_assert(proof_add_stopped(&proofs, stack, 4, 0));
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 1000100)); /* it has not run since: the same stop */
+	ck_assert(proof_add_stopped(&proofs, stack, 4, 0, 2000000));
 	ck_assert(proof_known(&proofs, stack, 4));
 	stack[3].line = 13;
 	ck_assert(!proof_known(&proofs, stack, 4));
@@ -71,23 +72,23 @@ START_TEST(test_the_look_before_counts)
 {
 	uint64_t seen = proof_sighting(stack, 4);
 
-	ck_assert(proof_add_stopped(&proofs, stack, 4, seen));
+	ck_assert(proof_add_stopped(&proofs, stack, 4, seen, 1));
 	ck_assert(proof_known(&proofs, stack, 4));
 }
 END_TEST
 
 START_TEST(test_another_caller_line_is_another_sighting)
 {
-	proof_add_stopped(&proofs, stack, 4, 0);
+	proof_add_stopped(&proofs, stack, 4, 0, 1000000);
 	stack[2].line = 50;
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0));
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 2000000));
 	ck_assert(!proof_known(&proofs, stack, 4));
 }
 END_TEST
 
 START_TEST(test_no_frames)
 {
-	ck_assert(proof_add_stopped(&proofs, stack, 0, 0));
+	ck_assert(proof_add_stopped(&proofs, stack, 0, 0, 0));
 	ck_assert(proof_known(&proofs, stack, 0));
 }
 END_TEST
