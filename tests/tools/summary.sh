@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Adds up what `make check' left in a build folder: each failure, each skip with its reason, and at last one line,
-# "N passed, N failed, N skipped". The exit code is 0 when nothing failed and something passed.
+# Adds up what `make check' left in a build folder: each skip with its reason, each failure with what the test said,
+# and at last one line, "N passed, N failed, N skipped". The exit code is 0 when nothing failed and something passed.
 #
 # The numbers come from the .trs files, which only the harness writes; the words come from the logs beside them, where the
 # harness puts a line "SKIP: tests/e2e/NAME.test 3 - description # SKIP reason" below each result.
 #
 # Usage: tests/tools/summary.sh BUILD-FOLDER
+#
+# shellcheck disable=SC2016 # the programs are awk's
 set -eu
 
 results()
@@ -14,11 +16,12 @@ results()
 	find "$1/tests" -name '*.trs' | LC_ALL=C sort
 }
 
-results "$1" | sed 's/trs$/log/' | xargs sed -n \
-	-e 's/^SKIP: tests\//skipped: /p' \
-	-e 's/^FAIL: tests\//failed: /p' \
-	-e 's/^XPASS: tests\//failed (passed, but should not): /p' \
-	-e 's/^ERROR: tests\//failed: /p' /dev/null
+results "$1" | sed 's/trs$/log/' | xargs awk '
+	/^[A-Z]+: tests\// { text = substr($0, length($1) + 2); sub("^ *tests/", "", text); lines = 0 }
+	/^SKIP: tests\// { print "skipped: " text }
+	/^(FAIL|ERROR): tests\// { print "failed: " text; lines = 8 }
+	/^XPASS: tests\// { print "failed: " text " (passes, and should not yet)" }
+	/^#/ && lines-- > 0 { print "    " substr($0, 1, 200) }' /dev/null
 results "$1" | xargs awk '
 	/^:test-result: (PASS|XFAIL)/ { passed++ }
 	/^:test-result: (FAIL|XPASS|ERROR)/ { failed++ }
