@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A page of numbers that a program under test and the harness share: no pipe, no call, nothing that a profile would show.
 
-Runs on every Python from 2.7 on. The harness sets STOP when it has seen enough; the rest is the program's to use.
+Runs on every Python from 2.7 on.
 """
 import ctypes
 import mmap
 
 SLOTS = 512
-STOP = SLOTS - 1
 
 
 def open_page(path):

@@ -6,8 +6,6 @@ import subprocess
 
 import page
 
-READY_DEADLINE_S = 60
-
 
 class Target:
     """A context: the program runs in it. told: what it said in JSON when it was ready. page: what it shares."""
@@ -28,11 +26,6 @@ class Target:
             raise RuntimeError("%s ended at its start" % " ".join(self.process.args))
         self.told = json.loads(line)
         return self
-
-    def stop(self):
-        """Asks it to end by itself; what it has written to the page by then is complete."""
-        self.page[page.STOP] = 1
-        self.process.wait(READY_DEADLINE_S)
 
     def __exit__(self, *_):
         self.process.kill()

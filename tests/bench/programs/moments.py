@@ -3,7 +3,6 @@
 
 page[0] is the number of the present one.
 """
-import page
 import program
 
 MOMENTS = 3000
@@ -23,7 +22,7 @@ def main():
     moments = make()
     program.ready()
     begin = program.clock()
-    while not shared[page.STOP]:
+    while True:
         number = int((program.clock() - begin) / LENGTH_S)
         shared[0] = number
         moments[number % MOMENTS](begin + (number + 1) * LENGTH_S)

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Turns between flat code and code that calls all the time, every so many microseconds: the second argument.
 
-Clocks would be a large part of such short turns, so the shares are what each takes alone, in bursts before and after:
-page[0], page[1] are the shares before, page[2], page[3] those after. Both kinds have calls of the same shape around them.
+Each turn is timed, with one reading of the clock where one kind ends and the other begins: both have the same part of it.
+Timing each kind alone, before and after, gives the same shares, but only to two percent on a machine that does other
+things too: the two are never timed at the same moment.
 """
 import sys
 
-import page
 import program
 
-BURSTS = 41
-BURST_S = 0.004
 TURNS_S = 0.010
 
 
@@ -32,26 +30,32 @@ def phase_calls(count):
         outer(i)
 
 
-def alone(shared, slot, flat, calls):
-    """Medians, from bursts in turn, so that both see the same machine."""
-    pairs = [(program.seconds_per_call(phase_flat, flat, BURST_S), program.seconds_per_call(phase_calls, calls, BURST_S))
-        for _ in range(BURSTS)]
-    times = [program.median(values) for values in zip(*pairs)]
-    shared[slot], shared[slot + 1] = [time / sum(times) for time in times]
+def turn(turns, flat, calls):
+    """How long each was at it."""
+    clock = program.clock
+    flat_s = calls_s = 0
+    begin = clock()
+    for _ in range(turns):
+        phase_flat(flat)
+        middle = clock()
+        phase_calls(calls)
+        end = clock()
+        flat_s += middle - begin
+        calls_s += end - middle
+        begin = end
+    return flat_s, calls_s
 
 
 def main():
     shared = program.begin()
     turn_s = float(sys.argv[2]) * 1e-6
     flat, calls = program.calibrate(phase_flat, turn_s), program.calibrate(phase_calls, turn_s)
-    alone(shared, 0, flat, calls)
     turns = max(1, int(TURNS_S / turn_s))
     program.ready(phases=["phase_flat", "phase_calls"])
-    while not shared[page.STOP]:
-        for _ in range(turns):
-            phase_flat(flat)
-            phase_calls(calls)
-    alone(shared, 2, flat, calls)
+    while True:
+        flat_s, calls_s = turn(turns, flat, calls)
+        shared[0] += flat_s
+        shared[1] += calls_s
 
 
 main()
