@@ -116,7 +116,7 @@ class Bench:
         for kind, count in CROWDS:
             costs = [self.of_crowd(profiler, kind, count) for profiler in self.profilers]
             rows.append(["%d %s" % (count, kind)] + [crowd_cell(one) for one in costs])
-        self.print_table("Every thread at %d Hz, processor time in %% of a core" % CROWD_RATE, "threads", rows)
+        self.print_table("Every thread, %d Hz, processor time in %% of a core" % CROWD_RATE, "threads", rows)
 
     def memory(self, profiler, times):
         load = Load("loop", 20, 10000, times, True)

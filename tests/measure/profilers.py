@@ -16,7 +16,7 @@ GRACE_S = 10        # beyond the time that a profiler was asked to run
 POLL_S = 0.02
 FULL_SPEED = 1000000
 
-# One run of a profiler. threads: every thread, asleep or not, at each tick; else what is the default.
+# One run of a profiler, for whole seconds, since some know no others. threads: every thread, asleep or not, at each tick; else what is the default.
 Task = namedtuple("Task", "pid rate seconds threads output python")
 
 
@@ -24,9 +24,10 @@ class Failure(Exception):
     """A profiler did not do what it was asked to. The exit code does not tell: Austin ends with 254 when all is well."""
 
     def __init__(self, said):
-        """Keeps the last line of what it said, without colours."""
-        lines = re.sub(r"\x1b\[[\d;]*m", "", said).strip().splitlines()
-        super().__init__(lines[-1].strip() if lines else "it said nothing")
+        """Keeps the line that says why, without colours."""
+        lines = re.sub(r"\x1b\[[\d;]*m", "", said).strip().splitlines() or ["it said nothing"]
+        errors = [line for line in lines if "error" in line.lower()]
+        super().__init__((errors or lines)[-1].strip())
 
 
 class Result:
@@ -57,7 +58,7 @@ def collapsed(path):
 
 
 def pyrope_command(task, options):
-    return [PYROPE, "--summary=json", "-r", "%.9f" % (1 / task.rate), "-s", "%g" % task.seconds, "-o", task.output] + \
+    return [PYROPE, "--summary=json", "-r", "%.9f" % (1 / task.rate), "-s", str(task.seconds), "-o", task.output] + \
         (["--threads"] if task.threads else []) + options + ["-p", str(task.pid)]
 
 
@@ -70,7 +71,7 @@ def pyrope_result(task, said):
 
 
 def py_spy_command(task, options):
-    return ["py-spy", "record", "--format", "raw", "--rate", str(task.rate), "--duration", str(round(task.seconds)),
+    return ["py-spy", "record", "--format", "raw", "--rate", str(task.rate), "--duration", str(task.seconds),
         "--output", task.output] + (["--idle"] if task.threads else []) + options + ["--pid", str(task.pid)]
 
 
@@ -80,12 +81,12 @@ def py_spy_result(task, said):
         raise Failure(said)
     stacks = collapsed(task.output)
     samples = sum(stacks.values())
-    return Result(stacks, samples, missed=max(0, task.rate * round(task.seconds) - int(found.group(1))),
+    return Result(stacks, samples, missed=max(0, task.rate * task.seconds - int(found.group(1))),
         errors=int(found.group(2)))
 
 
 def austin_command(task, options):
-    return ["austin", "--interval", "%dus" % max(1, 1000000 // task.rate), "--exposure", str(round(task.seconds)),
+    return ["austin", "--interval", "%dus" % max(1, 1000000 // task.rate), "--exposure", str(task.seconds),
         "--output", task.output] + options + ["--pid", str(task.pid)]
 
 
@@ -102,12 +103,12 @@ def austin_result(task, said):
     stacks = Counter({stack: weight * profile.samples / total for stack, weight in profile.microseconds.items()})
     rounds = int(profile.metadata.get("count", profile.samples))
     return Result(stacks, profile.samples - profile.errors,
-        missed=max(0, task.rate * round(task.seconds) - rounds), errors=profile.errors)
+        missed=max(0, task.rate * task.seconds - rounds), errors=profile.errors)
 
 
 def sampling_command(task, options):
-    return [task.python, "-m", "profiling.sampling", "attach", "--collapsed", "--all-threads", "--rate", str(task.rate),
-        "--duration", "%g" % task.seconds, "--output", task.output] + options + [str(task.pid)]
+    return [task.python, "-m", "profiling.sampling", "attach", "--collapsed", "--all-threads", "-r", str(task.rate),
+        "-d", str(task.seconds), "--output", task.output] + options + [str(task.pid)]
 
 
 def sampling_result(task, said):
@@ -120,7 +121,7 @@ def sampling_result(task, said):
     stacks = Counter()
     for stack, number in collapsed(task.output).items():
         stacks[stack.partition(";")[2]] += number # without the thread
-    return Result(stacks, sum(stacks.values()), missed=max(0, round(task.rate * task.seconds) - count),
+    return Result(stacks, sum(stacks.values()), missed=max(0, task.rate * task.seconds - count),
         errors=round(count * float(rate.group(1)) / 100) if rate else 0)
 
 
@@ -132,6 +133,7 @@ class Profiler:
     def __init__(self, name, command, result, options=(), usable=None, start_s=0.3, top_rate=FULL_SPEED):
         self.name, self.command, self.result, self.options = name, command, result, list(options)
         self.usable, self.start_s, self.top_rate = usable, start_s, top_rate
+        self.is_ours = command is pyrope_command
 
 
 def on_path(name):

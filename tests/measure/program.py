@@ -2,6 +2,7 @@
 """What the programs under test share. Runs on every Python from 2.7 on."""
 import ctypes
 import json
+import random
 import signal
 import sys
 import time
@@ -24,6 +25,12 @@ def ready(**what):
     sys.stdout.flush()
 
 
+def random_order(things, count):
+    """The same in each run."""
+    choice = random.Random(1)
+    return [choice.choice(things) for _ in range(count)]
+
+
 def seconds_per_call(function, count, least_s=0.002):
     """How long function(count) takes, from as many calls as need least_s."""
     calls = 1
@@ -35,10 +42,6 @@ def seconds_per_call(function, count, least_s=0.002):
         if took >= least_s:
             return took / calls
         calls *= 2
-
-
-def median(values):
-    return sorted(values)[len(values) // 2]
 
 
 def calibrate(function, seconds):

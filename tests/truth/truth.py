@@ -77,21 +77,30 @@ def measure(load, profiler, python, rate, seconds, folder):
         return Measurement(load, names, [time / sum(spent) for time in spent], result, task)
 
 
-def row(load, profiler, python, rate, seconds, folder):
-    name = [profiler.name, rate]
-    try:
-        return name + measure(load, profiler, python, rate, seconds, folder).cells()
-    except profilers.Failure as failure:
-        print("%s: %s" % (profiler.name, failure), file=sys.stderr)
-        return name + ["failed"] + [""] * (len(HEADER) - 3)
+class Truth:
+    """All that is measured with one interpreter."""
 
+    def __init__(self, python, folder):
+        self.python, self.folder = python, folder
+        self.profilers = profilers.usable(python)
 
-def rows(load, python, folder):
-    for rate, seconds in load.runs:
-        for profiler in profilers.usable(python):
-            own = profiler.name.startswith("pyrope")
-            if own or rate in load.peers:
-                yield row(load, profiler, python, rate, seconds * SCALE, folder)
+    def row(self, load, profiler, rate, seconds):
+        try:
+            return [profiler.name, rate] + measure(load, profiler, self.python, rate, seconds, self.folder).cells()
+        except profilers.Failure as failure:
+            print("%s, left out from here on: %s" % (profiler.name, failure), file=sys.stderr)
+            self.profilers.remove(profiler)
+            return None
+
+    def rows(self, load):
+        for rate, seconds in load.runs:
+            for profiler in list(self.profilers):
+                if rate in load.peers or profiler.is_ours:
+                    yield self.row(load, profiler, rate, max(1, round(seconds * SCALE)))
+
+    def print_load(self, load):
+        rows = [row for row in self.rows(load) if row]
+        print("\n%s (load average %s):\n\n%s" % (load.name, tables.load_average(), tables.table(HEADER, rows)), flush=True)
 
 
 def chosen_loads():
@@ -104,10 +113,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for python in pythons.find():
             print("\n## CPython %s" % pythons.version(python))
+            truth = Truth(python, folder)
             for load in chosen_loads():
-                found = list(rows(load, python, folder))
-                print("\n%s (load average %s):\n\n%s" % (load.name, tables.load_average(), tables.table(HEADER, found)),
-                    flush=True)
+                truth.print_load(load)
 
 
 main()

@@ -5,7 +5,6 @@ A visit is much shorter than the interval between two samples, up to 1 kHz at le
 the next one. The share of one kind is how often it is visited (WEIGHTS).
 """
 import json
-import random
 import re
 
 import program
@@ -109,9 +108,10 @@ WEIGHTS = (
 
 
 def order():
-    choice = random.Random(1)
-    visits = [(i, phase, program.calibrate(phase, VISIT_S)) for i, (phase, _) in enumerate(WEIGHTS)]
-    return choice.choices(visits, [weight for _, weight in WEIGHTS], k=ORDER)
+    visits = []
+    for i, (phase, weight) in enumerate(WEIGHTS):
+        visits += [(i, phase, program.calibrate(phase, VISIT_S))] * weight
+    return program.random_order(visits, ORDER)
 
 
 def main():

@@ -2,7 +2,6 @@
 """Code with the GIL, and calls that release it: files, a hash of a large buffer, sleep. The page holds how long each ran."""
 import hashlib
 import os
-import random
 import tempfile
 import time
 
@@ -22,12 +21,14 @@ def phase_loop(count):
 
 def phase_read(count):
     for _ in range(count):
-        os.pread(FILE.fileno(), len(BLOCK), 0)
+        os.lseek(FILE.fileno(), 0, os.SEEK_SET)
+        os.read(FILE.fileno(), len(BLOCK))
 
 
 def phase_write(count):
     for _ in range(count):
-        os.pwrite(FILE.fileno(), BLOCK, 0)
+        os.lseek(FILE.fileno(), 0, os.SEEK_SET)
+        os.write(FILE.fileno(), BLOCK)
 
 
 def phase_hash(count):
@@ -47,7 +48,7 @@ def main():
     phase_write(1)
     visits = [(i, phase, program.calibrate(phase, VISIT_S)) for i, phase in enumerate(PHASES[:-1])]
     visits.append((len(visits), phase_sleep, 0))
-    visits = random.Random(1).choices(visits, k=ORDER)
+    visits = program.random_order(visits, ORDER)
     program.ready(phases=[phase.__name__ for phase in PHASES])
     while True:
         for i, phase, count in visits:
