@@ -131,7 +131,8 @@ void permission_gather(pid_t pid, int errno_value, struct permission_facts *fact
 		else
 			facts->tracer = 0;
 	}
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	/* the folder itself keeps the owner of the process, whatever it is (task_dump_owner in fs/proc/base.c) */
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (stat(path, &status) == 0)
 		facts->proc_owner = status.st_uid;
 	if (read_status(getpid(), text, sizeof(text))) {
