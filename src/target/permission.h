@@ -13,7 +13,7 @@ struct permission_facts {
 	int64_t our_uid;            /* effective */
 	int64_t target_uid;         /* real; PERMISSION_UNKNOWN: not to be seen */
 	bool same_ids;              /* all its user and group ids are ours */
-	int64_t proc_owner;         /* who owns /proc/PID: root when the process is not dumpable (proc(5)) */
+	int64_t proc_owner;         /* who owns /proc/PID/status: root when the process is not dumpable (proc(5)) */
 	bool has_capability;        /* CAP_SYS_PTRACE, in our own user namespace */
 	bool has_more_capabilities; /* the process has some that we have not */
 	bool is_descendant;         /* of us */
