@@ -22,7 +22,11 @@
 #define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
 #define LOOKS_BEFORE_PAUSE 3
 #define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
-#define PAUSE_DEADLINE_NS 3000000
+/*
+ * How long to wait for a thread to stop. It is not held meanwhile: it waits for a CPU, or for what keeps it in state D. Ticks
+ * may be missed for it, but on a machine that is short of CPUs giving up sooner would leave nothing proven.
+ */
+#define PAUSE_DEADLINE_NS 20000000
 #define HOLD_LIMIT_NS 4000000 /* no more code objects are decoded in a pause that has lasted this long */
 
 void taker_init(struct taker *taker, struct python *python, const struct sampling_options *options,

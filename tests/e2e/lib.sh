@@ -467,7 +467,8 @@ prints_once() {
 # mostly_stack FILE STACK PERCENT: is_collapsed, and at least this part of the samples is this stack.
 mostly_stack() {
 	is_collapsed "$1" || return 1
-	awk -v stack="$2" -v percent="$3" '{ print; count = $NF; all += count; sub(/ [0-9]+$/, "") } $0 == stack { sum += count }
+	awk -v stack="$2" -v percent="$3" '{ print; count = $NF; all += count; sub(/ [0-9]+$/, "") }
+		$0 == stack || $0 == stack ";(unverified)" { sum += count }
 		END { print "of " all " samples " sum " are: " stack; exit sum * 100 < all * percent }' "$1"
 }
 
