@@ -142,7 +142,8 @@ static bool read_holder(struct sampler *sampler, const struct gil *gil, raddr_t 
 static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, bool *found)
 {
 	const struct gil *gil = &sampler->gils[index];
-	raddr_t holder = sampler->predicted[index];
+	const raddr_t predicted = sampler->predicted[index];
+	raddr_t holder = predicted;
 
 	*found = false;
 	if (!holder && !read_holder(sampler, gil, &holder))
@@ -158,7 +159,11 @@ static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, b
 				return target_same_image(python_target(sampler->python));
 			continue;
 		}
-		switch (take(&sampler->taker, subject, gil, true, &now)) {
+		/*
+		 * Another one than predicted has it: its stack is taken even when it lets go meanwhile, for this is
+		 * its moment. Whoever has it when we look again is more often one that holds it long.
+		 */
+		switch (take(&sampler->taker, subject, gil, holder == predicted, &now)) {
 		case TAKEN:
 			sampler->predicted[index] = holder;
 			add_taken(sampler, subject, holder, now_ns);
