@@ -76,6 +76,8 @@ int sampler_run(struct sampler *sampler, const struct sampler_callbacks *callbac
 	struct error *err);
 /* Ends sampler_run soon. Safe in a signal handler. */
 void sampler_stop(struct sampler *sampler);
+/* Lets this signal (SIGTSTP, SIGTTOU) stop pyrope soon, and no thread of the target with it. Safe in a signal handler. */
+void sampler_suspend(struct sampler *sampler, int number);
 /* May be called at any time from the thread that calls sampler_run. */
 void sampler_statistics(const struct sampler *sampler, struct sampling_statistics *statistics);
 

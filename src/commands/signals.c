@@ -45,21 +45,42 @@ static void handle(int number, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
+/* Ctrl-Z: not in the middle of a pause. */
+static void handle_stop(int number)
+{
+	int saved_errno = errno;
+	struct sampler *running = atomic_load(&sampler);
+
+	if (running)
+		sampler_suspend(running, number);
+	else
+		raise(SIGSTOP);
+	errno = saved_errno;
+}
+
+static void catch(int number, const struct sigaction *action)
+{
+	struct sigaction before;
+
+	if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		sigaction(number, action, NULL);
+}
+
 void signals_begin(bool launching)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	size_t count = ARRAY_LENGTH(numbers) - !launching; /* without a command, Ctrl-\ keeps its meaning */
 	struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction stop = { .sa_handler = handle_stop, .sa_flags = SA_RESTART };
 
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < count; i++)
 		sigaddset(&action.sa_mask, numbers[i]);
-	for (size_t i = 0; i < count; i++) {
-		struct sigaction before;
-
-		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &action, NULL);
-	}
+	for (size_t i = 0; i < count; i++)
+		catch(numbers[i], &action);
+	sigemptyset(&stop.sa_mask);
+	catch(SIGTSTP, &stop);
+	catch(SIGTTOU, &stop);
 }
 
 void signals_set_child(pid_t pid)

@@ -33,6 +33,7 @@ struct sampler {
 	int64_t began_ns;
 
 	volatile sig_atomic_t stop;
+	volatile sig_atomic_t suspend; /* the signal that is to stop pyrope, 0: none */
 
 	/* shared between the two threads */
 	pthread_mutex_t mutex;

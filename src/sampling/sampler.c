@@ -66,6 +66,11 @@ void sampler_stop(struct sampler *sampler)
 	sampler->stop = 1;
 }
 
+void sampler_suspend(struct sampler *sampler, int number)
+{
+	sampler->suspend = number;
+}
+
 /* ---- the sampler's thread ---- */
 
 static void fill_statistics(struct sampler *sampler)
@@ -109,6 +114,23 @@ static bool reader_is_behind(struct sampler *sampler)
 	return behind;
 }
 
+/* Between pauses: what pyrope held while it is stopped would be stopped for as long. */
+static void suspend(struct sampler *sampler)
+{
+	const struct sigaction default_action = { .sa_handler = SIG_DFL };
+	struct sigaction before;
+	sigset_t number;
+
+	sigemptyset(&number);
+	sigaddset(&number, sampler->suspend);
+	sigaction(sampler->suspend, &default_action, &before);
+	raise(sampler->suspend);
+	pthread_sigmask(SIG_UNBLOCK, &number, NULL); /* here we stop, until SIGCONT */
+	pthread_sigmask(SIG_BLOCK, &number, NULL);
+	sigaction(sampler->suspend, &before, NULL);
+	sampler->suspend = 0;
+}
+
 /*
  * Sleeps until then, in slices. False: told to stop. A thread that has stopped too late is let go also when there is no
  * time to sleep: nobody else does it when all that follows is proven without a pause.
@@ -116,6 +138,8 @@ static bool reader_is_behind(struct sampler *sampler)
 static bool sleep_until(struct sampler *sampler, int64_t then_ns)
 {
 	pause_settle(python_target(sampler->python), 0);
+	if (sampler->suspend && !pause_pending(python_target(sampler->python)))
+		suspend(sampler);
 	for (int64_t now = monotonic_ns(); now < then_ns && !sampler->stop; now = monotonic_ns()) {
 		int64_t until = then_ns - now > SLEEP_SLICE_NS ? now + SLEEP_SLICE_NS : then_ns;
 		const struct timespec time = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
