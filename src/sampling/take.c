@@ -20,6 +20,11 @@
 #define PAUSES_FOR_ONE 3      /* stops that one sample may cost */
 #define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
 #define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
+/*
+ * The most that one pause is charged with. A longer one means that somebody else had our CPU: on a machine that short of
+ * them the target waits anyway, and one unlucky pause is not to end all verification for seconds.
+ */
+#define HOLD_CHARGE_NS 200000
 #define LOOKS_BEFORE_PAUSE 3
 #define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
 /*
@@ -269,6 +274,7 @@ static void count_hold(struct taker *taker, const struct pause *pause)
 
 	taker->statistics->pauses++;
 	taker->statistics->held_total_ns += held;
+	taker->charged_ns += held < HOLD_CHARGE_NS ? held : HOLD_CHARGE_NS;
 	if (held > taker->statistics->held_longest_ns)
 		taker->statistics->held_longest_ns = held;
 }
@@ -311,11 +317,9 @@ static enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 
 static bool may_pause(const struct taker *taker)
 {
-	const struct sampling_statistics *statistics = taker->statistics;
-
 	if (taker->policy != PAUSE_AUTO)
 		return taker->policy == PAUSE_ALWAYS;
-	return statistics->held_total_ns <
+	return taker->charged_ns <
 		HOLD_ALLOWANCE_NS + (monotonic_ns() - taker->began_ns) / 1000 * HOLD_PERMILLE;
 }
 

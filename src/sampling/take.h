@@ -14,6 +14,7 @@ struct taker {
 	enum pause_policy policy;
 	int64_t pause_deadline_ns;
 	int64_t began_ns;
+	int64_t charged_ns; /* time in pauses as --pause=auto counts it */
 	int patience;  /* how many times the usual number of tries one sample may take */
 	uint64_t seen; /* proof_sighting of the first look */
 	struct sampling_statistics *statistics;
