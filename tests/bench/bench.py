@@ -17,11 +17,12 @@ import cost
 import profilers
 import pythons
 import tables
-from tables import Spread, significant
+from tables import significant
 
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 REPEATS = max(1, round(2 * SCALE))
 CROWD_RATE, CROWD_S = 100, max(1, round(SCALE))
+MEMORY_RATE = 10000
 LONG = 5 # times as long, to see whether memory grows
 
 # everywhere: with each interpreter, not only with the first.
@@ -62,13 +63,13 @@ class Bench:
 
     def __init__(self, python, loads, first, folder):
         self.python, self.loads, self.first, self.folder = python, loads, first, folder
-        self.start_cpu_s = {}
+        self.start = {}
         self.profilers = [profiler for profiler in profilers.usable(python) if self.starts(profiler)]
 
     def starts(self, profiler):
         """Not every profiler knows every interpreter."""
         try:
-            self.start_cpu_s[profiler] = cost.start_cpu(profiler, self.python, self.folder)
+            self.start[profiler] = cost.of_start(profiler, self.python, self.folder)
         except profilers.Failure as failure:
             complain(profiler, "CPython %s" % pythons.version(self.python), failure)
             return False
@@ -78,14 +79,14 @@ class Bench:
         if load.rate > profiler.top_rate:
             return None
         try:
-            return cost.of_load(profiler, self.python, load, self.start_cpu_s[profiler], REPEATS, self.folder)
+            return cost.of_load(profiler, self.python, load, self.start[profiler], REPEATS, self.folder)
         except profilers.Failure as failure:
             complain(profiler, load_text(load), failure)
             return None
 
     def of_crowd(self, profiler, kind, count):
         try:
-            return cost.of_crowd(profiler, self.python, count, kind, CROWD_RATE, CROWD_S, self.start_cpu_s[profiler],
+            return cost.of_crowd(profiler, self.python, count, kind, CROWD_RATE, CROWD_S, self.start[profiler],
                 self.folder)
         except profilers.Failure as failure:
             complain(profiler, "%d threads %s" % (count, kind), failure)
@@ -112,38 +113,34 @@ class Bench:
         print_quality(costs, self.profilers)
 
     def print_crowds(self):
-        rows = []
+        rows, beaten = [], set()
         for kind, count in CROWDS:
-            costs = [self.of_crowd(profiler, kind, count) for profiler in self.profilers]
-            rows.append(["%d %s" % (count, kind)] + [crowd_cell(one) for one in costs])
+            row = ["%d %s" % (count, kind)]
+            for profiler in self.profilers:
+                one = self.of_crowd(profiler, kind, count) if (profiler, kind) not in beaten else None
+                if not one:
+                    beaten.add((profiler, kind)) # more of them would be worse
+                row.append(crowd_cell(one))
+            rows.append(row)
         self.print_table("Every thread, %d Hz, processor time in %% of a core" % CROWD_RATE, "threads", rows)
 
-    def memory(self, profiler, times):
-        load = Load("loop", 20, 10000, times, True)
-        try:
-            return cost.of_load(profiler, self.python, load, 0, 1, self.folder).memory_mb
-        except profilers.Failure as failure:
-            complain(profiler, "memory", failure)
-            return Spread([])
-
-    def first_sample(self, profiler):
-        try:
-            return Spread([cost.first_sample_ms(profiler, self.python, self.folder) for _ in range(REPEATS)])
-        except profilers.Failure as failure:
-            complain(profiler, "first sample", failure)
-            return Spread([])
+    def once(self, what, function, *arguments):
+        """A row of what is measured whatever the load."""
+        row = [what]
+        for profiler in self.profilers:
+            try:
+                row.append(function(profiler, self.python, *arguments, self.folder))
+            except profilers.Failure as failure:
+                complain(profiler, what, failure)
+                row.append(None)
+        return [what] + [significant(value) for value in row[1:]]
 
     def print_once(self):
-        """What is measured once for each profiler, whatever the load."""
-        rows = [
-            ["memory, MB, 10 kHz for 1 s"] + [self.memory(profiler, 1).text() for profiler in self.profilers],
-            ["memory, MB, 10 kHz for %d s" % (LONG * SCALE)] +
-            [self.memory(profiler, max(1, round(LONG * SCALE))).text() for profiler in self.profilers],
-            ["from its start to the first sample, ms"] +
-            [self.first_sample(profiler).text() for profiler in self.profilers],
-            ["processor time to start, ms"] +
-            [significant(1000 * self.start_cpu_s[profiler]) for profiler in self.profilers],
-        ]
+        rows = [self.once("memory, MB, 10 kHz for %d s" % seconds, cost.memory_mb, MEMORY_RATE, seconds)
+            for seconds in (1, max(2, round(LONG * SCALE)))]
+        rows.append(self.once("from its start to the first sample, ms", cost.first_sample_ms))
+        rows.append(["processor time to start, ms"] +
+            [significant(1000 * self.start[profiler].cpu_s) for profiler in self.profilers])
         self.print_table("Memory and start", "loop, 20 frames", rows)
 
     def print_all(self):
@@ -171,8 +168,7 @@ def lost_cell(load, one, line):
 def crowd_cell(one):
     if not one:
         return "-"
-    percent, result = one
-    missed = 100 * result.missed / result.asked
+    percent, missed = one
     return significant(percent) + (" (%s %% of ticks missed)" % significant(missed) if missed >= 1 else "")
 
 
