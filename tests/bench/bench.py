@@ -109,7 +109,8 @@ class Bench:
         self.print_table("Processor time per sample, us; how many times pyrope's", "load", rows(cpu_cell))
         self.print_table("The target's speed, 1 is unprofiled", "load",
             rows(lambda load, one, line: one.target_speed.text(lambda value: "%.3f" % value)))
-        self.print_table("Samples lost, % of those asked for; at full speed: samples per second", "load", rows(lost_cell))
+        self.print_table("Samples lost, % of those asked for; at full speed: samples per second", "load",
+            rows(lost_cell))
         print_quality(costs, self.profilers)
 
     def print_crowds(self):

@@ -6,8 +6,8 @@ in full the first time and by its key from then on, and its metric.
 """
 from collections import Counter
 
-METADATA, STACK, FRAME, FRAME_INVALID, FRAME_REFERENCE, FRAME_KERNEL, GC, IDLE, TIME, MEMORY, STRING, STRING_REFERENCE = \
-    range(1, 13)
+(METADATA, STACK, FRAME, FRAME_INVALID, FRAME_REFERENCE, FRAME_KERNEL, GC, IDLE, TIME, MEMORY, STRING,
+    STRING_REFERENCE) = range(1, 13)
 
 
 class Reader:

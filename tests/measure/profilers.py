@@ -16,7 +16,8 @@ GRACE_S = 10        # beyond the time that a profiler was asked to run
 POLL_S = 0.02
 FULL_SPEED = 1000000
 
-# One run of a profiler, for whole seconds, since some know no others. threads: every thread, asleep or not, at each tick; else what is the default.
+# One run of a profiler, for whole seconds, since some know no others. threads: every thread, asleep or not, at each tick;
+# else what is the default.
 Task = namedtuple("Task", "pid rate seconds threads output python")
 
 

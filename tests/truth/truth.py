@@ -100,7 +100,8 @@ class Truth:
 
     def print_load(self, load):
         rows = [row for row in self.rows(load) if row]
-        print("\n%s (load average %s):\n\n%s" % (load.name, tables.load_average(), tables.table(HEADER, rows)), flush=True)
+        title = "%s (load average %s)" % (load.name, tables.load_average())
+        print("\n%s:\n\n%s" % (title, tables.table(HEADER, rows)), flush=True)
 
 
 def chosen_loads():
