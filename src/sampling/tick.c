@@ -6,8 +6,10 @@
 
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 
-#define HOLDER_TRIES 4 /* the GIL may change hands while we look for its holder */
+#define HOLDER_TRIES 4  /* the GIL may change hands while we look for its holder */
+#define HOLDER_WAITS 50 /* of 0.1 ms */
 
 static struct sample blank(struct sampler *sampler, int64_t now_ns)
 {
@@ -251,6 +253,25 @@ static bool only_holders_ran(struct sampler *sampler, struct gil_state *now)
 	return same;
 }
 
+/*
+ * Where there is one tick only, it waits a moment for somebody to hold a GIL: a busy thread lets go of it for an instant
+ * again and again, and who looks once wants to know which thread it is.
+ */
+static void wait_for_holder(struct sampler *sampler)
+{
+	const struct timespec moment = { .tv_nsec = 100000 };
+
+	for (int attempt = 0; attempt < HOLDER_WAITS; attempt++) {
+		for (size_t i = 0; i < sampler->gil_count; i++) {
+			raddr_t holder;
+
+			if (!read_holder(sampler, &sampler->gils[i], &holder) || holder)
+				return;
+		}
+		nanosleep(&moment, NULL);
+	}
+}
+
 static bool may_have_run(const struct sampler *sampler, const struct subject *subject, const struct gil_state *states)
 {
 	for (size_t i = 0; i < sampler->gil_count; i++) {
@@ -269,9 +290,12 @@ static bool is_running(struct sampler *sampler, const struct subject *subject)
 static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_running)
 {
 	struct gil_state states[GILS] = { { 0 } };
-	bool still = only_holders_ran(sampler, states);
 	size_t taken = 0;
+	bool still;
 
+	if (sampler->options.once)
+		wait_for_holder(sampler);
+	still = only_holders_ran(sampler, states);
 	if (!still && !update(sampler))
 		return false;
 	for (size_t i = 0; i < sampler->subjects.count; i++) {
