@@ -27,6 +27,11 @@ class Target:
         self.told = json.loads(line)
         return self
 
+    def waited_s(self):
+        """How long its first thread has been ready to run, but had no CPU."""
+        with open("/proc/%d/schedstat" % self.pid) as file:
+            return int(file.read().split()[1]) / 1e9
+
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()

@@ -22,14 +22,14 @@ from target import Target
 
 SCALE = float(os.environ.get("TRUTH_SCALE", "1"))
 HEADER = ["profiler", "Hz", "samples", "distance", "by chance", "chi²/df", "p", "lost %", "partial %", "failed %",
-    "most wrong"]
+    "waited %", "most wrong"]
 
 
 class Measurement:
     """One profile of a load against the truth: a row of the table."""
 
-    def __init__(self, load, names, shares, result, task):
-        self.names, self.shares, self.result, self.task = names, shares, result, task
+    def __init__(self, load, names, shares, waited, result, task):
+        self.names, self.shares, self.waited, self.result, self.task = names, shares, waited, result, task
         seen = self.seen(load)
         self.counts = [seen[name] for name in names]
         self.count = sum(self.counts)
@@ -64,6 +64,7 @@ class Measurement:
             tables.significant(self.lost()),
             tables.significant(self.share_of_samples(self.result.partial)),
             tables.significant(self.share_of_samples(self.result.failed)),
+            tables.significant(100 * self.waited),
             "%s %+.4f" % (name.replace("phase_", ""), error)]
 
 
@@ -71,10 +72,11 @@ def measure(load, profiler, python, rate, seconds, folder):
     with Target(python, os.path.join(HERE, "programs", load.program), load.arguments, folder) as target:
         task = profilers.Task(target.pid, rate, seconds, load.threads, os.path.join(folder, "profile"), python)
         names = target.told["phases"]
-        before = list(target.page)
+        before, waited_s = list(target.page), target.waited_s()
         result = profilers.run(profiler, task)
+        waited = (target.waited_s() - waited_s) / result.elapsed_s
         spent = [after - before for after, before in zip(target.page, before[:len(names)])]
-        return Measurement(load, names, [time / sum(spent) for time in spent], result, task)
+        return Measurement(load, names, [time / sum(spent) for time in spent], waited, result, task)
 
 
 class Truth:
