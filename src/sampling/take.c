@@ -491,16 +491,14 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		return TAKE_FOREIGN;
 	if (verdict != VERDICT_PROVEN)
 		return take_hard(taker, subject, gil, verdict);
+	keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
 	if (taker->policy == PAUSE_ALWAYS) {
-		taker->seen = proof_sighting(subject->frames, subject->frame_count);
+		taker->seen = proof_sighting(taker->frames, taker->frame_count);
 		verdict = pause_until_proven(taker, subject);
 		if (verdict == VERDICT_FOREIGN)
 			return TAKE_FOREIGN;
-		if (verdict != VERDICT_PROVEN)
-			return take_hard(taker, subject, gil, VERDICT_NOTHING);
-		keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
-	} else {
-		keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
+		if (verdict == VERDICT_PROVEN) /* else what the look has shown is true as well */
+			keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
 	}
 	return finish(subject);
 }
