@@ -20,7 +20,7 @@
 #define BATCH_AGE_NS 10000000
 #define HOUSEKEEPING_NS 100000000
 #define SLEEP_SLICE_NS 50000000      /* so that sampler_stop is heard */
-#define PRIORITY_INTERVAL_NS 100000    /* below this the sampler takes so much CPU that it has to wait its turn */
+#define PRIORITY_INTERVAL_NS 1000000   /* below this the sampler takes so much CPU that it has to wait its turn */
 #define READY_LIMIT_BYTES (16u << 20) /* behind a slow reader: then ticks are missed, and memory stays flat */
 
 struct sampler *sampler_new(struct python *python, const struct sampling_options *options)
