@@ -28,7 +28,8 @@ static bool add_threads(struct python *python, raddr_t interpreter, struct pytho
 	const size_t length = python_thread_state_bytes(python);
 	unsigned char state[8192];
 	uint64_t id = 0;
-	raddr_t address;
+	raddr_t address, seen = 0;
+	size_t steps = 0;
 
 	if (length > sizeof(state) ||
 		!python_read_pointer(python, interpreter + layout->interpreter_state.threads_head, &address))
@@ -38,8 +39,10 @@ static bool add_threads(struct python *python, raddr_t interpreter, struct pytho
 	while (address) {
 		struct python_thread *thread;
 
-		if (*count >= THREAD_LIMIT || !target_read(python->target, address, state, length))
+		if (address == seen || *count >= THREAD_LIMIT || !target_read(python->target, address, state, length))
 			return false;
+		if ((++steps & (steps - 1)) == 0)
+			seen = address; /* a list that comes back to where it was: as in walk.c */
 		if (field_u64(state, layout->thread_state.interp) != interpreter)
 			return false;
 		array_reserve(threads, capacity, *count + 1, sizeof(**threads));
