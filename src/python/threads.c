@@ -41,7 +41,8 @@ static bool add_threads(struct python *python, raddr_t interpreter, struct pytho
 
 		if (address == seen || *count >= THREAD_LIMIT || !target_read(python->target, address, state, length))
 			return false;
-		if ((++steps & (steps - 1)) == 0)
+		steps++;
+		if ((steps & (steps - 1)) == 0)
 			seen = address; /* a list that comes back to where it was: as in walk.c */
 		if (field_u64(state, layout->thread_state.interp) != interpreter)
 			return false;
