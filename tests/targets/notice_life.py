@@ -101,7 +101,7 @@ leaves.burn = lambda: [work(20) for _ in range(100000)]
 def daemon():
     """The first process ends at once; what goes on is another one."""
     if os.fork():
-        for _ in range(500):
+        for _ in range(50000):  # long enough to be found at work
             work(20)
         os._exit(END)
     os.setsid()
