@@ -78,6 +78,21 @@ static bool plausible(raddr_t address)
 	return address % 8 == 0 && address >= 4096;
 }
 
+/* The bytes of the next frame of a chain, if the chain may go on. WALK_WHOLE: *data is they. */
+static enum walk_status read_frame(struct memory_view *view, raddr_t address, uint32_t bytes, size_t max_frames,
+	struct loop_guard *guard, struct walk *walk, const void **data)
+{
+	if (!plausible(address) || loops(guard, address))
+		return WALK_BROKEN;
+	if (walk->count >= max_frames)
+		return WALK_CUT;
+	*data = view->at(view, address, bytes);
+	if (!*data)
+		return miss(walk, address, bytes);
+	walk->root = address;
+	return WALK_WHOLE;
+}
+
 static enum walk_status walk_heap(const struct layout *layout, struct memory_view *view, raddr_t address,
 	size_t max_frames, struct walk *walk)
 {
@@ -86,17 +101,13 @@ static enum walk_status walk_heap(const struct layout *layout, struct memory_vie
 
 	walk->leaf = address;
 	while (address) {
+		enum walk_status status;
 		struct raw_frame *frame;
 		const void *data;
 
-		if (!plausible(address) || loops(&guard, address))
-			return WALK_BROKEN;
-		if (walk->count >= max_frames)
-			return WALK_CUT;
-		data = view->at(view, address, bytes);
-		if (!data)
-			return miss(walk, address, bytes);
-		walk->root = address;
+		status = read_frame(view, address, bytes, max_frames, &guard, walk, &data);
+		if (status != WALK_WHOLE)
+			return status;
 		frame = add_frame(walk);
 		*frame = (struct raw_frame){ .address = address, .code = field_u64(data, layout->frame.code) };
 		/* an index: -1 before the first instruction */
@@ -121,17 +132,13 @@ static enum walk_status walk_stack(const struct layout *layout, struct memory_vi
 
 	walk->leaf = address;
 	while (address) {
+		enum walk_status status;
 		const void *data;
 		uint8_t owner;
 
-		if (!plausible(address) || loops(&guard, address))
-			return WALK_BROKEN;
-		if (walk->count >= max_frames)
-			return WALK_CUT;
-		data = view->at(view, address, bytes);
-		if (!data)
-			return miss(walk, address, bytes);
-		walk->root = address;
+		status = read_frame(view, address, bytes, max_frames, &guard, walk, &data);
+		if (status != WALK_WHOLE)
+			return status;
 		owner = ((const uint8_t *)data)[layout->interpreter_frame.owner];
 		is_shim = owner >= layout->shim_owner;
 		if (is_shim && ++shims > max_frames)
