@@ -131,6 +131,11 @@ int parse_integer(const char *text, const char *what, int64_t minimum, int64_t m
 /* The row of candidates[0..count) that is nearest to word by edit distance, or NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t count);
 
+/* The name of a system call of this architecture that threads sleep in: "epoll_wait"; NULL for others. */
+const char *syscall_name(long number);
+/* Appends it, or "syscall 435". */
+void syscall_append(struct buffer *buffer, long number);
+
 /* ---- clocks, in nanoseconds ---- */
 
 int64_t monotonic_ns(void);

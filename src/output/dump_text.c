@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "output/dump.h"
+#include "pyrope/output.h"
 
 #include <string.h>
 

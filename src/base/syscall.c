@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "output/dump.h"
+#include "pyrope/base.h"
 
 #include <sys/syscall.h>
 
@@ -75,13 +75,22 @@ static const struct {
 #endif
 };
 
-void syscall_append(struct buffer *buffer, long number)
+const char *syscall_name(long number)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(calls); i++) {
-		if (calls[i].number == number) {
-			buffer_append_string(buffer, calls[i].name);
-			return;
-		}
+		if (calls[i].number == number)
+			return calls[i].name;
+	}
+	return NULL;
+}
+
+void syscall_append(struct buffer *buffer, long number)
+{
+	const char *name = syscall_name(number);
+
+	if (name) {
+		buffer_append_string(buffer, name);
+		return;
 	}
 	buffer_append_string(buffer, "syscall ");
 	buffer_append_int(buffer, number);
