@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A CPython interpreter inside a target: find it, know its layout, list its interpreters and threads, walk frames,
- * decode code objects. Nothing here decides when to look, and nothing here stops anything.
+ * A CPython interpreter inside a target: find it, know its layout, list its interpreters and threads, walk
+ * frames, decode code objects. Nothing here decides when to look, and nothing here stops anything.
  *
- * The walker reads through a memory_view, so that the same code walks live memory, a snapshot taken in one system call,
- * and memory made up by a test.
+ * The walker reads through a memory_view, so that the same code walks live memory, a snapshot taken in one
+ * system call, and memory made up by a test.
  */
 #ifndef PYROPE_PYTHON_H
 #define PYROPE_PYTHON_H
@@ -22,9 +22,10 @@ struct python_options {
 };
 
 /*
- * Finds the interpreter and confirms it by validating its thread list. err: not a Python (ERROR_UNSUPPORTED, and which
- * other implementation it is, where that can be seen), an unknown version, no thread state within wait_ns (names the
- * limit), gone. The target is borrowed and must outlive the python. Free with python_free (accepts NULL).
+ * Finds the interpreter and confirms it by validating its thread list. err: not a Python (ERROR_UNSUPPORTED,
+ * and which other implementation it is, where that can be seen), an unknown version, no thread state within
+ * wait_ns (names the limit), gone. The target is borrowed and must outlive the python. Free with python_free
+ * (accepts NULL).
  */
 int python_attach(struct python **python, struct target *target, const struct python_options *options, struct error *err);
 void python_free(struct python *python);
@@ -46,30 +47,33 @@ struct python_thread {
 };
 
 /*
- * All thread states of all interpreters, as the lists say now (bounded at 100,000; a list that changes meanwhile is
- * read again). *threads is grown with array_reserve; the caller frees it. Returns the count, or -1 (ERROR_RACED when the
- * lists did not stand still, ERROR_GONE).
+ * All thread states of all interpreters, as the lists say now (bounded at 100,000; a list that changes
+ * meanwhile is read again). *threads is grown with array_reserve; the caller frees it. Returns the count, or
+ * -1 (ERROR_RACED when the lists did not stand still, ERROR_GONE).
  */
 ssize_t python_list_threads(struct python *python, struct python_thread **threads, size_t *capacity, struct error *err);
 
 /*
- * A number that changes when a thread is added to one of the lists: each new one goes to the head of its interpreter's.
- * Threads that end do not change it.
+ * A number that changes when a thread is added to one of the lists: each new one goes to the head of its
+ * interpreter's. Threads that end do not change it.
  */
 uint64_t python_thread_list_heads(struct python *python);
 
 /*
- * Python's own name of a thread (threading.Thread.name, from threading._active in sys.modules), cleaned, into buffer.
- * False when it has none or it cannot be read. Names are read without a pause: a wrong one is possible while the
- * dict is being changed, a crash is not.
+ * Python's own name of a thread (threading.Thread.name, from threading._active in sys.modules), cleaned, into
+ * buffer. False when it has none or it cannot be read. Names are read without a pause: a wrong one is
+ * possible while the dict is being changed, a crash is not.
  */
 bool python_thread_name(struct python *python, const struct python_thread *thread, struct buffer *name);
 
 /*
- * Whose thread state this is now: its kernel tid as pyrope sees it, by live reads; 0 when it cannot be told. A thread
- * state and a thread descriptor are used again for another thread, so whoever is about to pause asks once more.
+ * Whose thread state this is now: its kernel tid as pyrope sees it, by live reads; 0 when it cannot be told.
+ * A thread state and a thread descriptor are used again for another thread, so whoever is about to pause asks
+ * once more.
  */
 pid_t python_thread_tid(struct python *python, const struct python_thread *thread);
+/* Is that in the thread state itself, so that python_thread_matches sees it, too (3.11+, in our pid namespace)? */
+bool python_state_has_tid(const struct python *python);
 /* Does state, the first python_thread_state_bytes() of a thread state, still belong to this thread? */
 bool python_thread_matches(const struct python *python, const struct python_thread *thread, const void *state);
 
@@ -120,6 +124,8 @@ enum walk_status {
 	WALK_CUT,    /* max_frames reached; the outermost ones are missing */
 };
 
+#define WALK_POINTER_BYTES 16
+
 /* What a walk read, leaf first. Zero-initialise; the array is kept between walks; walk_release frees it. */
 struct walk {
 	struct raw_frame *frames;
@@ -128,20 +134,75 @@ struct walk {
 	size_t miss_length;
 	raddr_t leaf; /* the innermost frame of the chain, shims included; 0: the thread runs no Python */
 	raddr_t root; /* the outermost one, shims included */
-	raddr_t pointer; /* the word outside of the thread state that points at the leaf (3.11, 3.12); else 0 */
+	/* the calls of the evaluation loop, innermost first (3.11+; before, each frame has its own): see python_anchors */
+	struct walk_group {
+		raddr_t shim; /* the frame on the C stack that ends the group; 0 in 3.11 */
+		size_t end;   /* the group's frames are those before this index, and not of the group before */
+	} *groups;
+	size_t group_count, group_capacity;
+	raddr_t pointer; /* WALK_POINTER_BYTES outside of the thread state that points at the leaf (3.11, 3.12); else 0 */
 };
 
 size_t python_thread_state_bytes(const struct python *python); /* how much of a PyThreadState the walker needs, from its start */
 enum walk_status python_walk(const struct python *python, struct memory_view *view, raddr_t thread_state,
 	size_t max_frames, struct walk *walk);
 void walk_release(struct walk *walk);
+/*
+ * What a frame says that lay at this address before; *link: the word that leads to its caller, as it is. False: the view does not
+ * hold it, or it is no frame now.
+ */
+bool python_frame_at(const struct python *python, struct memory_view *view, raddr_t address, struct raw_frame *frame,
+	uint64_t *link);
+/* Does the address lie in the free part of the data stack, by these bytes of the thread state? (3.11+; before: no.) */
+bool python_frame_is_popped(const struct python *python, const void *state, raddr_t address);
+
+/* ---- the evaluation loop as machine code ---- */
+
+enum evaluation_answer {
+	EVALUATES_NOT,     /* not in the loop: every frame that is linked has its contents */
+	EVALUATES_PERHAPS, /* it cannot be told: the symbols are stripped, or it is code compiled at run time */
+	EVALUATES,
+};
+
+/* Is pc in the evaluation loop itself? The first call reads the interpreter's symbols, about a millisecond. */
+enum evaluation_answer python_evaluates(struct python *python, raddr_t pc);
+/* An address that the file is mapped at which holds the interpreter; 0: not known. */
+raddr_t python_file_address(struct python *python);
+
+/*
+ * An address on the C stack that lies in the frame of one call of the evaluation loop, and the Python frames
+ * which that call runs: walk->frames[begin, end), none while it is being entered.
+ */
+struct anchor {
+	raddr_t address;
+	size_t begin, end;
+};
+
+/* Zero-initialise; kept between uses; anchors_release frees it. */
+struct anchors {
+	struct anchor *list; /* innermost first, as the walk */
+	size_t count, capacity;
+};
+
+/* Do the anchors of this version say which frames their calls run (3.11+)? In 3.10 they only say where calls are. */
+bool python_anchors_are_exact(const struct python *python);
+/* May a chain be that of a caller for a few instructions, while a call is being entered (3.11, 3.12: see walk.c)? */
+bool python_chain_may_lag(const struct python *python);
+/*
+ * The anchors of a walk. stack: the thread's C stack, state: the thread state's first
+ * python_thread_state_bytes(), all of one moment. Addresses come from the target: they may lie anywhere.
+ */
+void python_anchors(const struct python *python, struct memory_view *stack, const struct walk *walk, const void *state,
+	struct anchors *anchors);
+void anchors_release(struct anchors *anchors);
 
 /* ---- code objects ---- */
 
 /*
- * What has to be read to know that the code object at an address is still the one that was decoded. Where code objects
- * carry a number of their own (3.12+: co_version) that is the object alone; else its strings and its line table too, since
- * a program that makes and frees code of one shape gets the same addresses for all of it again and again.
+ * What has to be read to know that the code object at an address is still the one that was decoded. Where
+ * code objects carry a number of their own (3.12+: co_version) that is the object alone; else its strings and
+ * its line table too, since a program that makes and frees code of one shape gets the same addresses for all
+ * of it again and again.
  */
 #define CODE_CHECKS 4
 #define CODE_CHECK_BYTES 1024 /* of one region */
@@ -175,9 +236,9 @@ struct code *python_code_known(struct python *python, raddr_t address);
 /* Do bytes, read from checks[index], say that this is still the same object? */
 bool python_code_unchanged(const struct python *python, const struct code *code, size_t index, const void *bytes);
 /*
- * Makes sure, by live reads, that the entry for address tells what is there now: reads the checks of a known one, decodes
- * anew an unknown or changed one (which gets another id, and is volatile from then on). NULL: unreadable, or no code
- * object (ERROR_RACED).
+ * Makes sure, by live reads, that the entry for address tells what is there now: reads the checks of a known
+ * one, decodes anew an unknown or changed one (which gets another id, and is volatile from then on). NULL:
+ * unreadable, or no code object (ERROR_RACED).
  */
 struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
 
@@ -196,6 +257,12 @@ int python_frame_line(struct python *python, const struct code *code, const stru
 bool python_root_is_learned(const struct python *python);
 /* May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)? */
 bool python_leaf_may_be_unlinked(const struct python *python);
+/*
+ * The thread that this walk is of stands still. False: its innermost frame still says to be called by whoever called the one
+ * that was there before, while a generator called it: the call of the evaluation loop that runs the generator was itself
+ * made by a frame which the chain has in that very call (3.11, 3.12; later versions say true). Two words are read.
+ */
+bool python_leaf_is_linked(const struct python *python, struct memory_view *view, const struct walk *walk);
 /* Is this frame one that Python would show (complete, not hidden)? */
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame);
 /* A marker as a function: "(idle)", "(partial)", ...: owned by the python, one for each text. */

@@ -13,16 +13,20 @@
 enum function_kind {
 	FUNCTION_PYTHON,
 	FUNCTION_MARKER, /* "(idle)", "(partial)", "(failed)", "(truncated)", "(gc)": no file, no line */
+	FUNCTION_NATIVE, /* C, C++, Rust, Cython: the file is the name of its module ("libc.so.6", "[vdso]") */
 };
 
-/* One code object as it was decoded, or a marker. Immutable. Texts are clean UTF-8 (see utf8_clean), never NULL. */
+/* One code object as it was decoded, a native function, or a marker. Immutable. Texts are clean UTF-8 (see utf8_clean), never NULL. */
 struct function {
 	uint64_t id; /* unique in this run of pyrope, from 1 */
 	enum function_kind kind;
 	const char *name; /* co_qualname where there is one (3.11+), else co_name */
 	const char *file; /* co_filename; "" for markers */
-	int first_line;   /* co_firstlineno; 0 for markers */
+	int first_line;   /* co_firstlineno; 0 for markers and native functions */
 };
+
+/* An id that no function has yet. Safe in any thread. */
+uint64_t function_new_id(void);
 
 struct sample_frame {
 	const struct function *function;

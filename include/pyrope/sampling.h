@@ -2,12 +2,13 @@
 /*
  * When to look at which thread, and how: ticks, looks, proofs, pauses. Produces samples.
  *
- * A sampler has one thread of its own, which does all reading and pausing; samples are handed over in the thread that
- * calls sampler_run, so that slow output never delays a tick.
+ * A sampler has one thread of its own, which does all reading and pausing; samples are handed over in the
+ * thread that calls sampler_run, so that slow output never delays a tick.
  */
 #ifndef PYROPE_SAMPLING_H
 #define PYROPE_SAMPLING_H
 
+#include "pyrope/native.h"
 #include "pyrope/python.h"
 #include "pyrope/sample.h"
 
@@ -19,7 +20,7 @@ enum sample_mode {
 
 enum pause_policy {
 	PAUSE_AUTO,   /* only the holder of the GIL, and only when its stack could not be proven without */
-	PAUSE_ALWAYS, /* for each sample of a running thread */
+	PAUSE_ALWAYS, /* for each sample of a thread that holds the GIL, or has none to hold */
 	PAUSE_NEVER,
 };
 
@@ -29,6 +30,8 @@ struct sampling_options {
 	bool once;           /* one tick, then the end */
 	enum sample_mode mode;
 	enum pause_policy pause;
+	struct native *native; /* NULL, or take native frames too, which takes a pause for each running thread; borrowed */
+	bool mark_syscalls; /* add a leaf "(syscall NAME)" where the thread sleeps in one */
 	bool mark_gc;      /* add a leaf "(gc)" while garbage is collected */
 	bool want_states;  /* find out thread states and system calls even where the mode does not need them */
 	bool want_names;   /* thread_name is filled in; else it is "" */
@@ -43,19 +46,27 @@ enum sampling_end {
 	SAMPLING_EXECED,   /* the target runs another program now */
 };
 
+/* Lengths of holds, four classes to each doubling: class n begins at 2^(n / 4) * (1 + n % 4 / 4) ns. */
+#define HELD_CLASSES 160
+
 struct sampling_statistics {
 	uint64_t ticks, missed_ticks;
 	uint64_t samples;                       /* all that were handed over */
 	uint64_t by_quality[SAMPLE_QUALITIES];
 	uint64_t pauses, pause_timeouts, pauses_refused;
 	int64_t held_total_ns, held_longest_ns; /* how long threads of the target were held */
+	uint32_t held_classes[HELD_CLASSES];    /* how many holds were about so long */
 	uint64_t looks;                         /* batches of reads that make up one try at a stack */
 	uint64_t system_calls;                  /* reads of the target's memory and state */
 	int64_t cpu_ns;                         /* CPU time of the sampler's thread */
 	int64_t elapsed_ns;
 	uint64_t codes, stale_codes;            /* code objects decoded; found to have been replaced */
-	const char *note;                       /* NULL, or why it fell back to --pause=never */
+	struct native_statistics native;        /* zero without native frames */
+	const char *note;                       /* NULL, or for how long and why it fell back to --pause=never */
 };
+
+/* What so many per thousand of the holds were not longer than, to a quarter of itself; 0: there were none. */
+int64_t sampling_held_ns(const struct sampling_statistics *statistics, unsigned permille);
 
 struct sampler;
 

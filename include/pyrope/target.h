@@ -15,22 +15,31 @@
 struct target;
 
 /*
- * Opens the process for reading. Says why when it cannot: no such process, zombie, kernel thread, pid of pyrope itself,
- * 32-bit, not permitted (with cause and remedy). The target is not touched. Free with target_close (accepts NULL).
+ * Opens the process for reading. Says why when it cannot: no such process, zombie (its first thread alone may have
+ * exited), kernel thread, pid of pyrope itself, 32-bit, not permitted (with cause and remedy). The target is not touched.
+ * Free with target_close (accepts NULL).
  */
 int target_open(struct target **target, pid_t pid, struct error *err);
 void target_close(struct target *target);
 pid_t target_pid(const struct target *target);
 /* Is it the very process that was opened (same start time, not a zombie)? Cheap: one read of /proc/PID/stat. */
 bool target_alive(struct target *target);
-/* Is its address space still the one that was opened (neither exited nor execed)? One pread. */
+/*
+ * Is its address space still the one that was opened (neither exited nor execed)? One pread; with an image remembered one
+ * read of /proc/PID/stat too, so that nobody who looks at the old address space can keep it true.
+ */
 bool target_same_image(struct target *target);
+/* The program that it runs now has begun to run: target_same_image may go by where its code and its stack begin. */
+void target_remember_image(struct target *target);
 /* Has it called execve since it was opened (or since the last call that returned true)? */
 bool target_execed(struct target *target);
 /* The pid as the target itself sees it (its innermost pid namespace; proc(5) NSpid); tids likewise. */
 pid_t target_inner_pid(const struct target *target);
-/* /proc/PID as a directory descriptor (borrowed), for openat. */
-int target_proc_fd(const struct target *target);
+/*
+ * /proc/PID as a directory descriptor for openat, or /proc/TID of a thread that lives when the first one has exited.
+ * Borrowed, until the next call of any of these functions.
+ */
+int target_proc_fd(struct target *target);
 
 /* ---- memory ---- */
 
@@ -116,6 +125,7 @@ pid_t target_tracer(struct target *target, pid_t tid);
 
 enum pause_result {
 	PAUSE_HELD,    /* it stands still until pause_end */
+	PAUSE_UNFIT,   /* the condition did not hold: it was not touched */
 	PAUSE_ASLEEP,  /* it was in a system call: it was not touched; its stack stands still anyway */
 	PAUSE_TIMEOUT, /* it did not stop within the deadline; it is let go as soon as it does, see pause_settle */
 	PAUSE_REFUSED, /* ptrace said no: traced by another, or not permitted; err says which */
@@ -136,13 +146,61 @@ struct pause {
 	int64_t end_ns;
 };
 
-enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
-	struct error *err);
+/*
+ * What must hold of the thread when it is told to stop; asked at the last moment, so it has to be brief. A stop shortens a
+ * large blocking write or a recv with MSG_WAITALL that has transferred a part (nothing that the kernel knows of would go on
+ * with the rest), and from outside a thread that copies in the kernel looks like one that computes. So a thread that is known
+ * to hold a lock that it releases around such calls is stopped only as long as it does.
+ */
+struct pause_condition {
+	bool (*holds)(void *context);
+	void *context;
+};
+
+/* condition may be NULL: whatever it does, unless it sleeps. */
+enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
+	int64_t deadline_ns, struct pause *pause, struct error *err);
 void pause_end(struct pause *pause);
 /* Is there a thread that was told to stop, did not in time, and still has to be let go? */
 bool pause_pending(const struct target *target);
 /* Sleeps until until_ns (CLOCK_MONOTONIC) or until the pending thread has stopped and was let go. SIGCHLD is blocked. */
 void pause_settle(struct target *target, int64_t until_ns);
+
+/* ---- registers, numbered as in DWARF (x86_64 psABI 1.0, figure 3.36; DWARF for the Arm 64-bit Architecture, 4.1) ---- */
+
+#define REGISTER_COUNT 33
+
+struct registers {
+	uint64_t values[REGISTER_COUNT];
+	uint64_t known; /* bit n: values[n] is known */
+	raddr_t pc;
+};
+
+/* What unwinding has to know of the processor. */
+struct register_roles {
+	uint8_t stack_pointer, frame_pointer;
+	uint8_t return_address;    /* the column of unwind tables; on aarch64 also a register, x30 */
+	bool return_in_register;   /* a function that calls nothing may keep it there only */
+	uint8_t saved[12];         /* those that a call preserves, the frame pointer among them */
+	uint8_t saved_count;
+	uint16_t red_zone;         /* bytes below the stack pointer that a function may use */
+	uint64_t code_mask;        /* of an address of code without what signs it (pointer authentication) */
+};
+extern const struct register_roles register_roles;
+
+#define CALL_BYTES 7 /* the longest call of a register, of memory or of another place (x86_64) */
+/* Can the last of these bytes be a call? They are those before an address to which something may return. */
+bool ends_with_call(const unsigned char code[CALL_BYTES]);
+/*
+ * What the call before a return address calls, through the stub of a procedure linkage table too. Reads code and the
+ * table's pointer while the target runs: both stay as they are. False: a register or memory says it, or it cannot be read.
+ */
+bool call_target(struct target *target, raddr_t return_address, raddr_t *callee);
+
+/* The registers of a thread that is held. False when it is gone. */
+bool pause_registers(const struct pause *pause, struct registers *registers);
+/* What is known of a thread that sleeps in a system call: stack pointer and pc. False: it does not sleep. */
+bool task_registers(const struct task_state *task, struct registers *registers);
 
 /* ---- permission: why a process cannot be read or traced ---- */
 

@@ -5,6 +5,7 @@
 #include "pyrope/commands.h"
 
 #include "commands/command.h"
+#include "pyrope/native.h"
 #include "pyrope/output.h"
 
 #include <fcntl.h>
@@ -56,6 +57,9 @@ static int print_text(const struct options *options, struct error *err)
 
 static int run(const struct options *options, struct error *err)
 {
+	if (options->native && !native_available())
+		return error_set(err, ERROR_UNSUPPORTED,
+			"this pyrope was built without --native: build it where libdw (elfutils) is installed");
 	switch (options->command) {
 	case COMMAND_RECORD:
 		return command_record(options, err);

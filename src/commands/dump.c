@@ -48,6 +48,7 @@ static int dump_python(
 		.pause = options->pause,
 		.want_names = true,
 		.want_states = true,
+		.mark_syscalls = options->mark_syscalls,
 		.max_depth = options->max_depth,
 	};
 	struct dumping dumping = {
@@ -58,16 +59,21 @@ static int dump_python(
 			.colour = wants_colour(options) },
 	};
 	struct sampler_callbacks callbacks = { .sample = dump_sample, .context = &dumping };
-	struct sampler *sampler = sampler_new(python, &sampling);
+	const struct native_options native = { .show_all = options->native == NATIVE_ALL };
+	struct sampler *sampler;
 	char name[64];
 	int result;
 
+	if (options->native && native_new(&sampling.native, python, &native, err) != 0)
+		return -1;
+	sampler = sampler_new(python, &sampling);
 	target_task_comm(python_target(python), target_pid(python_target(python)), name);
 	dumping.header.process_name = name;
 	dumping.format->begin(file, &dumping.header);
 	result = sampler_dump(sampler, &callbacks, err);
 	dumping.format->end(file);
 	sampler_free(sampler);
+	native_free(sampling.native);
 	return result == 0 ? output_commit(file, err) : -1;
 }
 

@@ -90,6 +90,7 @@ static struct sampling_options sampling_options(const struct recording *recordin
 		.mode = options->mode,
 		.pause = options->pause,
 		.mark_gc = options->mark_gc,
+		.mark_syscalls = options->mark_syscalls,
 		.want_names = (options->groups & GROUP_THREAD) != 0,
 		.want_states = options->exclude_idle && options->mode == MODE_WALL,
 		.max_depth = options->max_depth,
@@ -125,10 +126,13 @@ static int sample_python(
 {
 	struct sampling_options options = sampling_options(recording);
 	struct sampler_callbacks callbacks = { .sample = take_sample, .idle = idle, .context = recording };
+	const struct native_options native = { .show_all = recording->options->native == NATIVE_ALL };
 	struct sampling_statistics statistics;
 	enum sampling_end sampling_end = SAMPLING_DURATION;
 	int result;
 
+	if (recording->options->native && native_new(&options.native, python, &native, err) != 0)
+		return -1;
 	if (python_warning(python) && !recording->warned)
 		say(recording, true, "%s", python_warning(python));
 	recording->warned |= python_warning(python) != NULL;
@@ -140,6 +144,7 @@ static int sample_python(
 	sampler_statistics(recording->sampler, &statistics);
 	statistics_add(recording, &statistics);
 	sampler_free(recording->sampler);
+	native_free(options.native);
 	recording->sampler = NULL;
 	*end = follow_end_of(recording, sampling_end);
 	return result;

@@ -4,6 +4,7 @@
 
 #include "commands/options.h"
 
+#include "pyrope/native.h"
 #include "pyrope/python.h"
 
 #define HELP_COLUMN 28
@@ -87,5 +88,9 @@ void help_append(struct buffer *buffer)
 void version_append(struct buffer *buffer)
 {
 	buffer_printf(
-		buffer, "%s (%s, %s, CPython %s)\n", PACKAGE_STRING, MACHINE, COMPILER, python_known_range());
+		buffer, "%s (%s, %s, CPython %s", PACKAGE_STRING, MACHINE, COMPILER, python_known_range());
+	if (native_available())
+		buffer_printf(buffer, ", native frames by %s)\n", native_libraries());
+	else
+		buffer_append_string(buffer, ", no native frames)\n");
 }

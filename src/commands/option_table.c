@@ -19,6 +19,7 @@ static const char *const mode_choices[] = { "gil", "wall", "cpu", NULL };
 static const char *const pause_choices[] = { "auto", "always", "never", NULL };
 static const char *const group_choices[] = { "process", "thread", "process,thread", NULL };
 static const char *const summary_choices[] = { "text", "json", NULL };
+static const char *const native_choices[] = { "all", NULL };
 static const char *const shell_choices[] = { "bash", "zsh", "fish", NULL };
 
 /* The index of value[0..length) among the choices; -1 with err set when it is none of them. */
@@ -207,6 +208,14 @@ static int apply_summary(struct options *options, const char *value, struct erro
 	return 0;
 }
 
+static int apply_native(struct options *options, const char *value, struct error *err)
+{
+	if (value && choose(native_choices, value, strlen(value), err) < 0)
+		return -1;
+	options->native = value ? NATIVE_ALL : NATIVE_WITHOUT_PLUMBING;
+	return 0;
+}
+
 static int apply_completion(struct options *options, const char *value, struct error *err)
 {
 	if (choose(shell_choices, value, strlen(value), err) < 0)
@@ -301,6 +310,19 @@ const struct option_row option_table[] = {
 		.help = "pause a thread to read it: auto (default: only when it must be), always, never",
 		.commands = FOR_RECORD | FOR_DUMP,
 		.apply = apply_pause },
+	{ .letter = 'N',
+		.name = "native",
+		.argument = "all",
+		.argument_optional = true,
+		.completion = COMPLETE_CHOICES,
+		.choices = native_choices,
+		.help = "frames of C, C++, Rust and Cython too; all: the interpreter's own as well",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.apply = apply_native },
+	{ .name = "syscalls",
+		.help = "add a frame (syscall NAME) where a thread sleeps in a system call",
+		.commands = FOR_RECORD | FOR_DUMP,
+		.flag = offsetof(struct options, mark_syscalls) },
 	{ .name = "max-depth",
 		.argument = "N",
 		.help = "cut stacks at the root beyond so many frames (default 100000)",

@@ -279,6 +279,9 @@ static int check(const struct parser *parser)
 	if (!options->pid && !options->launch)
 		return error_set(parser->err, ERROR_USAGE,
 			"no process: name it by its process id, or start a command with -t");
+	if (options->native && options->pause == PAUSE_NEVER)
+		return error_set(parser->err, ERROR_USAGE,
+			"--native has to pause a running thread to read its registers: leave out --pause=never");
 	if (!options->has_duration && !options->launch)
 		options->duration_ns = DEFAULT_DURATION_NS;
 	return 0;

@@ -24,6 +24,9 @@ enum summary {
 	SUMMARY_JSON,
 };
 
+/* --native */
+enum native_choice { NATIVE_NONE, NATIVE_WITHOUT_PLUMBING, NATIVE_ALL };
+
 struct options {
 	enum command command; /* first: no flag has the offset 0 */
 	pid_t pid;            /* 0: not given */
@@ -37,6 +40,8 @@ struct options {
 	bool flamechart;
 	bool mark_gc;
 	bool json;
+	bool mark_syscalls;
+	enum native_choice native;
 	enum sample_mode mode;
 	enum pause_policy pause;
 	size_t max_depth;

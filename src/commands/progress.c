@@ -121,12 +121,20 @@ void statistics_add(struct recording *recording, const struct sampling_statistic
 	sum->pause_timeouts += more->pause_timeouts;
 	sum->pauses_refused += more->pauses_refused;
 	sum->held_total_ns += more->held_total_ns;
+	for (size_t i = 0; i < HELD_CLASSES; i++)
+		sum->held_classes[i] += more->held_classes[i];
 	if (more->held_longest_ns > sum->held_longest_ns)
 		sum->held_longest_ns = more->held_longest_ns;
 	sum->looks += more->looks;
 	sum->system_calls += more->system_calls;
 	sum->cpu_ns += more->cpu_ns;
 	sum->elapsed_ns += more->elapsed_ns;
+	sum->native.stacks += more->native.stacks;
+	sum->native.truncated += more->native.truncated;
+	sum->native.unmatched += more->native.unmatched;
+	sum->native.frames += more->native.frames;
+	sum->native.rows += more->native.rows;
+	sum->native.modules += more->native.modules;
 	sum->codes += more->codes;
 	sum->stale_codes += more->stale_codes;
 	if (more->note) {
@@ -168,10 +176,15 @@ static void summary_text(struct recording *recording)
 	append_quality(&text, statistics, SAMPLE_IDLE, "idle");
 	append_doubts(&text, statistics);
 	if (statistics->pauses)
-		buffer_printf(&text, "; the target was held for %.3f ms in all, %.3f ms at the longest",
-			(double)statistics->held_total_ns / 1e6, (double)statistics->held_longest_ns / 1e6);
+		buffer_printf(&text, "; the target was held for %.3f ms in all, %.0f us at a time (median), %.3f ms at the longest",
+			(double)statistics->held_total_ns / 1e6, (double)sampling_held_ns(statistics, 500) / 1e3,
+			(double)statistics->held_longest_ns / 1e6);
 	else
 		buffer_append_string(&text, "; the target was never held");
+	if (statistics->native.stacks)
+		buffer_printf(&text, "\npyrope: %" PRIu64 " native stacks, %" PRIu64 " truncated; %.1f native frames in each, "
+			"of %" PRIu64 " modules", statistics->native.stacks, statistics->native.truncated,
+			per((double)statistics->native.frames, statistics->native.stacks), statistics->native.modules);
 	buffer_printf(&text, "\npyrope: %.1f system calls and %.1f us of CPU per sample\n",
 		per((double)statistics->system_calls, statistics->samples),
 		per((double)statistics->cpu_ns / 1e3, statistics->samples));
@@ -202,11 +215,19 @@ static void summary_json(struct recording *recording)
 		{ "pauses_refused", (int64_t)statistics->pauses_refused },
 		{ "held_total_ns", statistics->held_total_ns },
 		{ "held_longest_ns", statistics->held_longest_ns },
+		{ "held_median_ns", sampling_held_ns(statistics, 500) },
+		{ "held_p99_ns", sampling_held_ns(statistics, 990) },
 		{ "looks", (int64_t)statistics->looks },
 		{ "system_calls", (int64_t)statistics->system_calls },
 		{ "cpu_ns", statistics->cpu_ns },
 		{ "elapsed_ns", statistics->elapsed_ns },
 		{ "interval_ns", recording->options->interval_ns },
+		{ "native_stacks", (int64_t)statistics->native.stacks },
+		{ "native_truncated", (int64_t)statistics->native.truncated },
+		{ "native_unmatched", (int64_t)statistics->native.unmatched },
+		{ "native_frames", (int64_t)statistics->native.frames },
+		{ "native_rows", (int64_t)statistics->native.rows },
+		{ "native_modules", (int64_t)statistics->native.modules },
 		{ "codes", (int64_t)statistics->codes },
 		{ "stale_codes", (int64_t)statistics->stale_codes },
 	};

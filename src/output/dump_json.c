@@ -85,6 +85,10 @@ static void append_frame(struct buffer *buffer, const struct sample_frame *frame
 	else
 		buffer_append_json(buffer, function->file);
 	buffer_append_char(buffer, ',');
+	if (function->kind == FUNCTION_NATIVE) {
+		append_key(buffer, "native");
+		buffer_append_string(buffer, "true,");
+	}
 	append_key(buffer, "line");
 	if (frame->line > 0)
 		buffer_append_int(buffer, frame->line);

@@ -68,7 +68,10 @@ static void append_frame(
 	buffer_append_string(buffer, "    ");
 	append_styled(buffer, header, STYLE_FUNCTION, *function->name ? function->name : "?");
 	if (function->kind != FUNCTION_MARKER) {
-		buffer_printf(&place, "(%s:%d)", *function->file ? function->file : "?", frame->line);
+		buffer_printf(&place, "(%s", *function->file ? function->file : "?");
+		if (function->kind != FUNCTION_NATIVE || frame->line > 0)
+			buffer_printf(&place, ":%d", frame->line);
+		buffer_append_char(&place, ')');
 		buffer_append_char(buffer, ' ');
 		append_styled(buffer, header, STYLE_PLACE, place.data);
 	}

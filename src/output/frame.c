@@ -44,7 +44,7 @@ void frame_append(
 		append_part(buffer, frame->file);
 		buffer_append_char(buffer, ':');
 		append_part(buffer, frame->name);
-		if (!options->no_lines) {
+		if (!options->no_lines && (frame->kind != FUNCTION_NATIVE || frame->line > 0)) {
 			buffer_append_char(buffer, ':');
 			buffer_append_int(buffer, frame->line);
 		}

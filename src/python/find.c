@@ -340,6 +340,7 @@ static void finish_place(struct finder *finder)
 {
 	struct runtime_place *place = finder->place;
 
+	target_remember_image(finder->target);
 	if (finder->newer)
 		place->warning =
 			xasprintf("CPython %s is newer than this pyrope knows (%s): read as if it were %s",

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Unique in the run of pyrope, also when it attaches again after an exec: samples of both go into one profile. */
-static uint64_t next_id(void)
+uint64_t function_new_id(void)
 {
 	static _Atomic uint64_t last;
 
@@ -46,7 +46,7 @@ const struct function *python_intern_function(struct python *python, const struc
 	}
 	kept = xmalloc(sizeof(*kept));
 	*kept = *function;
-	kept->id = next_id();
+	kept->id = function_new_id();
 	kept->file = xstrdup(function->file);
 	kept->name = xstrdup(function->name);
 	array_reserve(&python->functions, &python->function_capacity, python->function_count + 1,

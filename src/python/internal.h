@@ -7,6 +7,24 @@
 #include "layout.h"
 #include "pyrope/python.h"
 
+/* Machine code: [start, end). */
+struct code_span {
+	raddr_t start, end;
+};
+
+#define EVALUATION_PARTS 5
+
+/* See evaluation.c. */
+struct evaluation {
+	struct code_span parts[EVALUATION_PARTS];
+	size_t part_count;
+	bool is_whole; /* the parts are all of the loop */
+	raddr_t file_address;
+	struct code_span *files; /* code of files, ascending */
+	size_t file_count, file_capacity;
+	int64_t read_ns; /* 0: not read yet */
+};
+
 struct python {
 	struct target *target;
 	struct runtime_place place;
@@ -23,6 +41,8 @@ struct python {
 	struct function **functions;
 	size_t function_count, function_capacity;
 	struct u64_map function_by_hash; /* -> index in functions */
+
+	struct evaluation evaluation;
 
 	uint32_t tid_offset; /* of the kernel tid in the C library's thread descriptor; OFFSET_NONE: not learned */
 };
@@ -48,6 +68,8 @@ static inline uint32_t field_u32(const void *bytes, uint32_t offset)
 size_t python_list_interpreters(const struct python *python, raddr_t *interpreters, size_t capacity);
 /* One pointer of the target; false when it cannot be read. */
 bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *value);
+
+void python_free_evaluation(struct python *python);
 
 void python_free_codes(struct python *python);
 

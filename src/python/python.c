@@ -33,6 +33,7 @@ void python_free(struct python *python)
 		return;
 	python_free_codes(python);
 	python_free_functions(python);
+	python_free_evaluation(python);
 	runtime_place_release(&python->place);
 	free(python);
 }

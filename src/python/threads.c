@@ -106,31 +106,51 @@ static void read_tids(struct python *python, struct tid_set *set)
 	free(tids);
 }
 
-static pid_t tid_at(struct python *python, const struct python_thread *thread, const struct tid_set *set)
+/* False: what stands there is no tid. The kernel clears it when a thread exits (set_tid_address(2)): 0 then. */
+static bool tid_at(struct python *python, const struct python_thread *thread, const struct tid_set *set, pid_t *tid)
 {
 	uint32_t inner;
 	uint64_t *outer;
 
+	*tid = 0;
 	if (!target_read(python->target, thread->pthread_id + python->tid_offset, &inner, sizeof(inner)))
-		return 0;
+		return false;
 	outer = u64_map_get(&set->outer, inner);
-	return outer ? (pid_t)*outer : 0;
+	if (outer)
+		*tid = (pid_t)*outer;
+	return outer || !inner;
 }
 
-/* Is this the place of the tid in every descriptor? */
-static bool offset_fits(uint32_t offset, const unsigned char *descriptors, size_t count, const struct tid_set *set)
+/* Is this the place of the tid in every descriptor? Of threads that have exited there may be some. */
+static bool offset_fits(uint32_t offset, const unsigned char *descriptors, size_t count, const struct tid_set *set,
+	bool allow_exited)
 {
+	size_t live = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		uint32_t tid = field_u32(descriptors + i * DESCRIPTOR_BYTES, offset);
 
+		if (!tid && allow_exited)
+			continue;
 		if (!u64_map_get(&set->outer, tid))
 			return false;
+		live++;
 		for (size_t j = 0; j < i; j++) {
 			if (field_u32(descriptors + j * DESCRIPTOR_BYTES, offset) == tid)
 				return false;
 		}
 	}
-	return count > 0;
+	return live > 0;
+}
+
+static uint32_t search_offset(const unsigned char *descriptors, size_t count, const struct tid_set *set,
+	bool allow_exited)
+{
+	for (uint32_t offset = 0; offset + 4 <= DESCRIPTOR_BYTES; offset += 4) {
+		if (offset_fits(offset, descriptors, count, set, allow_exited))
+			return offset;
+	}
+	return OFFSET_NONE;
 }
 
 static void learn_offset(struct python *python, const struct python_thread *threads, size_t count,
@@ -141,7 +161,6 @@ static void learn_offset(struct python *python, const struct python_thread *thre
 	uint64_t ids[SOME];
 	size_t some = 0;
 
-	python->tid_offset = OFFSET_NONE;
 	for (size_t i = 0; i < count && some < SOME; i++) {
 		size_t known = 0;
 
@@ -156,12 +175,9 @@ static void learn_offset(struct python *python, const struct python_thread *thre
 			DESCRIPTOR_BYTES) > 0)
 			some++;
 	}
-	for (uint32_t offset = 0; offset + 4 <= DESCRIPTOR_BYTES; offset += 4) {
-		if (offset_fits(offset, descriptors, some, set)) {
-			python->tid_offset = offset;
-			break;
-		}
-	}
+	python->tid_offset = search_offset(descriptors, some, set, false);
+	if (python->tid_offset == OFFSET_NONE)
+		python->tid_offset = search_offset(descriptors, some, set, true);
 	free(descriptors);
 }
 
@@ -185,10 +201,8 @@ static void find_tids(struct python *python, struct python_thread *threads, size
 	for (int attempt = 0; attempt < 2; attempt++) {
 		bool all = python->tid_offset != OFFSET_NONE;
 
-		for (size_t i = 0; all && i < count; i++) {
-			threads[i].tid = tid_at(python, &threads[i], &set);
-			all = threads[i].tid != 0;
-		}
+		for (size_t i = 0; all && i < count; i++)
+			all = tid_at(python, &threads[i], &set, &threads[i].tid);
 		if (all || attempt)
 			break;
 		learn_offset(python, threads, count, &set);
@@ -259,6 +273,12 @@ pid_t python_thread_tid(struct python *python, const struct python_thread *threa
 	return now.tid;
 }
 
+bool python_state_has_tid(const struct python *python)
+{
+	return python->layout.thread_state.native_thread_id != OFFSET_NONE &&
+		target_inner_pid(python->target) == target_pid(python->target);
+}
+
 bool python_thread_matches(const struct python *python, const struct python_thread *thread, const void *state)
 {
 	const struct layout *layout = &python->layout;
@@ -266,7 +286,6 @@ bool python_thread_matches(const struct python *python, const struct python_thre
 	if (field_u64(state, layout->thread_state.interp) != thread->interpreter ||
 		field_u64(state, layout->thread_state.thread_id) != thread->pthread_id)
 		return false;
-	return layout->thread_state.native_thread_id == OFFSET_NONE || !thread->tid ||
-		target_inner_pid(python->target) != target_pid(python->target) ||
+	return !python_state_has_tid(python) || !thread->tid ||
 		(pid_t)field_u64(state, layout->thread_state.native_thread_id) == thread->tid;
 }

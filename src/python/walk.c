@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a thread state to its frames, through a memory_view. Nothing that is read is trusted: a chain may loop, point
- * anywhere, or end in its middle, because it is garbage or because it is being changed while it is read.
+ * From a thread state to its frames, through a memory_view. Nothing that is read is trusted: a chain may
+ * loop, point anywhere, or end in its middle, because it is garbage or because it is being changed while it
+ * is read.
  *
- * Facts: Include/cpython/frameobject.h (to 3.10), Include/internal/pycore_frame.h (3.11+), pycore_interpframe.h (3.14+).
+ * Facts: Include/cpython/frameobject.h (to 3.10), Include/internal/pycore_frame.h (3.11+),
+ * pycore_interpframe.h (3.14+).
  */
 #include "config.h"
 
 #include "internal.h"
 
 #include <stdlib.h>
+
+/* From current_frame of a CFrame to the end of previous, which lies behind it (3.11, 3.12). */
+#define CFRAME_BYTES WALK_POINTER_BYTES
+#define OB_REFCNT 0 /* in an object, but where Py_TRACE_REFS was configured */
 
 static uint32_t field_end(uint32_t end, uint32_t offset, uint32_t bytes)
 {
@@ -26,6 +32,8 @@ size_t python_thread_state_bytes(const struct python *python)
 	end = field_end(end, layout->thread_state.native_thread_id, 8);
 	end = field_end(end, layout->thread_state.frame, 8);
 	end = field_end(end, layout->thread_state.cframe, 8);
+	end = field_end(end, layout->thread_state.datastack_chunk, 8);
+	end = field_end(end, layout->thread_state.datastack_top, 16);
 	return field_end(end, layout->thread_state.current_frame, 8);
 }
 
@@ -47,6 +55,12 @@ static enum walk_status miss(struct walk *walk, raddr_t address, size_t length)
 	return WALK_MISS;
 }
 
+static void start(struct walk *walk)
+{
+	walk->count = walk->group_count = 0;
+	walk->leaf = walk->root = walk->pointer = 0;
+}
+
 static struct raw_frame *add_frame(struct walk *walk)
 {
 	array_reserve(&walk->frames, &walk->capacity, walk->count + 1, sizeof(*walk->frames));
@@ -54,8 +68,8 @@ static struct raw_frame *add_frame(struct walk *walk)
 }
 
 /*
- * A chain that comes back to where it was: the address is compared with one that is renewed each time the number of
- * steps doubles (Brent's method), so that no set of addresses has to be kept.
+ * A chain that comes back to where it was: the address is compared with one that is renewed each time the
+ * number of steps doubles (Brent's method), so that no set of addresses has to be kept.
  */
 struct loop_guard {
 	raddr_t mark;
@@ -93,6 +107,57 @@ static enum walk_status read_frame(struct memory_view *view, raddr_t address, ui
 	return WALK_WHOLE;
 }
 
+static void decode_heap_frame(const struct layout *layout, raddr_t address, const void *data, struct raw_frame *frame)
+{
+	*frame = (struct raw_frame){ .address = address, .code = field_u64(data, layout->frame.code) };
+	/* an index: -1 before the first instruction */
+	frame->instruction = (uint64_t)(int64_t)(int32_t)field_u32(data, layout->frame.lasti);
+	/* f_lineno counts when the frame is traced; where no row field says so, when it is not 0 (3.10) */
+	if (layout->frame.trace == OFFSET_NONE || field_u64(data, layout->frame.trace))
+		frame->traced_line = (int)field_u32(data, layout->frame.lineno);
+}
+
+static void decode_stack_frame(const struct layout *layout, raddr_t address, const void *data, struct raw_frame *frame)
+{
+	*frame = (struct raw_frame){ .address = address, .owner = ((const uint8_t *)data)[layout->interpreter_frame.owner] };
+	frame->code = field_u64(data, layout->interpreter_frame.executable) & ~layout->pointer_tag_mask;
+	frame->instruction = field_u64(data, layout->interpreter_frame.instruction);
+	if (layout->interpreter_frame.tlbc_index != OFFSET_NONE)
+		frame->thread_local_index = field_u32(data, layout->interpreter_frame.tlbc_index);
+}
+
+bool python_frame_at(const struct python *python, struct memory_view *view, raddr_t address, struct raw_frame *frame,
+	uint64_t *link)
+{
+	const struct layout *layout = &python->layout;
+	const bool is_heap = layout->frames == FRAMES_ON_HEAP;
+	const void *data = view->at(view, address, is_heap ? heap_frame_bytes(layout) : layout->interpreter_frame.size);
+
+	if (!data)
+		return false;
+	/* a frame that is kept to be used again has no references, and still what it had when it was used (frame_dealloc) */
+	if (is_heap && field_u64(data, OB_REFCNT) == 0)
+		return false;
+	if (is_heap)
+		decode_heap_frame(layout, address, data, frame);
+	else
+		decode_stack_frame(layout, address, data, frame);
+	*link = field_u64(data, is_heap ? layout->frame.back : layout->interpreter_frame.previous);
+	return plausible(frame->code);
+}
+
+bool python_frame_is_popped(const struct python *python, const void *state, raddr_t address)
+{
+	const struct layout *layout = &python->layout;
+	raddr_t top;
+
+	if (layout->frames == FRAMES_ON_HEAP)
+		return false;
+	top = field_u64(state, layout->thread_state.datastack_top);
+	return address >= top && address < field_u64(state, layout->thread_state.datastack_top + 8) && /* datastack_limit */
+		address >= field_u64(state, layout->thread_state.datastack_chunk);
+}
+
 static enum walk_status walk_heap(const struct layout *layout, struct memory_view *view, raddr_t address,
 	size_t max_frames, struct walk *walk)
 {
@@ -109,17 +174,19 @@ static enum walk_status walk_heap(const struct layout *layout, struct memory_vie
 		if (status != WALK_WHOLE)
 			return status;
 		frame = add_frame(walk);
-		*frame = (struct raw_frame){ .address = address, .code = field_u64(data, layout->frame.code) };
-		/* an index: -1 before the first instruction */
-		frame->instruction = (uint64_t)(int64_t)(int32_t)field_u32(data, layout->frame.lasti);
-		/* f_lineno counts when the frame is traced; where no row field says so, when it is not 0 (3.10) */
-		if (layout->frame.trace == OFFSET_NONE || field_u64(data, layout->frame.trace))
-			frame->traced_line = (int)field_u32(data, layout->frame.lineno);
+		decode_heap_frame(layout, address, data, frame);
 		if (!plausible(frame->code))
 			return WALK_BROKEN;
 		address = field_u64(data, layout->frame.back);
 	}
 	return WALK_WHOLE;
+}
+
+/* The frames since the last group are those of one call of the evaluation loop. */
+static void end_group(struct walk *walk, raddr_t shim)
+{
+	array_reserve(&walk->groups, &walk->group_capacity, walk->group_count + 1, sizeof(*walk->groups));
+	walk->groups[walk->group_count++] = (struct walk_group){ .shim = shim, .end = walk->count };
 }
 
 static enum walk_status walk_stack(const struct layout *layout, struct memory_view *view, raddr_t address,
@@ -143,21 +210,87 @@ static enum walk_status walk_stack(const struct layout *layout, struct memory_vi
 		is_shim = owner >= layout->shim_owner;
 		if (is_shim && ++shims > max_frames)
 			return WALK_BROKEN;
-		if (!is_shim) {
+		if (is_shim) {
+			end_group(walk, address);
+		} else {
 			struct raw_frame *frame = add_frame(walk);
 
-			*frame = (struct raw_frame){ .address = address, .owner = owner };
-			frame->code = field_u64(data, layout->interpreter_frame.executable) & ~layout->pointer_tag_mask;
-			frame->instruction = field_u64(data, layout->interpreter_frame.instruction);
-			if (layout->interpreter_frame.tlbc_index != OFFSET_NONE)
-				frame->thread_local_index = field_u32(data, layout->interpreter_frame.tlbc_index);
+			decode_stack_frame(layout, address, data, frame);
 			if (!plausible(frame->code))
 				return WALK_BROKEN;
+			if (layout->interpreter_frame.is_entry != OFFSET_NONE &&
+				((const uint8_t *)data)[layout->interpreter_frame.is_entry])
+				end_group(walk, 0);
 		}
 		address = field_u64(data, layout->interpreter_frame.previous) & ~layout->pointer_tag_mask;
 	}
 	/* A generator that is just being resumed is not linked to its caller yet: the chain ends in its middle. */
 	return layout->root == ROOT_SHIM && !is_shim ? WALK_BROKEN : WALK_WHOLE;
+}
+
+/* What of a thread state leads to its frames in 3.11 and 3.12. */
+struct cframe_state {
+	raddr_t cframe;
+	bool is_root; /* the thread's own, in the thread state: it runs no Python */
+	raddr_t next_frame, limit; /* the free part of the data stack's chunk */
+};
+
+/*
+ * Is the chain one that is not linked to the thread's? 3.11, 3.12: a call of the evaluation loop announces
+ * its CFrame before it has written a frame into it (ceval.c). Until then there stands what the last call at
+ * this place of the C stack has left, a frame that is gone, or a generator that is suspended by now or is the
+ * one that is just being resumed.
+ */
+static bool is_loose(const struct layout *layout, const struct cframe_state *state, const struct walk *walk,
+	enum walk_status status)
+{
+	const struct raw_frame *last = walk->count ? &walk->frames[walk->count - 1] : NULL;
+
+	if (status == WALK_BROKEN || (status == WALK_WHOLE && !walk->count))
+		return true;
+	/* where the thread's next frame will be there is none now */
+	if (walk->leaf >= state->next_frame && walk->leaf < state->limit)
+		return true;
+	return status == WALK_WHOLE && layout->root != ROOT_SHIM && last && last->address == walk->root &&
+		last->owner == layout->generator_owner;
+}
+
+/* From the CFrame of a call outwards: up to the moment in which it gets its frame, its caller is the innermost one. */
+static enum walk_status walk_cframe(const struct layout *layout, struct memory_view *view, const struct cframe_state *state,
+	size_t max_frames, struct walk *walk)
+{
+	const raddr_t pointer = state->cframe + layout->cframe.current_frame;
+	enum walk_status status, outer_status;
+	const void *bytes;
+	raddr_t inner, outer;
+	bool is_empty;
+
+	walk->pointer = pointer;
+	bytes = view->at(view, pointer, CFRAME_BYTES);
+	if (!bytes)
+		return miss(walk, pointer, CFRAME_BYTES);
+	inner = field_u64(bytes, 0);
+	outer = field_u64(bytes, layout->cframe.previous - layout->cframe.current_frame);
+	status = walk_stack(layout, view, inner, max_frames, walk);
+	if (!is_loose(layout, state, walk, status))
+		return status;
+	is_empty = !walk->count;
+	if (!plausible(outer) || outer <= state->cframe) /* not even that has been written */
+		return is_empty && !state->is_root ? WALK_BROKEN : status;
+	bytes = view->at(view, outer + layout->cframe.current_frame, 8);
+	if (!bytes)
+		return miss(walk, outer + layout->cframe.current_frame, 8);
+	start(walk);
+	walk->pointer = pointer;
+	outer_status = walk_stack(layout, view, field_u64(bytes, 0), max_frames, walk);
+	if (outer_status != WALK_WHOLE || walk->count)
+		return outer_status;
+	if (is_empty)
+		return state->is_root ? WALK_WHOLE : WALK_BROKEN;
+	/* nobody called it: a generator that C code drives is the outermost frame */
+	start(walk);
+	walk->pointer = pointer;
+	return walk_stack(layout, view, inner, max_frames, walk);
 }
 
 enum walk_status python_walk(const struct python *python, struct memory_view *view, raddr_t thread_state,
@@ -166,28 +299,55 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 	const struct layout *layout = &python->layout;
 	size_t bytes = python_thread_state_bytes(python);
 	const void *state = view->at(view, thread_state, bytes);
-	raddr_t cframe;
+	struct cframe_state cframe_state;
 
-	walk->count = 0;
-	walk->leaf = walk->root = walk->pointer = 0;
+	start(walk);
 	if (!state)
 		return miss(walk, thread_state, bytes);
 	switch (layout->frames) {
 	case FRAMES_ON_HEAP:
 		return walk_heap(layout, view, field_u64(state, layout->thread_state.frame), max_frames, walk);
 	case FRAMES_BY_CFRAME:
-		cframe = field_u64(state, layout->thread_state.cframe);
-		if (!plausible(cframe))
+		cframe_state = (struct cframe_state){
+			.cframe = field_u64(state, layout->thread_state.cframe),
+			.is_root = field_u64(state, layout->thread_state.cframe) - thread_state <
+				layout->thread_state.size,
+			.next_frame = field_u64(state, layout->thread_state.datastack_top),
+			.limit = field_u64(state, layout->thread_state.datastack_top + 8), /* datastack_limit */
+		};
+		if (!plausible(cframe_state.cframe))
 			return WALK_BROKEN;
-		walk->pointer = cframe + layout->cframe.current_frame;
-		state = view->at(view, walk->pointer, 8);
-		if (!state)
-			return miss(walk, walk->pointer, 8);
-		return walk_stack(layout, view, field_u64(state, 0), max_frames, walk);
+		return walk_cframe(layout, view, &cframe_state, max_frames, walk);
 	case FRAMES_BY_CURRENT:
 		break;
 	}
 	return walk_stack(layout, view, field_u64(state, layout->thread_state.current_frame), max_frames, walk);
+}
+
+static bool read_word(struct memory_view *view, raddr_t address, uint64_t *word)
+{
+	const void *bytes = view->at(view, address, sizeof(*word));
+
+	if (bytes)
+		*word = field_u64(bytes, 0);
+	return bytes != NULL;
+}
+
+bool python_leaf_is_linked(const struct python *python, struct memory_view *view, const struct walk *walk)
+{
+	const struct layout *layout = &python->layout;
+	raddr_t cframe = walk->pointer - layout->cframe.current_frame;
+	uint64_t outer, caller;
+
+	if (layout->frames != FRAMES_BY_CFRAME || !walk->pointer || !walk->group_count ||
+		!read_word(view, cframe + layout->cframe.previous, &outer) || !plausible(outer) ||
+		!read_word(view, outer + layout->cframe.current_frame, &caller))
+		return true;
+	for (size_t i = 1; i < walk->groups[0].end; i++) {
+		if (walk->frames[i].address == caller)
+			return false;
+	}
+	return true;
 }
 
 bool python_root_is_learned(const struct python *python)
@@ -203,5 +363,6 @@ bool python_leaf_may_be_unlinked(const struct python *python)
 void walk_release(struct walk *walk)
 {
 	free(walk->frames);
+	free(walk->groups);
 	*walk = (struct walk){ 0 };
 }

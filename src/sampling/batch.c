@@ -20,11 +20,21 @@ struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
 	return added;
 }
 
-void batch_add_frame(struct batch *batch, const struct function *function, int line)
+static void add(struct batch *batch, const struct batch_frame *frame)
 {
 	array_reserve(&batch->frames, &batch->frame_capacity, batch->frame_count + 1, sizeof(*batch->frames));
-	batch->frames[batch->frame_count++] = (struct sample_frame){ function, line };
+	batch->frames[batch->frame_count++] = *frame;
 	batch->samples[batch->count - 1].sample.frame_count++;
+}
+
+void batch_add_frame(struct batch *batch, const struct function *function, int line)
+{
+	add(batch, &(struct batch_frame){ .function = function, .line = line });
+}
+
+void batch_add_address(struct batch *batch, const struct native_address *address)
+{
+	add(batch, &(struct batch_frame){ .address = address });
 }
 
 void batch_add_code(struct batch *batch, struct code *code, int line)
@@ -42,12 +52,12 @@ static void cut_at(struct batch *batch, const struct function *function, const s
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct sample *sample = &batch->samples[i].sample;
-		struct sample_frame *frames = batch->frames + batch->samples[i].first_frame;
+		struct batch_frame *frames = batch->frames + batch->samples[i].first_frame;
 
 		for (size_t j = 0; j < sample->frame_count; j++) {
 			if (frames[j].function != function)
 				continue;
-			frames[j] = (struct sample_frame){ unsure, 0 };
+			frames[j] = (struct batch_frame){ .function = unsure };
 			sample->frame_count = j + 1;
 			sample->quality = SAMPLE_PARTIAL;
 			break;
@@ -93,6 +103,8 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 
 		if (!unreadable[i] && same_object(looker, codes[i], bytes[i]))
 			continue;
+		if (!target_same_image(python_target(looker->python)))
+			return; /* it has exited or execed: what it did last is not thrown away for that */
 		looker->stale_codes++;
 		looker->code_generation++;
 		codes[i]->is_volatile = true;
@@ -105,14 +117,10 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 
 void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure)
 {
-	/* a target that has exited leaves nothing to check against; what it did last is not thrown away for that */
-	if (target_same_image(python_target(looker->python))) {
-		for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
-			size_t left = batch->code_count - i;
+	for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
+		size_t left = batch->code_count - i;
 
-			confirm_some(batch, looker, unsure, batch->codes + i,
-				left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
-		}
+		confirm_some(batch, looker, unsure, batch->codes + i, left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
 	}
 	batch->code_count = 0;
 	batch->mark++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Samples on their way from the sampler's thread to the caller's. A batch is kept back until the code objects that it
- * names have been checked once more: an entry of the code cache that was true before the batch and is true after it was
- * true for each of its samples. (After a target has exited there is nothing left to check.)
+ * Samples on their way from the sampler's thread to the caller's. A batch is kept back until the code objects
+ * that it names have been checked once more: an entry of the code cache that was true before the batch and is
+ * true after it was true for each of its samples. (After a target has exited there is nothing left to check.)
  */
 #ifndef PYROPE_SAMPLING_BATCH_H
 #define PYROPE_SAMPLING_BATCH_H
@@ -15,10 +15,17 @@ struct batch_sample {
 	size_t first_frame;   /* in the batch's frames */
 };
 
+/* A frame that has its function already, or one that is named when the sample is delivered. */
+struct batch_frame {
+	const struct function *function;
+	int line;
+	const struct native_address *address; /* NULL, or there is no function yet */
+};
+
 struct batch {
 	struct batch_sample *samples;
 	size_t count, capacity;
-	struct sample_frame *frames;
+	struct batch_frame *frames;
 	size_t frame_count, frame_capacity;
 	int64_t begin_ns;
 
@@ -31,10 +38,13 @@ struct batch {
 /* Adds a sample; its frames follow by batch_add_frame. */
 struct batch_sample *batch_add(struct batch *batch, const struct sample *sample);
 void batch_add_frame(struct batch *batch, const struct function *function, int line);
+/* A native frame: the functions at this address. */
+void batch_add_address(struct batch *batch, const struct native_address *address);
 /* As batch_add_frame, for a code object that has to be checked before the batch is delivered. */
 void batch_add_code(struct batch *batch, struct code *code, int line);
 /*
- * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one `unsure` frame.
+ * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one
+ * `unsure` frame.
  */
 void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure);
 /* Moves all samples of from behind those of to; from is empty then. */

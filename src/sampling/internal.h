@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "batch.h"
+#include "bystanders.h"
 #include "pyrope/sampling.h"
 #include "subjects.h"
 #include "take.h"
@@ -25,7 +26,8 @@ struct sampler {
 	size_t gil_count;
 	bool free_threaded;
 	char process_name[64];
-	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame;
+	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame, *native_truncated;
+	struct bystanders bystanders;
 
 	struct batch filling;                   /* the sampler thread's own */
 	struct sampling_statistics statistics;  /* the sampler thread's own */
@@ -42,6 +44,10 @@ struct sampler {
 	struct sampling_statistics published;
 	bool ended;
 	enum sampling_end end;
+
+	/* the caller's thread: the frames of the sample that is being delivered */
+	struct sample_frame *delivered;
+	size_t delivered_capacity;
 };
 
 /* One tick: samples go into sampler->filling. False: the target has gone, or runs another program. */

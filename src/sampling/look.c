@@ -122,6 +122,12 @@ static int compare_touched(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+static bool in_pointers(const struct subject *subject, raddr_t address, size_t length)
+{
+	return address >= subject->pointers && length <= subject->pointers_length &&
+		address - subject->pointers <= subject->pointers_length - length;
+}
+
 /* Walks live memory to learn where the chain lies; what it shows is not used for anything else. */
 static void scout_chain(struct looker *looker, struct subject *subject)
 {
@@ -135,13 +141,14 @@ static void scout_chain(struct looker *looker, struct subject *subject)
 	for (size_t i = 0; i < SCOUT_PAGES; i++)
 		scout->pages[i].address = 0;
 	python_walk(looker->python, &scout->view, subject->thread.state, looker->max_frames, &subject->walk);
-	subject->pointer = subject->walk.pointer;
+	if (subject->walk.pointer)
+		subject_add_pointer(subject, subject->walk.pointer, WALK_POINTER_BYTES);
 	qsort(scout->touched, scout->touched_count, sizeof(*scout->touched), compare_touched);
 	/* neighbours are joined here already, so that a deep stack is not inserted frame by frame */
 	for (size_t i = 0; i < scout->touched_count; i++) {
 		const struct touched *touched = &scout->touched[i];
 
-		if (touched->address == subject->thread.state || touched->address == subject->pointer)
+		if (touched->address == subject->thread.state || in_pointers(subject, touched->address, touched->length))
 			continue;
 		if (end && touched->address <= end + PAGE / 2) {
 			if (touched->address + touched->length > end)
@@ -192,8 +199,8 @@ static void add_checks(struct looker *looker, struct subject *subject, size_t *c
 /* Removes the range or check that could not be read. False: it was the thread state itself. */
 static bool drop_unreadable(struct subject *subject, raddr_t address)
 {
-	if (address == subject->pointer) {
-		subject->pointer = 0;
+	if (subject->pointers_length && address == subject->pointers) {
+		subject->pointers_length = 0;
 		return true;
 	}
 	for (size_t i = 0; i < subject->range_count; i++) {
@@ -221,8 +228,8 @@ static enum look_result read_once(struct looker *looker, struct subject *subject
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_before, gil->length);
 	add_request(looker, &count, subject->thread.state, subject->state, looker->state_bytes);
-	if (subject->pointer)
-		add_request(looker, &count, subject->pointer, &subject->pointer_value, sizeof(subject->pointer_value));
+	if (subject->pointers_length)
+		add_request(looker, &count, subject->pointers, subject->pointer_bytes, subject->pointers_length);
 	add_ranges(looker, subject, &count);
 	add_checks(looker, subject, &count);
 	if (gil)
@@ -247,8 +254,8 @@ static const void *copy_at(struct memory_view *view, raddr_t address, size_t len
 
 	if (address == subject->thread.state)
 		return subject->state;
-	if (subject->pointer && address == subject->pointer)
-		return &subject->pointer_value;
+	if (in_pointers(subject, address, length))
+		return subject->pointer_bytes + (address - subject->pointers);
 	return subject_bytes(subject, address, length);
 }
 
@@ -265,6 +272,9 @@ static void rebuild(struct subject *subject)
 	if (++subject->looks_since_rebuild < 256)
 		return;
 	subject->looks_since_rebuild = 0;
+	subject->pointers_length = 0;
+	if (subject->walk.pointer)
+		subject_add_pointer(subject, subject->walk.pointer, WALK_POINTER_BYTES);
 	if (subject->bytes > 16384 + 1024 * subject->walk.count || subject->range_count > 8 + subject->walk.count)
 		subject_clear_ranges(subject);
 }
@@ -309,6 +319,7 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 	for (int round = 0; round < ROUNDS; round++) {
 		enum look_result result = read_once(looker, subject, gil);
 		enum walk_status status;
+		raddr_t miss_address;
 
 		if (result == LOOK_FOREIGN)
 			return result;
@@ -317,8 +328,11 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 		if (!python_thread_matches(looker->python, &subject->thread, subject->state))
 			return LOOK_FOREIGN;
 		status = walk_copy(looker, subject);
+		miss_address = subject->walk.miss_address;
 		if (status != WALK_MISS && !checks_hold(looker, subject))
 			continue;
+		if (status == WALK_MISS || status == WALK_BROKEN)
+			look_find_trunk(looker, subject);
 		switch (status) {
 		case WALK_WHOLE:
 			return LOOK_WHOLE;
@@ -329,11 +343,11 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 		case WALK_MISS:
 			break;
 		}
-		if (subject->walk.miss_address == subject->walk.pointer)
-			subject->pointer = subject->walk.pointer;
+		if (miss_address == subject->walk.pointer)
+			subject_add_pointer(subject, subject->walk.pointer, WALK_POINTER_BYTES);
 		else if (misses++ == 0 && subject->walk.count < 64 && subject->range_count)
-			add_range_with_slack(subject, subject->walk.miss_address, subject->walk.miss_length,
-				subject->walk.miss_address == subject->walk.leaf);
+			add_range_with_slack(subject, miss_address, subject->walk.miss_length,
+				miss_address == subject->walk.leaf);
 		else
 			scout_chain(looker, subject);
 	}
@@ -413,4 +427,40 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 			subject->frames[subject->frame_count++] = (struct resolved_frame){ memo->entry, memo->line };
 	}
 	return loaded ? RESOLVE_LOADED : RESOLVED;
+}
+
+/* ---- the trunk ---- */
+
+void look_learn_trunk(struct looker *looker, struct subject *subject)
+{
+	struct copy_view view = { .view = { .at = copy_at }, .subject = subject };
+
+	if (subject->trunk)
+		trunk_learn(subject->trunk, looker->python, &view.view, &subject->walk);
+}
+
+void look_find_trunk(struct looker *looker, struct subject *subject)
+{
+	struct copy_view view = { .view = { .at = copy_at }, .subject = subject };
+	const struct walk walk = subject->walk;
+
+	if (!subject->wants_trunk)
+		return;
+	subject->wants_trunk = false;
+	if (!subject->trunk)
+		subject->trunk = xcalloc(1, sizeof(*subject->trunk));
+	trunk_find(subject->trunk, looker->python, &view.view, subject->state, &subject->walk);
+	look_resolve(looker, subject);
+	array_reserve(&subject->trunk_frames, &subject->trunk_capacity, subject->frame_count + 1,
+		sizeof(*subject->trunk_frames));
+	if (subject->frame_count)
+		memcpy(subject->trunk_frames, subject->frames, subject->frame_count * sizeof(*subject->frames));
+	/* what is checked in each look has not been in this one, which failed */
+	subject->trunk_count = 0;
+	while (subject->trunk_count < subject->frame_count && !subject->frames[subject->trunk_count].code->is_volatile)
+		subject->trunk_count++;
+	/* what the walk said is still to be acted on */
+	subject->walk.count = walk.count;
+	subject->walk.miss_address = walk.miss_address;
+	subject->walk.miss_length = walk.miss_length;
 }

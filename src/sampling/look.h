@@ -43,4 +43,12 @@ enum resolve_result {
 /* Decodes subject->walk into subject->frames. */
 enum resolve_result look_resolve(struct looker *looker, struct subject *subject);
 
+/* Remembers where the frames of the last walk lie, which was whole, for a subject that has been hard to look at. */
+void look_learn_trunk(struct looker *looker, struct subject *subject);
+/*
+ * What the last look's copy shows of the outer frames, though its chain is broken or leads elsewhere, into
+ * subject->trunk_frames; once for each time that subject->wants_trunk is set. look() does so when its first round fails.
+ */
+void look_find_trunk(struct looker *looker, struct subject *subject);
+
 #endif

@@ -1,42 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stacks that are known to have existed in this run, as they are printed: a sequence of (code object, line), from the
- * outermost frame on.
+ * The stacks that are known to have existed in this run, as they are printed: a sequence of (code object,
+ * line), from the outermost frame on.
  *
- * A stack that was read without a pause while frames came and went may be a mixture of two moments. If the very same
- * sequence has been seen before while the thread stood still, then what would be printed is a stack that did exist, and
- * the sample may keep it, and its own moment. So a hard stack costs a pause once, not each time; and code whose frames
- * change fast is not pushed out of the profile by samples that could not be verified.
+ * A stack that was read without a pause while frames came and went may be a mixture of two moments. If the
+ * very same sequence has been seen before while the thread stood still, then what would be printed is a stack
+ * that did exist, and the sample may keep it, and its own moment. So a hard stack costs a pause once, not
+ * each time; and code whose frames change fast is not pushed out of the profile by samples that could not be
+ * verified.
  *
  * With a stack all its beginnings are proven: before the inner call was made, the caller was at that line.
  *
- * A thread that is stopped between any two machine instructions may be in the middle of pushing its innermost frame: the
- * compiler orders those stores as it likes, and the frame that is already linked may still hold the words of the one that
- * was there before (measured on 3.13: once in 10^4 stops). The frames outside of it were linked long ago. So a callee in
- * the innermost place is believed when it has been seen there, under the same callers, in two stops between which the
- * thread has run, or in a stop and in the look that led to it. (To 3.10 a frame is made by one function and linked by
- * another, so that it is whole when it is seen.)
+ * A thread that is stopped between any two machine instructions may be in the middle of pushing its innermost
+ * frame: the compiler orders those stores as it likes, and the frame that is already linked may still hold
+ * the words of the one that was there before (measured on 3.13: once in 10^4 stops). The frames outside of it
+ * were linked long ago. So a callee in the innermost place is believed when it has been seen there, under the
+ * same callers, in two stops close to each other between which the thread has run, or in a stop and in the look
+ * that led to it.
+ * (To 3.10 a frame is made by one function and linked by another, so that it is whole when it is seen.)
  */
 #ifndef PYROPE_SAMPLING_PROOF_H
 #define PYROPE_SAMPLING_PROOF_H
 
 #include "subject.h"
 
+/* CPU time between two stops that are two: more than what stopping and going on costs a thread that executes nothing. */
+#define RUN_BETWEEN_NS 20000
+
 struct proofs {
 	struct u64_map paths;   /* hash of a sequence -> 1 */
-	struct u64_map sighted; /* proof_sighting() of what was seen in one stop -> CPU time of the thread then */
+	struct u64_map sighted; /* proof_sighting() of what was seen in one stop -> CPU time of the thread and number of the stop */
+	uint64_t stops;
+	struct u64_map doubts;  /* hash of a proven beginning and the frame behind it -> how often it was asked for */
 };
 
 bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
 /* How many frames, from the outermost, are a proven stack. */
 size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
+/*
+ * How often proof_doubt was asked before whether the frame behind the first `known` ones, which are a proven stack, belongs to a
+ * stack that has not been proven yet. What was asked for often and never proven is a mixture.
+ */
+uint64_t proof_doubt(struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count);
 /* The thread stood still in a function that was called properly (a system call, a wait for the GIL): all is proven. */
 void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_t count);
 /* The callers with their lines, and the innermost frame's code object, as one number. */
 uint64_t proof_sighting(const struct resolved_frame *frames, size_t count);
 /*
- * The thread was stopped anywhere: all is proven but perhaps the innermost frame. seen: the sighting of the look that led
- * to this stop, 0: none. cpu_ns: the CPU time of the thread at this stop. True: the innermost frame is proven too.
+ * The thread was stopped anywhere: all is proven but perhaps the innermost frame. seen: the sighting of the
+ * look that led to this stop, 0: none. cpu_ns: the CPU time of the thread at this stop. True: the innermost
+ * frame is proven too.
  */
 bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen,
 	int64_t cpu_ns);

@@ -2,8 +2,9 @@
 /*
  * The sampler's thread and its clock, and the hand-over of samples to the caller's thread.
  *
- * Ticks lie on absolute CLOCK_MONOTONIC: tick n falls at a random point of the n-th interval, so that sampling never
- * marches in step with a periodic program. Ticks that were missed are counted and never caught up on.
+ * Ticks lie on absolute CLOCK_MONOTONIC: tick n falls at a random point of the n-th interval, so that
+ * sampling never marches in step with a periodic program. Ticks that were missed are counted and never caught
+ * up on.
  */
 #include "config.h"
 
@@ -17,7 +18,7 @@
 #include <time.h>
 
 #define BATCH_SAMPLES 64
-#define BATCH_AGE_NS 10000000
+#define BATCH_AGE_NS 60000000 /* checking what a batch names costs as much as several samples */
 #define HOUSEKEEPING_NS 100000000
 #define SLEEP_SLICE_NS 50000000      /* so that sampler_stop is heard */
 #define PRIORITY_INTERVAL_NS 1000000   /* below this the sampler takes so much CPU that it has to wait its turn */
@@ -42,6 +43,7 @@ struct sampler *sampler_new(struct python *python, const struct sampling_options
 	sampler->failed = python_marker(python, "(failed)");
 	sampler->truncated = python_marker(python, "(truncated)");
 	sampler->collecting = python_marker(python, "(gc)");
+	sampler->native_truncated = python_marker(python, "(native truncated)");
 	sampler->no_frame = python_marker(python, "(no Python frame)");
 	pthread_mutex_init(&sampler->mutex, NULL);
 	pthread_cond_init(&sampler->changed, NULL);
@@ -56,6 +58,8 @@ void sampler_free(struct sampler *sampler)
 	subjects_release(&sampler->subjects);
 	batch_release(&sampler->filling);
 	batch_release(&sampler->ready);
+	bystanders_release(&sampler->bystanders);
+	free(sampler->delivered);
 	pthread_cond_destroy(&sampler->changed);
 	pthread_mutex_destroy(&sampler->mutex);
 	free(sampler);
@@ -83,6 +87,8 @@ static void fill_statistics(struct sampler *sampler)
 	statistics->system_calls = target_read_calls(python_target(sampler->python));
 	statistics->cpu_ns = thread_cpu_ns();
 	statistics->elapsed_ns = monotonic_ns() - sampler->began_ns;
+	if (sampler->options.native)
+		native_statistics(sampler->options.native, &statistics->native);
 	statistics->note = sampler->taker.note[0] ? sampler->taker.note : NULL;
 }
 
@@ -132,8 +138,8 @@ static void suspend(struct sampler *sampler)
 }
 
 /*
- * Sleeps until then, in slices. False: told to stop. A thread that has stopped too late is let go also when there is no
- * time to sleep: nobody else does it when all that follows is proven without a pause.
+ * Sleeps until then, in slices. False: told to stop. A thread that has stopped too late is let go also when
+ * there is no time to sleep: nobody else does it when all that follows is proven without a pause.
  */
 static bool sleep_until(struct sampler *sampler, int64_t then_ns)
 {
@@ -161,9 +167,10 @@ static int64_t tick_time(const struct sampler *sampler, uint64_t number)
 	return sampler->began_ns + (int64_t)number * interval + (int64_t)(random % (uint64_t)interval);
 }
 
-/* Why is there nothing left to read? */
+/* Why is there nothing left to read? What was sampled is not to be checked against a program that comes after it. */
 static enum sampling_end end_of_target(struct sampler *sampler)
 {
+	publish(sampler);
 	return target_execed(python_target(sampler->python)) ? SAMPLING_EXECED : SAMPLING_GONE;
 }
 
@@ -237,12 +244,46 @@ static void *sampler_thread(void *context)
 
 /* ---- the caller's thread ---- */
 
-static int deliver(const struct sampler_callbacks *callbacks, struct batch *batch, struct error *err)
+static void add_delivered(struct sampler *sampler, struct sample *sample, const struct sample_frame *frames, size_t count)
+{
+	array_reserve(&sampler->delivered, &sampler->delivered_capacity, sample->frame_count + count,
+		sizeof(*sampler->delivered));
+	memcpy(sampler->delivered + sample->frame_count, frames, count * sizeof(*frames));
+	sample->frame_count += count;
+}
+
+/* Gives the sample its frames; native ones are named here, where that delays no tick. */
+static void name_frames(struct sampler *sampler, struct sample *sample, const struct batch_frame *frames)
+{
+	const size_t count = sample->frame_count;
+	size_t first_python = 0;
+
+	while (first_python < count && (frames[first_python].address || frames[first_python].function->kind != FUNCTION_PYTHON))
+		first_python++;
+	sample->frame_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct sample_frame plain = { frames[i].function, frames[i].line };
+		const struct sample_frame *named = &plain;
+		size_t names = 1;
+
+		if (frames[i].address)
+			names = native_frames(sampler->options.native, frames[i].address,
+				i < first_python && first_python < count, &named);
+		if (names)
+			add_delivered(sampler, sample, named, names);
+	}
+	if (!sample->frame_count) /* nothing but plumbing */
+		add_delivered(sampler, sample, &(struct sample_frame){ sampler->no_frame, 0 }, 1);
+	sample->frames = sampler->delivered;
+}
+
+static int deliver(struct sampler *sampler, const struct sampler_callbacks *callbacks, struct batch *batch,
+	struct error *err)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct sample *sample = &batch->samples[i].sample;
 
-		sample->frames = batch->frames + batch->samples[i].first_frame;
+		name_frames(sampler, sample, batch->frames + batch->samples[i].first_frame);
 		if (callbacks->sample(callbacks->context, sample, err))
 			return -1;
 	}
@@ -285,7 +326,7 @@ static int receive_all(struct sampler *sampler, const struct sampler_callbacks *
 
 	while (!ended) {
 		ended = receive(sampler, &batch);
-		if (result == 0 && deliver(callbacks, &batch, err)) {
+		if (result == 0 && deliver(sampler, callbacks, &batch, err)) {
 			result = -1;
 			sampler_stop(sampler);
 		}

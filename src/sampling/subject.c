@@ -33,7 +33,11 @@ void subject_free(struct subject *subject)
 	free(subject->check_bytes);
 	free(subject->frames);
 	free(subject->memo);
+	free(subject->trunk);
+	free(subject->pointer_bytes);
+	free(subject->trunk_frames);
 	free(subject->kept);
+	native_merged_release(&subject->kept_merged);
 	walk_release(&subject->walk);
 	free(subject);
 }
@@ -96,6 +100,25 @@ void subject_add_range(struct subject *subject, raddr_t start, size_t length)
 	}
 	subject->ranges[first] = (struct range){ .start = start, .length = end - start };
 	lay_out(subject);
+}
+
+void subject_add_pointer(struct subject *subject, raddr_t address, size_t length)
+{
+	raddr_t start = address, end = address + length;
+
+	if (subject->pointers_length) {
+		const raddr_t had_end = subject->pointers + subject->pointers_length;
+
+		start = subject->pointers < start ? subject->pointers : start;
+		end = had_end > end ? had_end : end;
+	}
+	if (end - start > POINTER_WINDOW) {
+		start = address;
+		end = address + length;
+	}
+	subject->pointers = start;
+	subject->pointers_length = end - start;
+	array_reserve(&subject->pointer_bytes, &subject->pointer_capacity, subject->pointers_length, 1);
 }
 
 void subject_clear_ranges(struct subject *subject)

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread that is looked at again and again, and what is known of where its frames lie. The ranges of memory that
- * the last walks touched are the prediction for the next look, so that all of it can be fetched in one system call.
+ * One thread that is looked at again and again, and what is known of where its frames lie. The ranges of
+ * memory that the last walks touched are the prediction for the next look, so that all of it can be fetched
+ * in one system call.
  */
 #ifndef PYROPE_SAMPLING_SUBJECT_H
 #define PYROPE_SAMPLING_SUBJECT_H
 
+#include "pyrope/native.h"
 #include "pyrope/python.h"
+#include "trunk.h"
+
+#define POINTER_WINDOW 4096 /* bytes that are read for them at most */
 
 /* [start, start + length) of the target, at offset in the copy. */
 struct range {
@@ -35,8 +40,11 @@ struct subject {
 
 	/* what the last look brought: the thread state, and the ranges one behind the other */
 	unsigned char *state;
-	raddr_t pointer;       /* where the word lies that points at the leaf, read beside the state; 0: in the state */
-	uint64_t pointer_value;
+	/* where the words lie that point at the leaf (3.11, 3.12): on the C stack, in the frames of calls that come and go */
+	raddr_t pointers;
+	size_t pointers_length; /* 0: in the thread state */
+	unsigned char *pointer_bytes;
+	size_t pointer_capacity;
 	unsigned char *copy;
 	size_t copy_capacity;
 
@@ -52,10 +60,22 @@ struct subject {
 	struct resolved_frame *kept;
 	size_t kept_count, kept_capacity;
 	bool is_kept, kept_is_cut;
+	struct native_merged kept_merged; /* with native frames: the whole stack, if the thread slept */
+	bool kept_asleep;
+	uint64_t kept_cpu_ns, kept_slices; /* its schedstat then */
+
+	raddr_t stack_end; /* of its native stack, as native_copy.stack_end */
+
+	/* made when a look has failed for the first time; and what it told of the first look of this sample, outermost first */
+	struct trunk *trunk;
+	bool wants_trunk;
+	struct resolved_frame *trunk_frames;
+	size_t trunk_count, trunk_capacity;
 
 	/* where this thread's outermost frame is, 0: not learned; and how often another place was seen since */
 	raddr_t root, root_candidate;
 	unsigned root_votes;
+	uint64_t root_cpu_ns; /* its CPU time at the last stop that was counted */
 
 	/* decoded, outermost first; and the raw frames they were decoded from, to be used again */
 	struct resolved_frame *frames;
@@ -77,6 +97,8 @@ void subject_free(struct subject *subject);
 void subject_add_range(struct subject *subject, raddr_t start, size_t length);
 /* Forgets the prediction. */
 void subject_clear_ranges(struct subject *subject);
+/* Has the words at this address read beside the thread state, and those that were, if they are near each other. */
+void subject_add_pointer(struct subject *subject, raddr_t address, size_t length);
 /* length bytes at address in the copy, or NULL. */
 const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length);
 /* Has the code object to be checked in the next look? Adds it. */

@@ -11,14 +11,31 @@
 struct taker {
 	struct looker looker;
 	struct proofs proofs;
-	enum pause_policy policy;
+	enum pause_policy policy, asked_policy; /* PAUSE_NEVER for a while when pausing was refused */
 	int64_t pause_deadline_ns;
 	int64_t began_ns;
 	int64_t charged_ns; /* time in pauses as --pause=auto counts it */
 	int patience;  /* how many times the usual number of tries one sample may take */
 	uint64_t seen; /* proof_sighting of the first look */
+	bool may_be_new; /* what the first look showed behind its trunk may be a stack that has not been proven yet */
 	struct sampling_statistics *statistics;
-	char note[ERROR_MESSAGE_BYTES]; /* why pausing was given up; "" */
+	const struct gil *gil; /* of the thread that is being taken; NULL: its interpreter has none */
+	bool is_holder;        /* it held that when the first look began */
+	int64_t retry_ns;   /* when to pause again; 0: pausing was not refused */
+	int64_t refused_ns; /* how long it was not paused for that, until counted_ns */
+	int64_t counted_ns;
+	char refusal[ERROR_MESSAGE_BYTES]; /* why */
+	char note[ERROR_MESSAGE_BYTES + 64]; /* the same, with the time; "" */
+
+	/* native frames: what the last stop has copied, and what became of it */
+	struct native *native; /* NULL: not asked for */
+	struct native_copy copy;
+	struct native_merged merged;
+	bool has_copy;   /* of the last look at a still thread */
+	bool was_asleep; /* the stack is that of a thread that slept, with these times of schedstat */
+	uint64_t slept_cpu_ns, slept_slices;
+	bool lacks_native; /* Python's frames are certain, the native ones could not be had */
+	bool has_merged; /* merged is the stack that was taken, in indices of the subject's last walk */
 
 	/* the stack that was taken, outermost first; good until the next take */
 	struct resolved_frame *frames;
@@ -30,6 +47,8 @@ struct taker {
 void taker_init(struct taker *taker, struct python *python, const struct sampling_options *options,
 	struct sampling_statistics *statistics);
 void taker_release(struct taker *taker);
+/* A thread has been held, by whomever, for so long. */
+void taker_count_hold(struct taker *taker, int64_t held_ns);
 
 enum take_result {
 	TAKEN,
@@ -38,8 +57,8 @@ enum take_result {
 };
 
 /*
- * Takes the stack of a thread. gil: the lock that its interpreter has, NULL when there is none; *holder becomes the thread
- * that held it when the look began. must_hold: only if that is this thread.
+ * Takes the stack of a thread. gil: the lock that its interpreter has, NULL when there is none; *holder
+ * becomes the thread that held it when the look began. must_hold: only if that is this thread.
  */
 enum take_result take(struct taker *taker, struct subject *subject, const struct gil *gil, bool must_hold,
 	raddr_t *holder);

@@ -4,6 +4,7 @@
 
 #include "internal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -48,17 +49,69 @@ static void find_state(struct sampler *sampler, const struct subject *subject, r
 {
 	struct task_state task;
 
-	if (holder == subject->thread.state) {
+	if (holder == subject->thread.state && !sampler->options.mark_syscalls) {
 		sample->state = THREAD_HOLDS_GIL;
 		return;
 	}
-	if (!sampler->options.want_states)
+	if (!sampler->options.want_states && !sampler->options.mark_syscalls)
 		return;
 	task = target_task_state(python_target(sampler->python), subject->thread.tid);
 	sample->syscall_number = task.syscall_number;
 	sample->state = task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
 	if (task.syscall_number == SYS_futex && is_gil(sampler, task.first_argument))
 		sample->state = THREAD_WAITS_GIL;
+	if (holder == subject->thread.state)
+		sample->state = THREAD_HOLDS_GIL;
+}
+
+/* The frames as they were called, Python's and native ones; walk and memo of the subject are those of this stack. */
+static void add_merged(struct sampler *sampler, const struct subject *subject)
+{
+	const struct taker *taker = &sampler->taker;
+	const struct walk *walk = &subject->walk;
+	size_t next = 0;
+
+	for (size_t i = 0; i < taker->merged.count; i++) {
+		const struct merged_frame *frame = &taker->merged.frames[i];
+
+		switch (frame->kind) {
+		case MERGED_PYTHON:
+			if (next < taker->frame_count && python_frame_visible(sampler->python,
+					subject->memo[walk->count - 1 - frame->index].entry, &walk->frames[frame->index])) {
+				batch_add_code(&sampler->filling, taker->frames[next].code, taker->frames[next].line);
+				next++;
+			}
+			break;
+		case MERGED_NATIVE:
+			batch_add_address(&sampler->filling, frame->address);
+			break;
+		case MERGED_TRUNCATED:
+			batch_add_frame(&sampler->filling, sampler->native_truncated, 0);
+			break;
+		}
+	}
+}
+
+static void add_python(struct sampler *sampler)
+{
+	const struct taker *taker = &sampler->taker;
+
+	for (size_t i = 0; i < taker->frame_count; i++)
+		batch_add_code(&sampler->filling, taker->frames[i].code, taker->frames[i].line);
+}
+
+static void add_syscall(struct sampler *sampler, const struct sample *sample)
+{
+	const char *name = syscall_name(sample->syscall_number);
+	char text[64];
+
+	if (!sampler->options.mark_syscalls || sample->syscall_number < 0)
+		return;
+	if (name)
+		snprintf(text, sizeof(text), "(syscall %s)", name);
+	else
+		snprintf(text, sizeof(text), "(syscall %ld)", sample->syscall_number);
+	batch_add_frame(&sampler->filling, python_marker(sampler->python, text), 0);
 }
 
 /* What taker holds becomes a sample. */
@@ -80,14 +133,19 @@ static void add_taken(struct sampler *sampler, struct subject *subject, raddr_t 
 	batch_add(&sampler->filling, &sample);
 	if (taker->is_cut)
 		batch_add_frame(&sampler->filling, sampler->truncated, 0);
-	for (size_t i = 0; i < taker->frame_count; i++)
-		batch_add_code(&sampler->filling, taker->frames[i].code, taker->frames[i].line);
+	if (taker->has_merged)
+		add_merged(sampler, subject);
+	else
+		add_python(sampler);
+	if (taker->lacks_native)
+		batch_add_frame(&sampler->filling, sampler->native_truncated, 0);
 	if (taker->quality == SAMPLE_PARTIAL)
 		batch_add_frame(&sampler->filling, sampler->partial, 0);
 	else if (taker->quality == SAMPLE_UNVERIFIED)
 		batch_add_frame(&sampler->filling, sampler->unverified, 0);
-	else if (!taker->frame_count)
+	else if (!taker->frame_count && !taker->has_merged)
 		batch_add_frame(&sampler->filling, sampler->no_frame, 0);
+	add_syscall(sampler, &sample);
 	if (sampler->options.mark_gc && holder == subject->thread.state &&
 		python_collecting(sampler->python, subject->thread.interpreter))
 		batch_add_frame(&sampler->filling, sampler->collecting, 0);
@@ -162,8 +220,8 @@ static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, b
 			continue;
 		}
 		/*
-		 * Another one than predicted has it: its stack is taken even when it lets go meanwhile, for this is
-		 * its moment. Whoever has it when we look again is more often one that holds it long.
+		 * Another one than predicted has it: its stack is taken even when it lets go meanwhile, for
+		 * this is its moment. Whoever has it when we look again is more often one that holds it long.
 		 */
 		switch (take(&sampler->taker, subject, gil, holder == predicted, &now)) {
 		case TAKEN:
@@ -233,9 +291,10 @@ static bool tick_thread(struct sampler *sampler, struct subject *subject, const 
 }
 
 /*
- * Has no thread run Python code since the last tick, but for those that hold a GIL now or held it last? While its switch
- * number stands still, only they can have: neither frames nor the list of threads change without the GIL. (A thread that
- * is being started is in the list before it has a frame; it is seen when it gets the GIL.)
+ * Has no thread run Python code since the last tick, but for those that hold a GIL now or held it last? While
+ * its switch number stands still, only they can have: neither frames nor the list of threads change without
+ * the GIL. (A thread that is being started is in the list before it has a frame; it is seen when it gets the
+ * GIL.)
  */
 static bool only_holders_ran(struct sampler *sampler, struct gil_state *now)
 {
@@ -254,8 +313,8 @@ static bool only_holders_ran(struct sampler *sampler, struct gil_state *now)
 }
 
 /*
- * Where there is one tick only, it waits a moment for somebody to hold a GIL: a busy thread lets go of it for an instant
- * again and again, and who looks once wants to know which thread it is.
+ * Where there is one tick only, it waits a moment for somebody to hold a GIL: a busy thread lets go of it for
+ * an instant again and again, and who looks once wants to know which thread it is.
  */
 static void wait_for_holder(struct sampler *sampler)
 {
@@ -286,6 +345,73 @@ static bool is_running(struct sampler *sampler, const struct subject *subject)
 	return target_task_state(python_target(sampler->python), subject->thread.tid).activity == TASK_RUNNING;
 }
 
+/*
+ * May what was taken of the thread last be taken again, because it has not run? Its Python frames stand still
+ * without the GIL, its native ones only while it sleeps.
+ */
+static bool stands_still(struct sampler *sampler, struct subject *subject)
+{
+	uint64_t cpu_ns, slices;
+
+	return !sampler->options.native ||
+		(subject->kept_asleep &&
+			target_task_schedstat(python_target(sampler->python), subject->thread.tid, &cpu_ns, &slices) &&
+			cpu_ns == subject->kept_cpu_ns && slices == subject->kept_slices);
+}
+
+/* ---- threads without Python ---- */
+
+static void add_bystander(struct sampler *sampler, struct bystander *bystander, int64_t now_ns)
+{
+	struct target *target = python_target(sampler->python);
+	struct sampling_statistics *statistics = &sampler->statistics;
+	struct sample sample = blank(sampler, now_ns);
+	struct bystander_look looked;
+	bool taken = bystander_take(&sampler->bystanders, bystander, target, sampler->options.native,
+		sampler->taker.policy != PAUSE_NEVER, sampler->taker.pause_deadline_ns, &looked);
+
+	if (looked.was_paused)
+		taker_count_hold(&sampler->taker, looked.held_ns);
+	if (looked.task.activity == TASK_GONE)
+		return;
+	sample.tid = bystander->tid;
+	sample.thread_name = bystander->name;
+	sample.syscall_number = looked.task.syscall_number;
+	sample.state = looked.task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
+	sample.quality = looked.was_paused ? SAMPLE_PAUSED : SAMPLE_VERIFIED;
+	if (!taken) {
+		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
+		return;
+	}
+	batch_add(&sampler->filling, &sample);
+	for (size_t i = 0; i < bystander->merged.count; i++) {
+		const struct merged_frame *frame = &bystander->merged.frames[i];
+
+		if (frame->kind == MERGED_NATIVE)
+			batch_add_address(&sampler->filling, frame->address);
+		else
+			batch_add_frame(&sampler->filling, sampler->native_truncated, 0);
+	}
+	add_syscall(sampler, &sample);
+	statistics->by_quality[sample.quality]++;
+	statistics->samples++;
+}
+
+static size_t tick_bystanders(struct sampler *sampler, int64_t now_ns, bool only_running)
+{
+	struct bystanders *bystanders = &sampler->bystanders;
+	size_t taken = 0;
+
+	for (size_t i = 0; i < bystanders->count; i++) {
+		if (only_running && target_task_state(python_target(sampler->python), bystanders->list[i]->tid).activity !=
+				TASK_RUNNING)
+			continue;
+		add_bystander(sampler, bystanders->list[i], now_ns);
+		taken++;
+	}
+	return taken;
+}
+
 /* Every thread, or every thread that is on a CPU. */
 static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_running)
 {
@@ -304,7 +430,8 @@ static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_runn
 
 		if (only_running && !is_running(sampler, subject))
 			continue;
-		if (still && !may_have_run(sampler, subject, states) && take_kept(&sampler->taker, subject)) {
+		if (still && !may_have_run(sampler, subject, states) && stands_still(sampler, subject) &&
+			take_kept(&sampler->taker, subject)) {
 			add_taken(sampler, subject, 0, now_ns);
 			taken++;
 		} else if (tick_thread(sampler, subject, gil, gil ? states[gil - sampler->gils].holder : 0, now_ns)) {
@@ -314,6 +441,7 @@ static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_runn
 			subject->is_kept = false;
 		}
 	}
+	taken += tick_bystanders(sampler, now_ns, only_running);
 	memcpy(sampler->last_states, states, sizeof(states));
 	sampler->has_last_states = sampler->gil_count > 0;
 	if (!taken && only_running)
@@ -334,8 +462,27 @@ bool tick(struct sampler *sampler, int64_t now_ns)
 	return tick_threads(sampler, now_ns, true);
 }
 
+static bool has_thread_state(const void *context, pid_t tid)
+{
+	const struct subjects *subjects = context;
+
+	for (size_t i = 0; i < subjects->count; i++) {
+		if (subjects->list[i]->thread.tid == tid)
+			return true;
+	}
+	return false;
+}
+
 void tick_housekeeping(struct sampler *sampler)
 {
+	if (sampler->options.native) {
+		native_housekeeping(sampler->options.native, monotonic_ns());
+		if (sampler->options.mode != MODE_GIL) {
+			update(sampler);
+			bystanders_refresh(&sampler->bystanders, python_target(sampler->python), has_thread_state,
+				&sampler->subjects);
+		}
+	}
 	sampler->free_threaded = python_free_threaded(sampler->python);
 	sampler->gil_count = sampler->free_threaded ? 0 : python_list_gils(sampler->python, sampler->gils, GILS);
 }

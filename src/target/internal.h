@@ -13,14 +13,20 @@ struct task_files {
 	int syscall_fd, schedstat_fd, stat_fd; /* -1: not open */
 };
 
+struct guard;
+
 struct target {
 	pid_t pid, inner_pid;
 	int proc_fd;
 	int mem_fd; /* /proc/PID/mem, bound to the address space that the process had when it was opened */
-	bool leaderless; /* the first thread has exited: the process goes on if it has others */
+	pid_t living_tid; /* through which thread its memory is reached: pid, unless the first thread has exited */
+	int living_fd;    /* /proc/TID of that thread; -1: proc_fd will do */
 	bool proc_mem; /* read through mem_fd and not by process_vm_readv */
+	uint64_t code_start, stack_start; /* of the image that was remembered, from its stat; 0: none was */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t read_calls;
+	struct guard *guard; /* against being stopped in a pause; made for the first one */
+	bool is_guarded;     /* that has been tried */
 	pid_t pending_tid; /* a thread that was told to stop and has not yet; 0: none */
 	struct task_files tasks[TASK_SLOTS];
 };
@@ -31,6 +37,11 @@ ssize_t proc_read(int directory, const char *name, char *text, size_t size);
 const char *stat_fields(const char *line);
 /* The value behind "Name:" in the text of a status file, or NULL. */
 const char *status_field(const char *text, const char *name);
+/*
+ * Another thread takes the place of the one through which memory is reached, when that has exited. False: the process has
+ * none any more (or /proc is not to be had).
+ */
+bool target_use_living_thread(struct target *target);
 void task_files_close(struct target *target);
 /* Is the thread on a CPU, or runnable? One read where target_task_state takes two. */
 bool task_is_running(struct target *target, pid_t tid);

@@ -63,12 +63,15 @@ static size_t read_vm(struct target *target, const struct read_request *requests
 	if (!count)
 		return 0;
 	target->read_calls++;
-	bytes = process_vm_readv(target->pid, local, count, remote, count, 0);
+	bytes = process_vm_readv(target->living_tid, local, count, remote, count, 0);
+	/* the thread has exited; the others, if there are any, have the memory still */
+	if (bytes < 0 && errno == ESRCH && target_use_living_thread(target)) {
+		target->read_calls++;
+		bytes = process_vm_readv(target->living_tid, local, count, remote, count, 0);
+	}
 	if (bytes < 0) {
 		if (errno == ENOSYS || errno == EPERM) /* an old kernel, or a sandbox */
 			target->proc_mem = true;
-		if (errno == ESRCH) /* the first thread has exited; the others, if there are any, have the memory still */
-			target->proc_mem = target->leaderless = true;
 		return 0;
 	}
 	while (whole < count && (size_t)bytes >= requests[whole].length)

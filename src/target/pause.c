@@ -12,6 +12,7 @@
  * - PTRACE_SEIZE leaves no trace when we die: the kernel detaches and lets the thread run (exit_ptrace). So there is no
  *   instant at which SIGKILL would leave it stopped. Never PTRACE_ATTACH (it queues a SIGSTOP), never
  *   PTRACE_O_EXITKILL.
+ * - SIGSTOP to pyrope itself does not last as long as a thread is held (guard.c).
  * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread and the
  *   parent's wait both need the tracer to have done so. But a process that pyrope itself launched is waited for by
  *   whoever wants its exit code, and not here.
@@ -20,6 +21,7 @@
 #include "config.h"
 
 #include "arch/arch.h"
+#include "guard.h"
 #include "internal.h"
 
 #include <errno.h>
@@ -32,6 +34,7 @@
 #include <unistd.h>
 
 #define SPIN_NS 30000
+#define SLEEP_NS 200000
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128 /* linux/ptrace.h */
@@ -116,14 +119,16 @@ static enum outcome wait_for_stop(struct target *target, pid_t *tid, int *signal
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
-		const struct timespec moment = { .tv_nsec = 200000 };
+		const struct timespec moment = { .tv_nsec = SLEEP_NS };
 		enum outcome outcome = poll_thread(target, tid, signal);
 		int64_t waited = monotonic_ns() - begin;
 
 		if (outcome != OUTCOME_RUNNING || waited > deadline_ns)
 			return outcome;
-		if (waited > SPIN_NS)
+		if (waited > SPIN_NS) {
+			guard_begin(target->guard);
 			sigtimedwait(&child, NULL, &moment);
+		}
 	}
 }
 
@@ -132,7 +137,7 @@ bool pause_pending(const struct target *target)
 	return target->pending_tid != 0;
 }
 
-void pause_settle(struct target *target, int64_t until_ns)
+static void settle(struct target *target, int64_t until_ns)
 {
 	while (target->pending_tid) {
 		int64_t left = until_ns - monotonic_ns();
@@ -157,6 +162,16 @@ void pause_settle(struct target *target, int64_t until_ns)
 	}
 }
 
+void pause_settle(struct target *target, int64_t until_ns)
+{
+	if (!target->pending_tid)
+		return;
+	guard_begin(target->guard);
+	settle(target, until_ns);
+	if (!target->pending_tid)
+		guard_end(target->guard);
+}
+
 /* ---- pauses ---- */
 
 static enum pause_result refused(struct target *target, pid_t tid, struct error *err)
@@ -174,25 +189,21 @@ static enum pause_result refused(struct target *target, pid_t tid, struct error 
 	return PAUSE_REFUSED;
 }
 
-enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
-	struct error *err)
+static enum pause_result stop_thread(struct target *target, const struct pause_condition *condition,
+	int64_t deadline_ns, struct pause *pause, struct error *err)
 {
-	*pause = (struct pause){ .target = target, .tid = tid };
-	pause_settle(target, 0);
-	if (target->pending_tid)
-		return PAUSE_TIMEOUT;
-	if (!task_is_running(target, tid))
-		return PAUSE_ASLEEP;
-	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL))
-		return refused(target, tid, err);
+	if (condition && !condition->holds(condition->context))
+		return PAUSE_UNFIT;
+	if (ptrace(PTRACE_SEIZE, pause->tid, NULL, NULL))
+		return refused(target, pause->tid, err);
 	pause->begin_ns = monotonic_ns();
 	/*
 	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the state is
 	 * not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs that. A thread that is
 	 * too dead to be told is waited for like any other.
 	 */
-	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	target->pending_tid = tid;
+	ptrace(PTRACE_INTERRUPT, pause->tid, NULL, NULL);
+	target->pending_tid = pause->tid;
 	switch (wait_for_stop(target, &target->pending_tid, &pause->signal, deadline_ns)) {
 	case OUTCOME_RUNNING:
 		return PAUSE_TIMEOUT;
@@ -208,12 +219,41 @@ enum pause_result pause_begin(struct target *target, pid_t tid, int64_t deadline
 	return PAUSE_HELD;
 }
 
+enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
+	int64_t deadline_ns, struct pause *pause, struct error *err)
+{
+	enum pause_result result;
+
+	*pause = (struct pause){ .target = target, .tid = tid };
+	pause_settle(target, 0);
+	if (target->pending_tid)
+		return PAUSE_TIMEOUT;
+	if (!task_is_running(target, tid))
+		return PAUSE_ASLEEP;
+	if (!target->is_guarded) {
+		target->guard = guard_new();
+		target->is_guarded = true;
+	}
+	guard_begin(target->guard);
+	result = stop_thread(target, condition, deadline_ns, pause, err);
+	if (result != PAUSE_HELD && !target->pending_tid)
+		guard_end(target->guard);
+	return result;
+}
+
 void pause_end(struct pause *pause)
 {
 	/* before, and not after: the thread that wakes up may take our CPU */
 	pause->end_ns = monotonic_ns();
 	if (ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal)) {
 		pause->target->pending_tid = pause->tid; /* it was killed in its stop */
-		pause_settle(pause->target, 0);
+		settle(pause->target, 0);
 	}
+	if (!pause->target->pending_tid)
+		guard_end(pause->target->guard);
+}
+
+bool pause_registers(const struct pause *pause, struct registers *registers)
+{
+	return arch_registers(pause->tid, registers);
 }

@@ -4,11 +4,11 @@
  *
  * /proc/PID/mem is bound to the address space at the time of the open (proc_mem_open in fs/proc/base.c): when that is
  * gone, because the process has exited or called execve, a read gives 0 bytes and not EIO. One pread therefore answers
- * "is everything that we know about this process still true?" without parsing anything, and without a race for a pid
- * that is used again.
+ * "is what we know about this process true no more?" without a race for a pid that is used again.
  */
 #include "config.h"
 
+#include "guard.h"
 #include "internal.h"
 
 #include <elf.h>
@@ -68,32 +68,106 @@ const char *status_field(const char *text, const char *name)
 	return NULL;
 }
 
-/* State letter, start time and kernel flags of a stat file; 0 when there is no such process. */
-static char read_stat(int proc_fd, uint64_t *start_time, unsigned long *flags)
-{
-	char line[1024];
-	const char *fields;
-	char state;
+/*
+ * A process outlives its first thread when that calls pthread_exit. Then /proc/PID, which is that thread's, has no memory,
+ * no maps, no executable and no root any more. All that is to be had from /proc/TID of any thread that lives, which is
+ * there although no listing of /proc shows it (proc_pid_lookup in fs/proc/base.c).
+ */
 
-	*start_time = 0;
-	*flags = 0;
-	if (proc_read(proc_fd, "stat", line, sizeof(line)) < 0)
-		return 0;
-	fields = stat_fields(line);
+static bool thread_lives(struct target *target, pid_t tid)
+{
+	return target_task_state(target, tid).activity != TASK_GONE;
+}
+
+/* A thread that has not exited, the one that we use already if it can be; 0: none. */
+static pid_t find_living_thread(struct target *target)
+{
+	struct error ignored = { 0 };
+	pid_t *tids = NULL, living = 0;
+	size_t capacity = 0;
+	ssize_t count;
+
+	if (thread_lives(target, target->living_tid))
+		return target->living_tid;
+	count = target_list_tids(target, &tids, &capacity, &ignored);
+	for (ssize_t i = 0; i < count && !living; i++)
+		living = thread_lives(target, tids[i]) ? tids[i] : 0;
+	free(tids);
+	return living;
+}
+
+static void use_first_thread(struct target *target)
+{
+	if (target->living_fd >= 0)
+		close(target->living_fd);
+	target->living_fd = -1;
+	target->living_tid = target->pid;
+}
+
+/* /proc/TID, if it is still a thread of this process: the number may have passed on to another one. */
+static int open_thread(struct target *target, pid_t tid)
+{
+	char path[32], status[4096];
+	const char *field;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d", tid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	field = proc_read(fd, "status", status, sizeof(status)) < 0 ? NULL : status_field(status, "Tgid");
+	if (field && (pid_t)strtol(field, NULL, 10) == target->pid)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+bool target_use_living_thread(struct target *target)
+{
+	pid_t tid = find_living_thread(target);
+	int fd;
+
+	if (tid == target->living_tid)
+		return tid != 0;
+	use_first_thread(target);
+	if (!tid || tid == target->pid)
+		return tid != 0;
+	fd = open_thread(target, tid);
+	if (fd < 0)
+		return false;
+	target->living_fd = fd;
+	target->living_tid = tid;
+	return true;
+}
+
+/* What a stat file says of a process: fields 3, 9, 22, 26 and 28 in proc(5). */
+struct stat_line {
+	char state; /* 0: there is no such process */
+	unsigned long flags;
+	uint64_t start_time, code_start, stack_start;
+};
+
+static struct stat_line read_stat(int proc_fd)
+{
+	struct stat_line stat = { 0 };
+	char line[1024];
+	const char *fields = proc_read(proc_fd, "stat", line, sizeof(line)) < 0 ? NULL : stat_fields(line);
+	uint64_t numbers[29] = { 0 };
+
 	if (!fields)
-		return 0;
-	state = *fields;
-	/* proc(5): state is field 3, flags 9, starttime 22 */
-	for (int field = 3; field < 22 && fields; field++) {
+		return stat;
+	stat.state = *fields;
+	for (int field = 4; field <= 28; field++) {
 		fields = strchr(fields, ' ');
 		if (!fields)
-			return 0;
-		fields++;
-		if (field + 1 == 9)
-			*flags = strtoul(fields, NULL, 10);
+			return (struct stat_line){ 0 };
+		numbers[field] = strtoull(++fields, NULL, 10);
 	}
-	*start_time = strtoull(fields, NULL, 10);
-	return state;
+	stat.flags = (unsigned long)numbers[9];
+	stat.start_time = numbers[22];
+	stat.code_start = numbers[26];
+	stat.stack_start = numbers[28];
+	return stat;
 }
 
 static pid_t last_number(const char *field)
@@ -114,16 +188,16 @@ static pid_t last_number(const char *field)
 static int check_kind(struct target *target, struct error *err)
 {
 	char status[4096];
-	unsigned long flags;
+	const struct stat_line stat = read_stat(target->proc_fd);
 	const char *field;
-	char state = read_stat(target->proc_fd, &target->start_time, &flags);
 
-	if (!state || proc_read(target->proc_fd, "status", status, sizeof(status)) < 0)
+	target->start_time = stat.start_time;
+	if (!stat.state || proc_read(target->proc_fd, "status", status, sizeof(status)) < 0)
 		return error_set(err, ERROR_GONE, "no process %d: it has just exited", target->pid);
-	if (state == 'Z' || state == 'X')
-		return error_set(err, ERROR_UNSUPPORTED,
+	if ((stat.state == 'Z' || stat.state == 'X') && !target_use_living_thread(target))
+		return error_set(err, ERROR_GONE,
 			"process %d is a zombie: it has exited and waits for its parent to notice", target->pid);
-	if (flags & KERNEL_PF_KTHREAD)
+	if (stat.flags & KERNEL_PF_KTHREAD)
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is a thread of the kernel, not a Python",
 			target->pid);
 	field = status_field(status, "Tgid");
@@ -139,7 +213,7 @@ static int check_kind(struct target *target, struct error *err)
 static int check_class(struct target *target, struct error *err)
 {
 	unsigned char ident[EI_NIDENT] = { 0 };
-	int fd = openat(target->proc_fd, "exe", O_RDONLY | O_CLOEXEC);
+	int fd = openat(target_proc_fd(target), "exe", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return 0; /* no executable to be seen; whether there is a Python is found out later */
@@ -167,7 +241,7 @@ static int open_process(struct target *target, struct error *err)
 	}
 	if (check_kind(target, err))
 		return -1;
-	target->mem_fd = openat(target->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
+	target->mem_fd = openat(target_proc_fd(target), "mem", O_RDONLY | O_CLOEXEC);
 	if (target->mem_fd < 0) {
 		if (errno == ENOENT || errno == ESRCH)
 			return error_set(err, ERROR_GONE, "no process %d: it has just exited", target->pid);
@@ -183,8 +257,8 @@ int target_open(struct target **result, pid_t pid, struct error *err)
 	if (pid == getpid())
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is pyrope itself", pid);
 	target = xcalloc(1, sizeof(*target));
-	target->pid = pid;
-	target->proc_fd = target->mem_fd = -1;
+	target->pid = target->living_tid = pid;
+	target->proc_fd = target->living_fd = target->mem_fd = -1;
 	target->proc_mem = getenv("PYROPE_NO_VM_READV") != NULL;
 	if (open_process(target, err)) {
 		target_close(target);
@@ -198,9 +272,12 @@ void target_close(struct target *target)
 {
 	if (!target)
 		return;
+	guard_free(target->guard);
 	task_files_close(target);
 	if (target->mem_fd >= 0)
 		close(target->mem_fd);
+	if (target->living_fd >= 0)
+		close(target->living_fd);
 	if (target->proc_fd >= 0)
 		close(target->proc_fd);
 	free(target);
@@ -216,50 +293,59 @@ pid_t target_inner_pid(const struct target *target)
 	return target->inner_pid;
 }
 
-int target_proc_fd(const struct target *target)
+int target_proc_fd(struct target *target)
 {
-	return target->proc_fd;
+	target_use_living_thread(target);
+	return target->living_fd >= 0 ? target->living_fd : target->proc_fd;
 }
 
-/* Is there a thread, other than the first, that has not exited? */
-static bool has_other_thread(struct target *target)
+void target_remember_image(struct target *target)
 {
-	struct error ignored = { 0 };
-	pid_t *tids = NULL;
-	size_t capacity = 0;
-	ssize_t count = target_list_tids(target, &tids, &capacity, &ignored);
-	bool live = false;
+	const struct stat_line stat = read_stat(target_proc_fd(target));
 
-	for (ssize_t i = 0; i < count && !live; i++)
-		live = tids[i] != target->pid && target_task_state(target, tids[i]).activity != TASK_GONE;
-	free(tids);
-	return live;
+	target->code_start = stat.code_start;
+	target->stack_start = stat.stack_start;
+}
+
+/*
+ * The address space that was opened is there for as long as anybody has a hold on it, and who reads another process's
+ * /proc/PID/maps or mem has one. Then only the addresses tell that the process has another by now; in the middle of an
+ * execve they are 0. To who may not see them the kernel says that the code begins at 1 (do_task_stat in fs/proc/array.c).
+ */
+static bool has_other_addresses(struct target *target)
+{
+	struct stat_line stat;
+
+	if (!target->stack_start)
+		return false;
+	stat = read_stat(target_proc_fd(target));
+	return stat.code_start != 1 &&
+		(stat.stack_start != target->stack_start || stat.code_start != target->code_start);
 }
 
 bool target_same_image(struct target *target)
 {
 	char byte;
 
-	/* The address space that we opened is still in use; by more than somebody who looks at it, as we do. */
-	return pread(target->mem_fd, &byte, 1, 0) != 0 && (!target->leaderless || has_other_thread(target));
+	if (pread(target->mem_fd, &byte, 1, 0) == 0)
+		return false;
+	return (target->living_tid == target->pid || find_living_thread(target)) && !has_other_addresses(target);
 }
 
 bool target_alive(struct target *target)
 {
-	uint64_t start_time;
-	unsigned long flags;
-	char state;
+	struct stat_line stat;
 
 	if (target_same_image(target))
 		return true;
-	state = read_stat(target->proc_fd, &start_time, &flags);
+	stat = read_stat(target->proc_fd);
 	/*
 	 * In an execve the first thread is dead for a moment, until the one that called it takes its place; then no
 	 * other thread is found, and the first one is alive again.
 	 */
-	if (state == 'Z' && !has_other_thread(target))
-		state = read_stat(target->proc_fd, &start_time, &flags) == 'Z' ? 'X' : 'R';
-	return state && state != 'X' && start_time == target->start_time;
+	if (stat.state == 'Z' && !find_living_thread(target))
+		stat.state = read_stat(target->proc_fd).state == 'Z' ? 'X' : 'R';
+	return stat.state && stat.state != 'X' && stat.start_time == target->start_time;
 }
 
 bool target_execed(struct target *target)
@@ -273,5 +359,7 @@ bool target_execed(struct target *target)
 		return errno == ESRCH; /* it is in the next execve already; else it execs what we may not read */
 	close(target->mem_fd);
 	target->mem_fd = fd;
+	target->code_start = target->stack_start = 0;
+	use_first_thread(target);
 	return true;
 }

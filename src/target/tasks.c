@@ -43,7 +43,8 @@ ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, 
 		(*tids)[count++] = tid;
 	}
 	closedir(directory);
-	qsort(*tids, count, sizeof(**tids), compare_tids);
+	if (count)
+		qsort(*tids, count, sizeof(**tids), compare_tids);
 	return (ssize_t)count;
 }
 
@@ -237,4 +238,14 @@ pid_t target_tracer(struct target *target, pid_t tid)
 		return 0;
 	field = status_field(status, "TracerPid");
 	return field ? (pid_t)strtol(field, NULL, 10) : 0;
+}
+
+bool task_registers(const struct task_state *task, struct registers *registers)
+{
+	if (task->activity == TASK_RUNNING || task->activity == TASK_GONE || !task->stack_pointer)
+		return false;
+	*registers = (struct registers){ .pc = task->instruction_pointer };
+	registers->values[register_roles.stack_pointer] = task->stack_pointer;
+	registers->known = UINT64_C(1) << register_roles.stack_pointer;
+	return true;
 }

@@ -212,7 +212,7 @@ static const struct {
 	{ "pyrope --duratoin=3 5", "unknown option '--duratoin': did you mean '--duration'?" },
 	{ "pyrope --colour 5", "unknown option '--colour'" },
 	{ "pyrope --e=1 5", "option '--exclude-idle' takes no argument" },
-	{ "pyrope --s 5", "option '--s' is ambiguous: '--seconds' or '--summary'" },
+	{ "pyrope --s 5", "option '--s' is ambiguous: '--syscalls' or '--summary'" },
 	{ "pyrope --output= 5", "the name of the file is empty" },
 	{ "pyrope --json 5", "'--json' is of no use without dump" },
 	{ "pyrope dump -s 4 5", "'--seconds' is of no use with dump" },

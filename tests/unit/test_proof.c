@@ -68,6 +68,21 @@ START_TEST(test_one_stop_proves_the_callers)
 }
 END_TEST
 
+/* What is half pushed shows the same stale words each time: two stops far apart are no evidence. */
+START_TEST(test_stops_far_apart)
+{
+	struct resolved_frame other = { &codes[5], 1 };
+
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 1000000));
+	for (int i = 0; i < 64; i++)
+		proof_add_stopped(&proofs, &other, 1, 0, 2000000 + i * 1000000);
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 90000000));
+	for (int i = 0; i < 63; i++)
+		proof_add_stopped(&proofs, &other, 1, 0, 91000000 + i * 1000000);
+	ck_assert(proof_add_stopped(&proofs, stack, 4, 0, 190000000));
+}
+END_TEST
+
 START_TEST(test_the_look_before_counts)
 {
 	uint64_t seen = proof_sighting(stack, 4);
@@ -83,6 +98,18 @@ START_TEST(test_another_caller_line_is_another_sighting)
 	stack[2].line = 50;
 	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 2000000));
 	ck_assert(!proof_known(&proofs, stack, 4));
+}
+END_TEST
+
+START_TEST(test_doubts)
+{
+	for (uint64_t i = 0; i < 3; i++)
+		ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), i);
+	stack[2].line = 50; /* a caller at another line */
+	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), 0);
+	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 0);
+	stack[2].line = 51; /* the innermost frame goes on */
+	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 1);
 }
 END_TEST
 
@@ -103,8 +130,10 @@ int main(void)
 	tcase_add_test(tests, test_itself_and_its_beginnings);
 	tcase_add_test(tests, test_mixtures_are_not_believed);
 	tcase_add_test(tests, test_one_stop_proves_the_callers);
+	tcase_add_test(tests, test_stops_far_apart);
 	tcase_add_test(tests, test_the_look_before_counts);
 	tcase_add_test(tests, test_another_caller_line_is_another_sighting);
+	tcase_add_test(tests, test_doubts);
 	tcase_add_test(tests, test_no_frames);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

@@ -85,6 +85,27 @@ START_TEST(test_wrapping_range)
 END_TEST
 
 /* Random ranges: always sorted, disjoint, and everything that was added is found. */
+/* Those near each other are read in one piece; one far away takes their place. */
+START_TEST(test_pointers)
+{
+	ck_assert_uint_eq(subject->pointers_length, 0);
+	subject_add_pointer(subject, 0x7ff000, 16);
+	ck_assert_uint_eq(subject->pointers, 0x7ff000);
+	ck_assert_uint_eq(subject->pointers_length, 16);
+	subject_add_pointer(subject, 0x7ff000 - 800, 16);
+	subject_add_pointer(subject, 0x7ff000 + 400, 16);
+	subject_add_pointer(subject, 0x7ff000, 16);
+	ck_assert_uint_eq(subject->pointers, 0x7ff000 - 800);
+	ck_assert_uint_eq(subject->pointers_length, 1216);
+	ck_assert_uint_ge(subject->pointer_capacity, 1216);
+	subject_add_pointer(subject, 0x7ff000 - 800 + POINTER_WINDOW - 16, 16);
+	ck_assert_uint_eq(subject->pointers_length, POINTER_WINDOW);
+	subject_add_pointer(subject, 0x7ff000 - 800 + POINTER_WINDOW - 8, 16);
+	ck_assert_uint_eq(subject->pointers, 0x7ff000 - 800 + POINTER_WINDOW - 8);
+	ck_assert_uint_eq(subject->pointers_length, 16);
+}
+END_TEST
+
 START_TEST(test_random)
 {
 	static raddr_t starts[500];
@@ -117,6 +138,7 @@ int main(void)
 	tcase_add_test(tests, test_range_below);
 	tcase_add_test(tests, test_bytes);
 	tcase_add_test(tests, test_wrapping_range);
+	tcase_add_test(tests, test_pointers);
 	tcase_add_test(tests, test_random);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "python/internal.h"
+#include "sampling/trunk.h"
 
 #define MEMORY_BASE UINT64_C(0x7f0000001000)
 #define MEMORY_BYTES (1u << 20)
@@ -130,9 +131,93 @@ START_TEST(test_chain)
 }
 END_TEST
 
+/* What a call of the evaluation loop finds in its CFrame before it has written there: a frame that nothing links to the thread. */
+static void put_loose(const struct layout *layout, uint8_t owner)
+{
+	const raddr_t outer = CFRAME + 64;
+
+	put(CFRAME + layout->cframe.previous, outer, 8);
+	put(outer + layout->cframe.current_frame, FRAME(0), 8);
+	put_frame(layout, FRAME(20), 0, CODE(20), 0);
+	put(FRAME(20) + layout->interpreter_frame.owner, owner, 1);
+	put_leaf(layout, FRAME(20));
+}
+
+START_TEST(test_call_without_frame_yet)
+{
+	const struct layout *layout = row(_i);
+
+	if (layout->frames != FRAMES_BY_CFRAME)
+		return;
+	make_chain(layout, 5);
+	put_loose(layout, layout->generator_owner);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 5);
+	ck_assert_uint_eq(walk.leaf, FRAME(0));
+	ck_assert_uint_eq(walk.pointer, CFRAME + layout->cframe.current_frame);
+	/* nothing has been written there yet, or it is a frame that has been popped: where the next one will be */
+	put(CFRAME + layout->cframe.current_frame, 0, 8);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 5);
+	put_leaf(layout, FRAME(21));
+	put_frame(layout, FRAME(21), FRAME(0), CODE(21), 0);
+	put(STATE + layout->thread_state.datastack_top, FRAME(21), 8);
+	put(STATE + layout->thread_state.datastack_top + 8, FRAME(40), 8);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 5);
+	put(STATE + layout->thread_state.datastack_top, FRAME(22), 8);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 6);
+	put_leaf(layout, FRAME(20));
+	/* without a caller it is the outermost frame itself, where a row knows no better */
+	put(CFRAME + 64 + layout->cframe.current_frame, 0, 8);
+	ck_assert_int_eq(do_walk(100), layout->root == ROOT_SHIM ? WALK_BROKEN : WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 1);
+	/* 3.11: a thread's outermost frame may be any function (a greenlet's): that chain is whole as it is */
+	make_chain(layout, 5);
+	put_loose(layout, 0);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, layout->root == ROOT_SHIM ? 5 : 1);
+}
+END_TEST
+
+/* The innermost frame of a stopped thread, pushed by a generator that the frame behind it runs through C, and not linked to it yet. */
+START_TEST(test_leaf_is_linked)
+{
+	const struct layout *layout = row(_i);
+	const raddr_t outer = CFRAME + 64;
+
+	make_chain(layout, 5);
+	if (layout->frames != FRAMES_BY_CFRAME) {
+		ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+		ck_assert(python_leaf_is_linked(&python, &fake.view, &walk));
+		return;
+	}
+	put(CFRAME + layout->cframe.previous, outer, 8);
+	if (layout->root != ROOT_SHIM)
+		put(FRAME(2) + layout->interpreter_frame.is_entry, 1, 1);
+	for (int caller = 0; caller < 5; caller++) {
+		bool is_inside = caller > 0 && caller < (layout->root == ROOT_SHIM ? 5 : 3);
+
+		put(outer + layout->cframe.current_frame, FRAME(caller), 8);
+		ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+		ck_assert_int_eq(python_leaf_is_linked(&python, &fake.view, &walk), !is_inside);
+	}
+	put(outer + layout->cframe.current_frame, 0, 8);
+	ck_assert(python_leaf_is_linked(&python, &fake.view, &walk));
+}
+END_TEST
+
 START_TEST(test_no_frames)
 {
-	make_chain(row(_i), 0);
+	const struct layout *layout = row(_i);
+
+	make_chain(layout, 0);
+	if (layout->frames == FRAMES_BY_CFRAME) {
+		/* only the thread's own CFrame may be without a frame */
+		ck_assert_int_eq(do_walk(100), WALK_BROKEN);
+		put(STATE + layout->thread_state.cframe, STATE + layout->thread_state.size - 24, 8);
+	}
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
 	ck_assert_uint_eq(walk.count, 0);
 }
@@ -228,6 +313,84 @@ START_TEST(test_ends_in_middle)
 }
 END_TEST
 
+/* ---- what is left of a chain that is broken further in ---- */
+
+static struct trunk trunk;
+
+/* A chain of five that was whole when it was learned. */
+static void learn_chain(const struct layout *layout)
+{
+	memset(&trunk, 0, sizeof(trunk));
+	make_chain(layout, 5);
+	for (int i = 0; layout->frames == FRAMES_ON_HEAP && i < 5; i++)
+		put(FRAME(i), 1, 8); /* ob_refcnt */
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	trunk_learn(&trunk, &python, &fake.view, &walk);
+}
+
+/* The outermost frames are found, and no more. */
+static void check_trunk(size_t count)
+{
+	trunk_find(&trunk, &python, &fake.view, fake.bytes + (STATE - MEMORY_BASE), &walk);
+	ck_assert_uint_eq(walk.count, count);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_uint_eq(walk.frames[i].address, FRAME(5 - count + i));
+}
+
+START_TEST(test_trunk)
+{
+	const struct layout *layout = row(_i);
+
+	learn_chain(layout);
+	check_trunk(5);
+	put_leaf(layout, 0); /* whatever the thread state says */
+	check_trunk(5);
+	put_frame(layout, FRAME(1), 0, CODE(1), 0);
+	check_trunk(3);
+	put_frame(layout, FRAME(3), FRAME(4), 0, 0);
+	check_trunk(1);
+	fake.hole = FRAME(4);
+	check_trunk(0);
+}
+END_TEST
+
+START_TEST(test_trunk_of_other_calls)
+{
+	const struct layout *layout = row(_i);
+
+	learn_chain(layout);
+	/* another function in the place of the third: what it calls is not known */
+	put_frame(layout, FRAME(10), FRAME(3), CODE(10), 0);
+	put(FRAME(10), 1, layout->frames == FRAMES_ON_HEAP ? 8 : 0);
+	put_leaf(layout, FRAME(10));
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	trunk_learn(&trunk, &python, &fake.view, &walk);
+	put_frame(layout, FRAME(2), 0, CODE(2), 0);
+	trunk_find(&trunk, &python, &fake.view, fake.bytes + (STATE - MEMORY_BASE), &walk);
+	ck_assert_uint_eq(walk.count, 3);
+	ck_assert_uint_eq(walk.frames[0].address, FRAME(10));
+	/* both say that they are called there: it cannot be told which one is */
+	put_frame(layout, FRAME(2), FRAME(3), CODE(2), 0);
+	check_trunk(2);
+}
+END_TEST
+
+START_TEST(test_trunk_of_free_frames)
+{
+	const struct layout *layout = row(_i);
+
+	learn_chain(layout);
+	if (layout->frames == FRAMES_ON_HEAP) {
+		put(FRAME(2), 0, 8);
+	} else {
+		put(STATE + layout->thread_state.datastack_chunk, FRAME(2), 8);
+		put(STATE + layout->thread_state.datastack_top, FRAME(2), 8);
+		put(STATE + layout->thread_state.datastack_top + 8, FRAME(3), 8);
+	}
+	check_trunk(2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("walk");
@@ -236,6 +399,8 @@ int main(void)
 	int rows = row_count();
 
 	tcase_add_loop_test(tests, test_chain, 0, rows);
+	tcase_add_loop_test(tests, test_call_without_frame_yet, 0, rows);
+	tcase_add_loop_test(tests, test_leaf_is_linked, 0, rows);
 	tcase_add_loop_test(tests, test_no_frames, 0, rows);
 	tcase_add_loop_test(tests, test_tagged_pointers, 0, rows);
 	tcase_add_loop_test(tests, test_self_pointing, 0, rows);
@@ -245,6 +410,9 @@ int main(void)
 	tcase_add_loop_test(tests, test_no_code, 0, rows);
 	tcase_add_loop_test(tests, test_cut, 0, rows);
 	tcase_add_loop_test(tests, test_ends_in_middle, 0, rows);
+	tcase_add_loop_test(tests, test_trunk, 0, rows);
+	tcase_add_loop_test(tests, test_trunk_of_other_calls, 0, rows);
+	tcase_add_loop_test(tests, test_trunk_of_free_frames, 0, rows);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");

@@ -8,8 +8,60 @@
 
 #include "arch.h"
 
+#include <elf.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
 bool arch_restart_system_call(pid_t tid)
 {
 	(void)tid;
 	return false;
+}
+
+/*
+ * AAPCS64: x19 to x29 survive a call; nothing below sp is kept. Signed return addresses have their signature above the 48 bits
+ * that an address in user space has (52 with large virtual addresses, which a program must ask for).
+ */
+const struct register_roles register_roles = {
+	.stack_pointer = 31, .frame_pointer = 29, .return_address = 30, .return_in_register = true,
+	.saved = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29 }, .saved_count = 11,
+	.code_mask = (UINT64_C(1) << 48) - 1,
+};
+
+/* Arm's manual, C6.2: BL, BLR, and BLR with authentication (BLRAA, BLRAB, BLRAAZ, BLRABZ). */
+bool ends_with_call(const unsigned char code[CALL_BYTES])
+{
+	uint32_t word;
+
+	memcpy(&word, &code[CALL_BYTES - sizeof(word)], sizeof(word));
+	return (word & 0xfc000000) == 0x94000000 || (word & 0xfffffc1f) == 0xd63f0000 ||
+		(word & 0xfefff800) == 0xd63f0800;
+}
+
+bool call_target(struct target *target, raddr_t return_address, raddr_t *callee)
+{
+	const uint32_t bti_c = 0xd503245f;
+	uint32_t word, first[2];
+
+	if (!target_read(target, return_address - sizeof(word), &word, sizeof(word)) || (word & 0xfc000000) != 0x94000000)
+		return false;
+	*callee = return_address - sizeof(word) + (uint64_t)((int64_t)((uint64_t)word << 38) >> 36);
+	/* a stub begins with adrp x16 */
+	return target_read(target, *callee, first, sizeof(first)) &&
+		((first[0] == bti_c ? first[1] : first[0]) & 0x9f00001f) != 0x90000010;
+}
+
+bool arch_registers(pid_t tid, struct registers *registers)
+{
+	struct user_regs_struct from;
+	struct iovec io = { .iov_base = &from, .iov_len = sizeof(from) };
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io) || io.iov_len < sizeof(from))
+		return false;
+	*registers = (struct registers){ .known = (UINT64_C(1) << 32) - 1, .pc = from.pc };
+	memcpy(registers->values, from.regs, sizeof(from.regs));
+	registers->values[31] = from.sp;
+	return true;
 }

@@ -3,8 +3,7 @@
 #ifndef PYROPE_TARGET_ARCH_H
 #define PYROPE_TARGET_ARCH_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+#include "pyrope/target.h"
 
 /*
  * Called in the stop of a thread that PTRACE_INTERRUPT caught. Where the stop has made a system call return EINTR that
@@ -12,6 +11,9 @@
  * target runs first. True when it did.
  */
 bool arch_restart_system_call(pid_t tid);
+
+/* The registers of a thread that is in a ptrace stop. False when it is gone. */
+bool arch_registers(pid_t tid, struct registers *registers);
 
 /* Is this system call one that signal(7) lists as never restarted, and safe to begin again? */
 bool restartable_system_call(long number);

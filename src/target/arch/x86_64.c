@@ -6,6 +6,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -30,4 +31,97 @@ bool arch_restart_system_call(pid_t tid)
 		return false;
 	registers.rax = (unsigned long)-KERNEL_ERESTARTNOHAND;
 	return ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &io) == 0;
+}
+
+/* psABI 1.0: rbx, rbp and r12 to r15 survive a call; 128 bytes below rsp are the function's. */
+const struct register_roles register_roles = {
+	.stack_pointer = 7, .frame_pointer = 6, .return_address = 16,
+	.saved = { 3, 6, 12, 13, 14, 15 }, .saved_count = 6,
+	.red_zone = 128, .code_mask = UINT64_MAX,
+};
+
+/* The length of ff /2, a call of what ModRM (and SIB) name, without prefixes; 0: these bytes are none. */
+static size_t indirect_call_length(const unsigned char *code)
+{
+	const unsigned mode = code[1] >> 6, place = code[1] & 7;
+	size_t length = place == 4 && mode != 3 ? 3 : 2;
+
+	if (code[0] != 0xff || (code[1] >> 3 & 7) != 2)
+		return 0;
+	if (mode == 1)
+		return length + 1;
+	if (mode == 2 || (mode == 0 && (place == 5 || (place == 4 && (code[2] & 7) == 5))))
+		return length + 4;
+	return length;
+}
+
+/* Intel's manual, volume 2A, CALL: e8 with a distance, or ff /2. */
+bool ends_with_call(const unsigned char code[CALL_BYTES])
+{
+	if (code[CALL_BYTES - 5] == 0xe8)
+		return true;
+	for (size_t length = 2; length <= CALL_BYTES; length++) {
+		unsigned char call[CALL_BYTES] = { 0 };
+
+		memcpy(call, code + CALL_BYTES - length, length);
+		if (indirect_call_length(call) == length)
+			return true;
+	}
+	return false;
+}
+
+static raddr_t by_distance(raddr_t from, const unsigned char *distance)
+{
+	int32_t value;
+
+	memcpy(&value, distance, sizeof(value));
+	return from + (uint64_t)(int64_t)value;
+}
+
+/* psABI: a stub is jmp *place(%rip), behind endbr64 where that is asked for, with a bnd prefix in some. */
+static bool follow_stub(struct target *target, raddr_t *callee)
+{
+	static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	unsigned char code[11];
+	size_t at = 0;
+
+	if (!target_read(target, *callee, code, sizeof(code)))
+		return false;
+	if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
+		at += sizeof(endbr64);
+	at += code[at] == 0xf2;
+	if (code[at] != 0xff || code[at + 1] != 0x25)
+		return true; /* no stub */
+	return at + 6 <= sizeof(code) &&
+		target_read(target, by_distance(*callee + at + 6, code + at + 2), callee, sizeof(*callee));
+}
+
+bool call_target(struct target *target, raddr_t return_address, raddr_t *callee)
+{
+	unsigned char code[CALL_BYTES];
+
+	if (!target_read(target, return_address - CALL_BYTES, code, CALL_BYTES))
+		return false;
+	if (code[CALL_BYTES - 6] == 0xff && code[CALL_BYTES - 5] == 0x15)
+		return target_read(target, by_distance(return_address, code + CALL_BYTES - 4), callee, sizeof(*callee));
+	if (code[CALL_BYTES - 5] != 0xe8)
+		return false;
+	*callee = by_distance(return_address, code + CALL_BYTES - 4);
+	return follow_stub(target, callee);
+}
+
+bool arch_registers(pid_t tid, struct registers *registers)
+{
+	struct user_regs_struct from;
+	struct iovec io = { .iov_base = &from, .iov_len = sizeof(from) };
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io) || io.iov_len < sizeof(from))
+		return false;
+	*registers = (struct registers){
+		.values = { from.rax, from.rdx, from.rcx, from.rbx, from.rsi, from.rdi, from.rbp, from.rsp, from.r8,
+			from.r9, from.r10, from.r11, from.r12, from.r13, from.r14, from.r15, from.rip },
+		.known = (UINT64_C(1) << 17) - 1,
+		.pc = from.rip,
+	};
+	return true;
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The C, C++, Rust and Cython functions under and between the Python ones: unwind a copy of a thread's stack,
+ * merge it with the Python frames that were read in the same moment, name the functions afterwards.
+ *
+ * A stack is taken in three steps, so that the thread stands still for the first one only: copy
+ * (native_copy), merge (native_merge), name (native_frames). Copy and merge belong to the thread that
+ * samples; naming to the one that consumes samples, which may be another: they share nothing but what is said
+ * here.
+ */
+#ifndef PYROPE_NATIVE_H
+#define PYROPE_NATIVE_H
+
+#include "pyrope/python.h"
+#include "pyrope/sample.h"
+#include "pyrope/target.h"
+
+struct native;
+
+/* Was pyrope built with what this stage needs (libdw)? Without it native_new fails and says so. */
+bool native_available(void);
+/* The same for the names of C++ and Rust, for compressed symbol tables; for --version. "libdw, libiberty, liblzma". */
+const char *native_libraries(void);
+
+struct native_options {
+	bool show_all; /* the interpreter's own plumbing too: --native=all */
+};
+
+/* Reads what is mapped; parses nothing yet. Borrows python. ERROR_UNSUPPORTED: not built in; ERROR_GONE. */
+int native_new(struct native **native, struct python *python, const struct native_options *options, struct error *err);
+void native_free(struct native *native); /* accepts NULL */
+/* Looks whether libraries were loaded or unloaded, when it is time to. Called often; by the thread that samples. */
+void native_housekeeping(struct native *native, int64_t now_ns);
+
+/* ---- 1. copy: while the thread stands still ---- */
+
+/* Zero-initialise; memory is kept between uses; native_copy_release frees it. */
+struct native_copy {
+	struct registers registers;
+	raddr_t start;        /* the bytes are the target's [start, start + length) */
+	size_t length;
+	unsigned char *bytes;
+	size_t capacity;
+	raddr_t stack_end;    /* where the thread's outermost frame was last seen to end: how much to read next time; 0: not known */
+};
+
+/*
+ * Copies the stack above the stack pointer in registers (and the red zone below it). No allocation once copy
+ * has been used for a stack as deep. False: nothing could be read.
+ */
+bool native_copy(struct native *native, struct native_copy *copy, const struct registers *registers);
+void native_copy_release(struct native_copy *copy);
+
+/* ---- 2. merge: when it runs again ---- */
+
+/* One code address, for the whole run: equal places of one file share it. Opaque; owned by the native. */
+struct native_address;
+
+enum merged_kind {
+	MERGED_PYTHON,    /* walk->frames[index] */
+	MERGED_NATIVE,    /* address */
+	MERGED_TRUNCATED, /* native frames are missing here: unwinding did not get further out */
+};
+
+struct merged_frame {
+	enum merged_kind kind;
+	size_t index;
+	const struct native_address *address;
+};
+
+/* Zero-initialise; memory is kept; native_merged_release frees it. */
+struct native_merged {
+	struct merged_frame *frames; /* outermost first */
+	size_t count, capacity;
+	bool truncated;
+	size_t *match; /* of use while merging only */
+	size_t match_capacity;
+	bool contradicts; /* calls of the evaluation loop are on the stack that run none of the walk's frames */
+};
+
+/*
+ * Unwinds the copy and puts both kinds of frames in the order in which they were called. walk and state are
+ * what was read in the same moment: state the thread state's first python_thread_state_bytes(); both NULL for
+ * a thread without Python. Every frame of the walk is in the result, once and in order.
+ */
+void native_merge(struct native *native, struct native_copy *copy, const struct walk *walk, const void *state,
+	struct native_merged *merged);
+void native_merged_release(struct native_merged *merged);
+
+struct native_statistics {
+	uint64_t stacks, truncated; /* merged; of these, not unwound to the end */
+	uint64_t frames;            /* native ones */
+	uint64_t rows;              /* of unwind tables that were looked up and kept */
+	uint64_t modules;           /* files that were opened for unwinding */
+	uint64_t unmatched;         /* stacks in which a Python frame found no evaluation call, or a call no frame */
+};
+void native_statistics(const struct native *native, struct native_statistics *statistics);
+
+/* ---- 3. name: any one other thread ---- */
+
+/*
+ * The functions at address, outermost first: one, and those that were inlined into it. None when it is
+ * plumbing and that is hidden. outermost: there is no Python function further out, but there are some further
+ * in: then what has no name in a stripped interpreter is the start of the program or of the thread, and
+ * plumbing too. *frames is good as long as the native. The first call for an address may read files; later
+ * ones do not.
+ */
+size_t native_frames(struct native *native, const struct native_address *address, bool outermost,
+	const struct sample_frame **frames);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The target chooses what stands at a path. So it is opened with O_PATH first, which has no effect on pipes
+ * and devices, and for reading only when it is a regular file. openat2(2) keeps absolute symbolic links
+ * within the root; kernels before 5.6 do not have it, and there such a link leads into our own root.
+ */
+#include "config.h"
+
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(SYS_openat2) && __has_include(<linux/openat2.h>)
+#include <linux/openat2.h>
+#endif
+
+static void add_root(struct roots *roots, int fd)
+{
+	struct stat status, first;
+
+	if (fd < 0)
+		return;
+	if (roots->count > 0 && fstat(fd, &status) == 0 && fstat(roots->fds[0], &first) == 0 &&
+		status.st_dev == first.st_dev && status.st_ino == first.st_ino)
+		close(fd);
+	else
+		roots->fds[roots->count++] = fd;
+}
+
+void roots_open(struct roots *roots, struct target *target)
+{
+	*roots = (struct roots){ .count = 0 };
+	add_root(roots, openat(target_proc_fd(target), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	add_root(roots, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+void roots_close(struct roots *roots)
+{
+	while (roots->count)
+		close(roots->fds[--roots->count]);
+}
+
+static int open_path(int root, const char *path)
+{
+	while (*path == '/')
+		path++;
+#ifdef RESOLVE_IN_ROOT
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+	if (fd >= 0 ||
+		(errno != ENOSYS && errno != EPERM)) /* EPERM: what seccomp says where it does not know it */
+		return (int)fd;
+#endif
+	return openat(root, path, O_PATH | O_CLOEXEC);
+}
+
+int root_open_file(int root, const char *path)
+{
+	int path_fd = open_path(root, path), fd = -1;
+	struct stat status;
+	char self[64];
+
+	if (path_fd < 0)
+		return -1;
+	if (fstat(path_fd, &status) == 0 && S_ISREG(status.st_mode)) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
+		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	}
+	close(path_fd);
+	return fd;
+}

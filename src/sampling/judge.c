@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* What a look is worth: which chains are whole, which stacks are proven, and by what. */
+#include "config.h"
+
+#include "judge.h"
+
+/* ---- the outermost frame ---- */
+
+/* Has the thread, which stands still, run since its last stop that was evidence? Two stops at one place are one. */
+static bool has_run(struct taker *taker, struct subject *subject)
+{
+	uint64_t cpu_ns = 0, slices = 0;
+
+	/* exact for a thread that is not on a CPU; a kernel that does not count it leaves only let_run() */
+	if (target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices) &&
+		cpu_ns - subject->root_cpu_ns < RUN_BETWEEN_NS)
+		return false;
+	subject->root_cpu_ns = cpu_ns;
+	return true;
+}
+
+/*
+ * Nothing in a frame of Python 3.11 and older says that it is a thread's outermost one. A chain that ends
+ * elsewhere than where this thread's chains have ended so far may be one that is just being linked (a
+ * generator being resumed), so it takes evidence.
+ */
+static bool root_holds(struct taker *taker, struct subject *subject, enum root_vote vote)
+{
+	raddr_t root = subject->walk.root;
+
+	if (!python_root_is_learned(taker->looker.python) || !root)
+		return true;
+	if (root == subject->root) {
+		subject->root_candidate = 0;
+		return true;
+	}
+	if (root != subject->root_candidate)
+		subject->root_votes = 0;
+	subject->root_candidate = root;
+	if (vote != ROOT_STOPPED || has_run(taker, subject))
+		subject->root_votes += vote;
+	if (subject->root_votes < ROOT_SURE)
+		return false;
+	subject->root = root;
+	return true;
+}
+/* ---- looks without a pause ---- */
+
+/* Is the thread one that cannot have changed its frames: another one held the GIL from the first read to the last? */
+static bool stood_still_by_gil(struct taker *taker, const struct subject *subject, const struct gil *gil)
+{
+	struct gil_state before, after;
+
+	if (!gil)
+		return false;
+	python_decode_gil(taker->looker.python, taker->looker.gil_before, &before);
+	python_decode_gil(taker->looker.python, taker->looker.gil_after, &after);
+	return before.has_switch_number && before.switch_number == after.switch_number && before.holder &&
+		before.holder == after.holder && before.holder != subject->thread.state;
+}
+
+/* Is the thread in a system call, has been in it, and did not leave it since? Its frames stand still then. */
+struct stillness {
+	bool asleep;
+	struct task_state task;
+	uint64_t cpu_ns, slices;
+};
+
+static void stillness_begin(struct taker *taker, const struct subject *subject, struct stillness *stillness)
+{
+	struct target *target = python_target(taker->looker.python);
+
+	if (subject->thread.tid)
+		stillness->task = target_task_state(target, subject->thread.tid);
+	stillness->asleep = subject->thread.tid && stillness->task.activity != TASK_RUNNING &&
+		target_task_schedstat(target, subject->thread.tid, &stillness->cpu_ns, &stillness->slices);
+}
+
+static bool stillness_held(struct taker *taker, const struct subject *subject, const struct stillness *stillness)
+{
+	struct target *target = python_target(taker->looker.python);
+	uint64_t cpu_ns, slices;
+
+	return stillness->asleep && target_task_schedstat(target, subject->thread.tid, &cpu_ns, &slices) &&
+		cpu_ns == stillness->cpu_ns && slices == stillness->slices &&
+		target_task_state(target, subject->thread.tid).activity != TASK_RUNNING;
+}
+
+/* Decodes what the last look brought; what it is worth is for the caller to say. */
+enum verdict decode(struct taker *taker, struct subject *subject, enum look_result result, enum root_vote vote)
+{
+	enum resolve_result resolved;
+
+	if (result == LOOK_FOREIGN)
+		return VERDICT_FOREIGN;
+	if (result == LOOK_BROKEN)
+		return VERDICT_NOTHING;
+	taker->is_cut = result == LOOK_CUT;
+	resolved = look_resolve(&taker->looker, subject);
+	if (result == LOOK_WHOLE && !root_holds(taker, subject, vote))
+		return subject->root ? VERDICT_NOTHING : VERDICT_TORN;
+	if (resolved == RESOLVE_TORN)
+		return VERDICT_TORN;
+	if (resolved == RESOLVE_LOADED)
+		return VERDICT_FRESH;
+	return VERDICT_UNPROVEN;
+}
+
+enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
+{
+	bool stood_still = result != LOOK_FOREIGN && stood_still_by_gil(taker, subject, gil);
+	enum root_vote moving = taker->policy == PAUSE_NEVER ? ROOT_LOOKED : ROOT_NO_VOTE;
+	enum verdict verdict = decode(taker, subject, result, stood_still ? ROOT_SURE : moving);
+
+	if (verdict != VERDICT_UNPROVEN)
+		return verdict;
+	if (stood_still)
+		proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	return stood_still || proof_known(&taker->proofs, subject->frames, subject->frame_count) ? VERDICT_PROVEN
+		: VERDICT_UNPROVEN;
+}
+
+/* The memory of a thread that stands still, a word at a time. */
+struct still_view {
+	struct memory_view view;
+	struct target *target;
+	uint64_t word;
+};
+
+static const void *still_at(struct memory_view *view, raddr_t address, size_t length)
+{
+	struct still_view *still = (struct still_view *)view;
+
+	return length == sizeof(still->word) && target_read(still->target, address, &still->word, length) ? &still->word : NULL;
+}
+
+static bool leaf_is_linked(struct taker *taker, const struct subject *subject)
+{
+	struct still_view still = { .view = { .at = still_at }, .target = python_target(taker->looker.python) };
+
+	return python_leaf_is_linked(taker->looker.python, &still.view, &subject->walk);
+}
+
+/* subject->frames is what a thread showed that was stopped, wherever it was. */
+enum verdict judge_stopped(struct taker *taker, struct subject *subject)
+{
+	uint64_t cpu_ns = 0, slices = 0;
+
+	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
+		return VERDICT_PROVEN;
+	if (!leaf_is_linked(taker, subject))
+		return VERDICT_NOTHING;
+	/* exact for a thread that is not on a CPU */
+	target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices);
+	if (!python_leaf_may_be_unlinked(taker->looker.python))
+		proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	else if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen, (int64_t)cpu_ns))
+		return VERDICT_UNPROVEN;
+	return VERDICT_PROVEN;
+}
+
+/* The thread stands still, or will be proven to have stood still: its native stack belongs to what is read now. */
+void copy_stack(struct taker *taker, const struct subject *subject, const struct registers *registers)
+{
+	if (!taker->native)
+		return;
+	taker->copy.stack_end = subject->stack_end;
+	taker->has_copy = native_copy(taker->native, &taker->copy, registers);
+}
+
+/* Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time. */
+enum verdict look_asleep(struct taker *taker, struct subject *subject)
+{
+	enum verdict verdict = VERDICT_UNPROVEN;
+
+	for (int attempt = 0; attempt < 3 && verdict != VERDICT_PROVEN; attempt++) {
+		struct stillness stillness = { 0 };
+		struct registers registers;
+
+		stillness_begin(taker, subject, &stillness);
+		if (!stillness.asleep)
+			return VERDICT_UNPROVEN;
+		if (task_registers(&stillness.task, &registers))
+			copy_stack(taker, subject, &registers);
+		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_SURE);
+		if (verdict == VERDICT_FOREIGN)
+			return verdict;
+		if (verdict == VERDICT_UNPROVEN && stillness_held(taker, subject, &stillness)) {
+			proof_add(&taker->proofs, subject->frames, subject->frame_count);
+			taker->was_asleep = true;
+			taker->slept_cpu_ns = stillness.cpu_ns;
+			taker->slept_slices = stillness.slices;
+			verdict = VERDICT_PROVEN;
+		}
+	}
+	return verdict;
+}
+
+/* Is the first `count` of taker->frames how the frames of the last walk begin? */
+bool begins_with(const struct taker *taker, const struct subject *subject, size_t count)
+{
+	if (subject->frame_count < count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (subject->frames[i].code != taker->frames[i].code || subject->frames[i].line != taker->frames[i].line)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What looks are worth; used by stop.c and take.c. */
+#ifndef PYROPE_SAMPLING_JUDGE_H
+#define PYROPE_SAMPLING_JUDGE_H
+
+#include "take.h"
+
+/* What a look is worth as evidence that a thread's outermost frame is where this chain ends; ROOT_SURE is enough. */
+enum root_vote {
+	ROOT_NO_VOTE = 0,  /* the thread may have run meanwhile */
+	ROOT_LOOKED = 1,   /* the same, but there is no better evidence to be had (--pause=never) */
+	ROOT_STOPPED = 8,  /* it was stopped anywhere */
+	ROOT_SURE = 16,    /* it was in a system call or waited for the GIL */
+};
+
+enum verdict {
+	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
+	VERDICT_UNPROVEN, /* it may be a mixture */
+	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the look: look again */
+	VERDICT_TORN,     /* subject->frames is not the whole stack, or nothing is known yet that would tell */
+	VERDICT_NOTHING,  /* no chain */
+	VERDICT_FOREIGN,
+};
+
+/* Decodes what the last look brought; what it is worth is for the caller to say. */
+enum verdict decode(struct taker *taker, struct subject *subject, enum look_result result, enum root_vote vote);
+/* The same, for a thread that may have run while it was read. */
+enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result);
+/* subject->frames is what a thread showed that was stopped, wherever it was. */
+enum verdict judge_stopped(struct taker *taker, struct subject *subject);
+/*
+ * Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time; with native
+ * frames its stack has been copied then.
+ */
+enum verdict look_asleep(struct taker *taker, struct subject *subject);
+/* The thread stands still, or will be proven to have stood still: its native stack belongs to what is read now. */
+void copy_stack(struct taker *taker, const struct subject *subject, const struct registers *registers);
+/* Is the first `count` of taker->frames how the frames of the last walk begin? */
+bool begins_with(const struct taker *taker, const struct subject *subject, size_t count);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stopping a thread to look at it: only when it may be stopped, for as short as can be, and what the stop shows.
+ */
+#include "config.h"
+
+#include "stop.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "held.h"
+
+#define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
+#define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
+/*
+ * The most that one pause is charged with. A longer one means that somebody else had our CPU: on a machine
+ * that short of them the target waits anyway, and one unlucky pause is not to end all verification for
+ * seconds.
+ */
+#define HOLD_CHARGE_NS 200000
+#define REFUSED_NS 1000000000 /* pausing is left off for so long when it was refused: most tracers come for a moment */
+#define HOLD_LIMIT_NS 4000000 /* no more code objects are decoded in a pause that has lasted this long */
+/* ---- when it is refused ---- */
+
+static void note_refusal(struct taker *taker)
+{
+	snprintf(taker->note, sizeof(taker->note), "pauses were refused for %.1f s in all: %s",
+		(double)taker->refused_ns / 1e9, taker->refusal);
+}
+
+static void give_up_pausing(struct taker *taker, const struct error *err)
+{
+	taker->policy = PAUSE_NEVER;
+	taker->counted_ns = monotonic_ns();
+	taker->retry_ns = taker->counted_ns + REFUSED_NS;
+	memcpy(taker->refusal, err->message, sizeof(taker->refusal));
+	note_refusal(taker);
+}
+
+/* Pausing has been given up. Counts for how long, and tries it again when it is time to. */
+void bear_refusal(struct taker *taker)
+{
+	const int64_t now = monotonic_ns(), tenth = 100000000, before = taker->refused_ns;
+
+	taker->refused_ns += now - taker->counted_ns;
+	taker->counted_ns = now;
+	if (taker->refused_ns / tenth != before / tenth)
+		note_refusal(taker);
+	if (now >= taker->retry_ns) {
+		taker->policy = taker->asked_policy;
+		taker->retry_ns = 0;
+	}
+}
+
+/* ---- one stop ---- */
+
+/*
+ * The thread stands still. All code objects of the chain are decoded before it goes on, if that can be done
+ * in time: then their names belong to this moment. (Memory is allocated here. That can delay the target by
+ * microseconds at worst: our allocator is not its, and if we die it runs on.)
+ */
+static enum verdict judge_paused(struct taker *taker, struct subject *subject, int64_t begin_ns)
+{
+	enum verdict verdict = VERDICT_FRESH;
+
+	for (int round = 0; round < 3 && verdict == VERDICT_FRESH; round++) {
+		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_STOPPED);
+		if (monotonic_ns() - begin_ns > HOLD_LIMIT_NS)
+			break;
+	}
+	return verdict == VERDICT_UNPROVEN ? judge_stopped(taker, subject) : verdict;
+}
+
+void taker_count_hold(struct taker *taker, int64_t held_ns)
+{
+	taker->statistics->pauses++;
+	taker->statistics->held_total_ns += held_ns;
+	taker->statistics->held_classes[held_class(held_ns)]++;
+	taker->charged_ns += held_ns < HOLD_CHARGE_NS ? held_ns : HOLD_CHARGE_NS;
+	if (held_ns > taker->statistics->held_longest_ns)
+		taker->statistics->held_longest_ns = held_ns;
+}
+
+/* The innermost frame alone was in doubt. It is not where the thread stood outside of the evaluation loop. */
+static enum verdict judge_place(struct taker *taker, struct subject *subject, const struct registers *registers)
+{
+	if (!registers->pc || python_evaluates(taker->looker.python, registers->pc) != EVALUATES_NOT)
+		return VERDICT_UNPROVEN;
+	proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	return VERDICT_PROVEN;
+}
+
+static bool holds_gil(struct taker *taker, const struct subject *subject)
+{
+	struct python *python = taker->looker.python;
+	unsigned char bytes[GIL_BYTES];
+	struct gil_state state;
+
+	if (!target_read(python_target(python), taker->gil->address, bytes, taker->gil->length))
+		return false;
+	python_decode_gil(python, bytes, &state);
+	return state.holder == subject->thread.state;
+}
+
+struct holding {
+	struct taker *taker;
+	const struct subject *subject;
+};
+
+static bool still_holds_gil(void *context)
+{
+	const struct holding *holding = context;
+
+	return holds_gil(holding->taker, holding->subject);
+}
+
+/* It has let go of the GIL, and perhaps begun a call that is not to be disturbed. No pause is needed any more, either. */
+static enum verdict look_without_gil(struct taker *taker, struct subject *subject)
+{
+	enum verdict verdict = look_asleep(taker, subject);
+
+	if (verdict == VERDICT_UNPROVEN)
+		verdict = judge(taker, subject, taker->gil, look(&taker->looker, subject, taker->gil));
+	return verdict;
+}
+
+/* One pause. VERDICT_UNPROVEN: it could not be paused, or what was seen proves nothing. */
+enum verdict pause_and_look(struct taker *taker, struct subject *subject)
+{
+	struct holding holding = { taker, subject };
+	const struct pause_condition condition = { still_holds_gil, &holding };
+	const struct pause_condition *holder = taker->is_holder ? &condition : NULL;
+	struct python *python = taker->looker.python;
+	struct error err = { 0 };
+	struct pause pause;
+	struct registers registers = { 0 };
+	enum verdict verdict;
+	pid_t tid = python_thread_tid(python, &subject->thread);
+
+	if (!tid || tid != subject->thread.tid)
+		return tid ? VERDICT_FOREIGN : VERDICT_UNPROVEN;
+	switch (pause_begin(python_target(python), tid, holder, taker->pause_deadline_ns, &pause, &err)) {
+	case PAUSE_HELD:
+		break;
+	case PAUSE_UNFIT:
+		return look_without_gil(taker, subject);
+	case PAUSE_ASLEEP: /* it stands still by itself */
+		return look_asleep(taker, subject);
+	case PAUSE_TIMEOUT:
+		taker->statistics->pause_timeouts++;
+		return VERDICT_UNPROVEN;
+	case PAUSE_REFUSED:
+		taker->statistics->pauses_refused++;
+		give_up_pausing(taker, &err);
+		return VERDICT_UNPROVEN;
+	case PAUSE_GONE:
+		return VERDICT_FOREIGN;
+	}
+	/* it could have become another thread's state between the question and the stop; the look tells where the state does */
+	verdict = VERDICT_FOREIGN;
+	if (python_state_has_tid(python) || python_thread_tid(python, &subject->thread) == tid) {
+		if (taker->native && pause_registers(&pause, &registers))
+			copy_stack(taker, subject, &registers);
+		verdict = judge_paused(taker, subject, pause.begin_ns);
+		if (verdict == VERDICT_UNPROVEN && !taker->native)
+			pause_registers(&pause, &registers);
+	}
+	pause_end(&pause);
+	taker_count_hold(taker, pause.end_ns - pause.begin_ns);
+	return verdict == VERDICT_UNPROVEN ? judge_place(taker, subject, &registers) : verdict;
+}
+
+bool may_pause(const struct taker *taker)
+{
+	if (taker->policy != PAUSE_AUTO || taker->native)
+		return taker->policy != PAUSE_NEVER;
+	return taker->charged_ns <
+		HOLD_ALLOWANCE_NS + (monotonic_ns() - taker->began_ns) / 1000 * HOLD_PERMILLE;
+}
+
+void let_run(void)
+{
+	const struct timespec moment = { .tv_nsec = RUN_BETWEEN_NS };
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+}
+
+/* A stop that proves nothing (a frame is just being linked) is followed by another one, when it has run a moment. */
+enum verdict pause_until_proven(struct taker *taker, struct subject *subject)
+{
+	enum verdict verdict = VERDICT_UNPROVEN;
+
+	for (int attempt = 0; attempt < PAUSES_FOR_ONE * taker->patience && may_pause(taker); attempt++) {
+		if (attempt)
+			let_run();
+		verdict = pause_and_look(taker, subject);
+		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
+			break;
+	}
+	return verdict;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SIGSTOP cannot be caught. One that meets pyrope in the middle of a pause would stop it for as long as somebody likes, and
+ * the thread that it holds with it: a tracer that is stopped does not let go.
+ *
+ * Timers of the kernel run on meanwhile. For each pause they are set to send SIGCONT to pyrope, the first one after
+ * FIRST_NS, which is far more than a pause takes; a SIGCONT to a process that is not stopped does nothing. So pyrope goes
+ * on, ends the pause, and stops itself again: the one who sent SIGSTOP gets what was asked for, 5 ms later. The later ones
+ * are for a pause that lasts so long for want of a CPU that SIGSTOP comes when the first one is over. (One timer with an
+ * interval will not do: from Linux 6.13 on it stops when its signal is ignored; and if it is not, SIGSTOP removes a SIGCONT
+ * that waits to be delivered, and with it the timer.)
+ *
+ * That it was stopped, and not merely without a CPU for so long, is known by a thread that sleeps in epoll_wait with all
+ * signals blocked: that gives EINTR after a stop and a SIGCONT and for hardly any other reason (signal(7)). A debugger and a
+ * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself.
+ */
+#include "config.h"
+
+#include "guard.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pyrope/base.h"
+
+#define FIRST_NS 5000000
+#define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
+#define STACK_BYTES 65536
+
+static const struct itimerspec spans[] = {
+	{ .it_value.tv_nsec = FIRST_NS },
+	{ .it_value.tv_nsec = 100000000 },
+	{ .it_value.tv_sec = 1 },
+};
+
+struct guard {
+	timer_t timers[ARRAY_LENGTH(spans)];
+	size_t timer_count;
+	pthread_t thread;
+	int epoll_fd, end_fd;
+	atomic_uint interruptions;
+
+	/* between guard_begin and guard_end */
+	bool active;
+	int64_t set_ns;
+	unsigned interruptions_before;
+
+	/* The timer has sent its signal; was it needed? The thread that knows may be late. 0: there is nothing to ask. */
+	int64_t ask_until_ns;
+};
+
+static void *watch(void *context)
+{
+	struct guard *guard = context;
+	struct epoll_event event;
+
+	prctl(PR_SET_NAME, "pyrope-guard");
+	while (epoll_wait(guard->epoll_fd, &event, 1, -1) < 0 && errno == EINTR)
+		atomic_fetch_add(&guard->interruptions, 1);
+	return NULL;
+}
+
+static bool start_thread(struct guard *guard)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	int failed;
+
+	if (epoll_ctl(guard->epoll_fd, EPOLL_CTL_ADD, guard->end_fd, &event))
+		return false;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES); /* if that is too little, it has the usual one */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_create(&guard->thread, &attributes, watch, guard);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return !failed;
+}
+
+static void release(struct guard *guard)
+{
+	for (size_t i = 0; i < guard->timer_count; i++)
+		timer_delete(guard->timers[i]);
+	if (guard->epoll_fd >= 0)
+		close(guard->epoll_fd);
+	if (guard->end_fd >= 0)
+		close(guard->end_fd);
+	free(guard);
+}
+
+struct guard *guard_new(void)
+{
+	struct guard *guard = xcalloc(1, sizeof(*guard));
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT };
+
+	while (guard->timer_count < ARRAY_LENGTH(spans) &&
+		timer_create(CLOCK_MONOTONIC, &event, &guard->timers[guard->timer_count]) == 0)
+		guard->timer_count++;
+	guard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	guard->end_fd = eventfd(0, EFD_CLOEXEC);
+	if (guard->timer_count && guard->epoll_fd >= 0 && guard->end_fd >= 0 && start_thread(guard))
+		return guard;
+	release(guard);
+	return NULL;
+}
+
+void guard_free(struct guard *guard)
+{
+	if (!guard)
+		return;
+	eventfd_write(guard->end_fd, 1);
+	pthread_join(guard->thread, NULL);
+	release(guard);
+}
+
+static void set_timers(struct guard *guard, bool on)
+{
+	const struct itimerspec never = { 0 };
+	const int64_t now = monotonic_ns(), passed = now - guard->set_ns;
+
+	for (size_t i = 0; i < guard->timer_count; i++)
+		timer_settime(guard->timers[i], 0, on ? &spans[i] : &never, NULL);
+	if (guard->active && passed >= FIRST_NS && passed < LATE_NS)
+		guard->ask_until_ns = now + LATE_NS;
+	guard->set_ns = now;
+}
+
+void guard_begin(struct guard *guard)
+{
+	if (!guard)
+		return;
+	if (!guard->active && !guard->ask_until_ns)
+		guard->interruptions_before = atomic_load(&guard->interruptions);
+	set_timers(guard, true);
+	guard->active = true;
+}
+
+void guard_end(struct guard *guard)
+{
+	if (!guard || !guard->active)
+		return;
+	set_timers(guard, false);
+	guard->active = false;
+	if (!guard->ask_until_ns)
+		return;
+	if (atomic_load(&guard->interruptions) != guard->interruptions_before) {
+		guard->ask_until_ns = 0;
+		/* this very thread, so that it begins no other pause before it stops */
+		pthread_kill(pthread_self(), SIGSTOP);
+	} else if (guard->set_ns > guard->ask_until_ns) {
+		guard->ask_until_ns = 0;
+	}
+}
