@@ -7,6 +7,7 @@
 # The environment says what to test:
 #   PYROPE                the program (default: pyrope in the current directory)
 #   PYROPE_TEST_PYTHONS   more interpreters, separated by spaces or colons; chroot:/DIR:/usr/bin/python3.14 is one in a chroot
+#   PYROPE_TEST_VERSIONS  only these of them, as "3.8 3.13t"
 #   PYROPE_TEST_REQUIRE   versions whose absence is a failure and not a skip, as "2.7 3.11"
 #   PYROPE_TEST_SCALE     multiplies rounds and durations of the tests that try to catch pyrope out (default 1)
 #   PYROPE_INFERNO        inferno-flamegraph or flamegraph.pl
@@ -226,7 +227,11 @@ find_interpreters() {
 	cat "$cache"
 }
 
-mapfile -t interpreters < <(find_interpreters)
+is_wanted() {
+	awk -F'|' -v versions="${PYROPE_TEST_VERSIONS:-}" 'versions == "" || index(" " versions " ", " " $1 " ")'
+}
+
+mapfile -t interpreters < <(find_interpreters | is_wanted)
 
 # Sets python (the command, an array), python_name and python_version (major * 100 + minor) from "name|command".
 use_interpreter() {
@@ -422,7 +427,8 @@ start_pyrope() {
 has_ticked() {
 	local switches
 	switches=$(cat "/proc/$1/task/"*/status 2>/dev/null |
-		awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum + 0 }')
+		awk '/^Name:/ { name = $2 } /^voluntary_ctxt_switches/ && name == "pyrope-sampler" { sum += $2 }
+			END { print sum + 0 }')
 	[ "$switches" -ge 40 ] || is_gone "$1"
 }
 

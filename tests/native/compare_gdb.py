@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Compares the native frames that pyrope shows with those that gdb shows, at random instants of a program.
+
+usage: compare_gdb.py ROUNDS PYROPE PID
+       compare_gdb.py --self-test
+
+Each round lets the process run for a moment, stops it, and asks both. pyrope shows everything (--native=all) but the
+evaluation loop, in whose place the Python frames are; so each of those, and each call of the loop in gdb's stack, becomes
+EVAL. What gdb cannot name (a module without a symbol table) is compared by its module alone. Inlined functions may
+be missing, but stand in their order.
+"""
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from check import NATIVE, PYTHON, strip_parameters  # pylint: disable=wrong-import-position
+
+LOOP = re.compile(r'(_?PyEval_EvalFrame(Default|Ex)|_TAIL_CALL_\w+)\Z')
+DEADLINE_S = 60
+# only two registers of a stopped thread are known: where it takes others to go on, its stack is cut off
+TRUNCATED = 0.5
+# and it may be stopped where it is just linking a frame
+UNKNOWN = {'(native truncated)', '(partial)', '(failed)'}
+SHOWN = 24  # frames of a stack that differs; it does where the thread is, not at its start
+
+
+class Gdb:
+    """One gdb for all rounds: reading the symbols is what takes long."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            ['gdb', '-q', '-nx', '-iex', 'set auto-load off', '-iex', 'set debuginfod enabled off', '-iex', 'set pagination off',
+             '-iex', 'set confirm off', '-iex', 'set backtrace past-main on', '-iex', 'set python print-stack none',
+             '-iex', 'set print frame-arguments none', '-iex', 'set backtrace past-entry off'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, bufsize=1)
+        self.script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py')
+
+    def stack(self, pid):
+        self.process.stdin.write('attach %d\nsource %s\ndetach\necho DONE\\n\n' % (pid, self.script))
+        self.process.stdin.flush()
+        stack, said = None, []
+        for line in self.process.stdout:
+            line = re.sub(r'\A(\(gdb\) )+', '', line)
+            said.append(line)
+            if line.startswith('STACK '):
+                stack = json.loads(line[6:])
+            if line.startswith('DONE'):
+                break
+        if stack is None:
+            raise SystemExit('gdb said:\n' + ''.join(said[-10:]))
+        return stack
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def canonical(name):
+    """The C library has several names for one function, and a demangler two for the strings of C++."""
+    name = re.sub(r'\)const\Z', ')', name.replace(' const', 'const')) if name.endswith('const') else name
+    name = re.sub(r'std::basic_string<char, ?std::char_traits<char>, ?std::allocator<char> ?>', 'std::string', name)
+    return re.sub(r'_impl\Z', '', re.sub(r'\A(__GI_)?_*(libc_)?', '', strip_parameters(name)))
+
+
+def of_gdb(stack):
+    """(name or None, module, whether it may be missing) from the outermost frame inwards; EVAL for a call of the loop."""
+    result = []
+    for frame in reversed(stack):
+        name = frame['name']
+        if name and LOOP.match(name):
+            result.append(('EVAL', '', False))
+        else:
+            result.append((canonical(name) if name else None, os.path.basename(frame['module'] or ''), frame['inlined']))
+    return result
+
+
+def of_pyrope(frames):
+    """(name, module) of what pyrope shows, EVAL for a Python frame."""
+    result = []
+    for frame in frames:
+        match = NATIVE.match(frame)
+        if PYTHON.match(frame) or match and LOOP.match(match.group('function')):
+            result.append(('EVAL', ''))
+        else:
+            result.append((canonical(match.group('function')), match.group('module')) if match else (frame, ''))
+    return result
+
+
+def same(ours, theirs):
+    if theirs[0] is None:  # no symbol: then the module has to be the right one
+        return ours[0] != 'EVAL' and (not theirs[1] or ours[1] == theirs[1])
+    return ours[0] == theirs[0]
+
+
+def step(places, ours, gdb, last):
+    """The places in gdb's stack behind which one may be after this frame."""
+    after = set()
+    for place in places:
+        if ours[0] == 'EVAL' and place and gdb[place - 1][0] == 'EVAL':
+            after.add(place)  # several Python frames may be one call of the loop
+        while place < len(gdb):
+            if same(ours, gdb[place]):
+                after.add(place + 1)
+            if not gdb[place][2] and place != last:
+                break
+            place += 1
+    return after
+
+
+def difference(pyrope, gdb):
+    """None: the same frames in the same order. What is inlined may be missing, and nothing else."""
+    places = {0}
+    # a call of the loop that has no Python frame yet, or no more, is not shown
+    last = max(place for place, frame in enumerate(gdb) if frame[0] == 'EVAL')
+    for ours in pyrope:
+        after = step(places, ours, gdb, last)
+        if not after:
+            far = max(places)
+            return 'pyrope has %s where gdb has %s' % (ours, gdb[far][:2] if far < len(gdb) else 'nothing more')
+        places = after
+    if not any(all(frame[2] or number == last for number, frame in enumerate(gdb[place:], place)) for place in places):
+        return 'pyrope lacks %s' % (gdb[max(places)][:2],)
+    return None
+
+
+def look(pyrope, pid):
+    """The stack of the one thread, outermost frame first."""
+    result = subprocess.run([pyrope, '--native=all', '-s', '0', '--threads', '-p', str(pid)],
+                            stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
+                            universal_newlines=True, check=False)
+    lines = result.stdout.splitlines()
+    if result.returncode != 0 or len(lines) != 1:
+        raise SystemExit('pyrope says: ' + result.stdout + result.stderr)
+    return lines[0].rpartition(' ')[0].split(';')
+
+
+def state(pid):
+    with open('/proc/%d/stat' % pid, encoding='ascii', errors='replace') as file:
+        return file.read().rpartition(')')[2].split()[0]
+
+
+def wait_for_state(pid, wanted):
+    end = time.monotonic() + DEADLINE_S
+    while state(pid) not in wanted:
+        if time.monotonic() > end:
+            raise SystemExit('the process is in state %s' % state(pid))
+        time.sleep(0.001)
+
+
+def self_test():
+    """Every frame that is lost, doubled, swapped or renamed is found."""
+    frames = ['python3.9:main:5', 'python3.9:Py_RunMain', '/tmp/a.py:<module>:3', '/tmp/a.py:f:4',
+              'nat.so:nat_a1_x:7', 'nat.so:nat_a1_y', 'python3.9:_PyEval_EvalFrameDefault', 'libc.so.6:qsort']
+    names = ['main', 'Py_RunMain', 'PyEval_EvalFrameEx', 'nat_a1_x', 'nat_a1_y', '_PyEval_EvalFrameDefault', None]
+    modules = ['/bin/python3.9'] * 3 + ['/tmp/nat.so'] * 2 + ['/bin/python3.9', '/lib/libc.so.6']
+    stack = [{'name': name, 'module': module, 'inlined': False} for name, module in zip(names, modules)][::-1]
+    stack.insert(2, {'name': 'inlined_one', 'module': None, 'inlined': True})
+    assert difference(of_pyrope(frames), of_gdb(stack)) is None
+    assert difference(of_pyrope(frames[:6] + ['nat.so:inlined_one:3'] + frames[6:]), of_gdb(stack)) is None
+    for place in range(len(frames)):
+        for wrong in ([], frames[place:place + 1] * 2, frames[place:place + 1] + ['nat.so:other'], ['nat.so:other']):
+            changed = frames[:place] + wrong + frames[place + 1:]
+            if place not in (2, 3, 6) or 'nat.so:other' in wrong:  # several Python frames may be one call of the loop
+                assert difference(of_pyrope(changed), of_gdb(stack)), changed
+    print('the comparison finds what differs')
+
+
+def main():
+    if sys.argv[1] == '--self-test':
+        self_test()
+        return 0
+    rounds, pyrope, pid = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    gdb = Gdb()
+    wrong = frames = truncated = 0
+    for number in range(rounds):
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(random.uniform(0.001, 0.02))
+        os.kill(pid, signal.SIGSTOP)
+        wait_for_state(pid, 'T')
+        seen = look(pyrope, pid)
+        stack = gdb.stack(pid)
+        wait_for_state(pid, 'Tt')
+        ours, theirs = of_pyrope(seen), of_gdb(stack)
+        frames += len(theirs)
+        if UNKNOWN.intersection(seen):
+            truncated += 1
+            continue
+        why = difference(ours, theirs)
+        if why:
+            wrong += 1
+            if wrong <= 3:
+                print('round %d: %s\n  pyrope: ...%s\n  gdb:    ...%s' % (
+                    number, why, ';'.join(frame[0] for frame in ours[-SHOWN:]),
+                    ';'.join(str(frame[0]) for frame in theirs[-SHOWN:])))
+    os.kill(pid, signal.SIGCONT)
+    gdb.close()
+    print('%d stacks, %d frames, %d differ, %d truncated' % (rounds, frames, wrong, truncated))
+    return wrong > 0 or truncated > rounds * TRUNCATED + 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
