@@ -41,6 +41,12 @@ LOADS = (
     Load("fib", 20, 1000, 1, True),
     Load("fib", 20, 10000, 1, False),
 )
+NATIVE_LOADS = (
+    Load("loop through C", 20, 100, 2, False),
+    Load("loop through C", 20, 1000, 2, True),
+    Load("loop through C", 20, profilers.FULL_SPEED, 1, True),
+    Load("json+regex", 20, 1000, 2, True),
+)
 CROWDS = [(kind, count) for kind in ("asleep", "busy") for count in (1, 10, 100, 1000)]
 
 
@@ -58,13 +64,17 @@ def complain(profiler, what, failure):
     print("%s, %s: %s" % (profiler.name, what, failure), file=sys.stderr)
 
 
+def wanted(text):
+    return re.search(os.environ.get("LOADS", ""), text)
+
+
 class Bench:
     """All that is measured with one interpreter."""
 
-    def __init__(self, python, loads, first, folder):
+    def __init__(self, python, loads, first, folder, native=False):
         self.python, self.loads, self.first, self.folder = python, loads, first, folder
         self.start = {}
-        self.profilers = [profiler for profiler in profilers.usable(python) if self.starts(profiler)]
+        self.profilers = [profiler for profiler in profilers.usable(python, native) if self.starts(profiler)]
 
     def starts(self, profiler):
         """Not every profiler knows every interpreter."""
@@ -100,6 +110,7 @@ class Bench:
             flush=True)
 
     def print_loads(self):
+        """The costs, by load."""
         costs = [(load, [self.of_load(profiler, load) for profiler in self.profilers]) for load in self.loads]
 
         def rows(cell):
@@ -112,6 +123,7 @@ class Bench:
         self.print_table("Samples lost, % of those asked for; at full speed: samples per second", "load",
             rows(lost_cell))
         print_quality(costs, self.profilers)
+        return costs
 
     def print_crowds(self):
         rows, beaten = [], set()
@@ -144,12 +156,27 @@ class Bench:
             [significant(1000 * self.start[profiler].cpu_s) for profiler in self.profilers])
         self.print_table("Memory and start", "loop, 20 frames", rows)
 
+    def print_native(self):
+        """With native frames; what pyrope says of them, and of how long the target was held for each."""
+        if not self.loads or not self.profilers:
+            return
+        print("\n### With native frames", flush=True)
+        rows = [[load_text(load)] + [significant(value) for value in native_cells(one)]
+            for load, line in self.print_loads() for profiler, one in zip(self.profilers, line)
+            if one and one.results[0].summary]
+        print("\nNative stacks of pyrope:\n\n%s" % tables.table(["load", "frames", "truncated %", "held, median us",
+            "99 % held for less than, us", "table rows", "modules"], rows), flush=True)
+        rows = [self.once("memory, MB, 1 kHz for 2 s", cost.memory_mb, 1000, 2)]
+        self.print_table("Memory", "loop, 20 frames", rows)
+
     def print_all(self):
         print("\n## CPython %s" % pythons.version(self.python), flush=True)
-        self.print_loads()
-        if self.first:
+        if self.loads:
+            self.print_loads()
+        if self.first and wanted("threads"):
             self.print_crowds()
-        self.print_once()
+        if wanted("memory"):
+            self.print_once()
 
 
 def cpu_cell(load, one, line):
@@ -164,6 +191,13 @@ def lost_cell(load, one, line):
     if load.rate >= profilers.FULL_SPEED:
         return "%s/s" % one.per_second.text()
     return one.lost.text()
+
+
+def native_cells(one):
+    stacks = max(1, one.summary("native_stacks").median)
+    return (one.summary("native_frames").median / stacks, 100 * one.summary("native_truncated").median / stacks,
+        one.summary("held_median_ns").median / 1000, one.summary("held_p99_ns").median / 1000,
+        one.summary("native_rows").median, one.summary("native_modules").median)
 
 
 def crowd_cell(one):
@@ -191,13 +225,14 @@ def print_quality(costs, used):
 
 
 def main():
-    wanted = os.environ.get("LOADS")
     print("# What it costs\n\n%s; median (least-most) of %d" % (tables.machine(), REPEATS))
     with tempfile.TemporaryDirectory() as folder:
         for number, python in enumerate(pythons.find()):
-            loads = [load for load in LOADS if (number == 0 or load.everywhere) and
-                (not wanted or re.search(wanted, load_text(load)))]
-            Bench(python, loads, number == 0, folder).print_all()
+            def chosen(loads):
+                return [load for load in loads if (number == 0 or load.everywhere) and wanted(load_text(load))]
+
+            Bench(python, chosen(LOADS), number == 0, folder).print_all()
+            Bench(python, chosen(NATIVE_LOADS), number == 0, folder, native=True).print_native()
 
 
 main()

@@ -129,11 +129,12 @@ def sampling_result(task, said):
 # ---- the table ----
 
 class Profiler:
-    """usable: with that interpreter. start_s: it samples by then. top_rate: beyond it there is no sense in asking."""
+    """usable: with that interpreter. start_s: it samples by then. top_rate: beyond it there is no sense in asking. native: it
+    is asked for native frames, and compared with those that are asked for them too."""
 
-    def __init__(self, name, command, result, options=(), usable=None, start_s=0.3, top_rate=FULL_SPEED):
+    def __init__(self, name, command, result, options=(), usable=None, start_s=0.3, top_rate=FULL_SPEED, native=False):
         self.name, self.command, self.result, self.options = name, command, result, list(options)
-        self.usable, self.start_s, self.top_rate = usable, start_s, top_rate
+        self.usable, self.start_s, self.top_rate, self.native = usable, start_s, top_rate, native
         self.is_ours = command is pyrope_command
 
 
@@ -152,15 +153,18 @@ PROFILERS = (
     Profiler("profiling.sampling", sampling_command, sampling_result, [], pythons.samples_itself, start_s=0.8),
     Profiler("profiling.sampling --blocking", sampling_command, sampling_result, ["--blocking"],
         pythons.samples_itself, start_s=0.8),
+    Profiler("pyrope --native", pyrope_command, pyrope_result, ["--native"], on_path(PYROPE), start_s=0.3, native=True),
+    Profiler("py-spy --native", py_spy_command, py_spy_result, ["--native"], on_path("py-spy"), start_s=0.6,
+        top_rate=1000, native=True),
 )
 
 
-def usable(python):
+def usable(python, native=False):
     """Those that are here and know this interpreter; $PROFILERS names some of them, separated by commas."""
     wanted = os.environ.get("PROFILERS")
     names = [name.strip() for name in wanted.split(",")] if wanted else None
     return [profiler for profiler in PROFILERS
-        if (names is None or profiler.name in names) and profiler.usable(python)]
+        if profiler.native == native and (names is None or profiler.name in names) and profiler.usable(python)]
 
 
 # ---- a run ----

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Does one kind of work, so many frames deep, for ever; page[0] counts how much of it is done."""
+import functools
 import json
 import re
 import sys
@@ -38,6 +39,13 @@ def calls(count):
         fibonacci(8)
 
 
+def through_c(depth, shared, kind):
+    """Each step is a Python frame and a call of functools.reduce: three native frames on most versions."""
+    if depth <= 0:
+        return work(shared, kind)
+    return functools.reduce(lambda _, step: through_c(step, shared, kind), [None, depth - 2])
+
+
 KINDS = {"loop": loop, "json+regex": json_and_regex, "fib": calls}
 
 
@@ -59,7 +67,9 @@ def main():
     shared = program.begin()
     depth = int(sys.argv[3])
     sys.setrecursionlimit(depth + 1000)
-    descend(depth - 5, shared, KINDS[sys.argv[2]]) # main, descend, work, the kind and <module> are frames too
+    kind, through, _ = sys.argv[2].partition(" through C")
+    way = through_c if through else descend
+    way(depth - 5, shared, KINDS[kind]) # main, descend, work, the kind and <module> are frames too
 
 
 main()
