@@ -258,9 +258,9 @@ bool python_root_is_learned(const struct python *python);
 /* May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)? */
 bool python_leaf_may_be_unlinked(const struct python *python);
 /*
- * The thread that this walk is of stands still. False: its innermost frame still says to be called by whoever called the one
- * that was there before, while a generator called it: the call of the evaluation loop that runs the generator was itself
- * made by a frame which the chain has in that very call (3.11, 3.12; later versions say true). Two words are read.
+ * The thread that this walk, which was not cut, is of stands still. False: the innermost call of the evaluation loop still says
+ * to be called by whoever called the one that was there before; the CFrame of the call around it tells who does (3.11, 3.12;
+ * later versions say true). Two words are read.
  */
 bool python_leaf_is_linked(const struct python *python, struct memory_view *view, const struct walk *walk);
 /* Is this frame one that Python would show (complete, not hidden)? */

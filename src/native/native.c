@@ -301,7 +301,8 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 		find_evaluations(native);
 	input.evaluates = native->evaluates;
 	left = merge(&input, merged);
-	merged->contradicts = walk && python_chain_may_lag(native->python) && contradicts(native, left);
+	/* without any frames of its own a greenlet starts or ends, and all calls are those of others */
+	merged->contradicts = walk && walk->count && python_chain_may_lag(native->python) && contradicts(native, left);
 	native->statistics.unmatched += left || merged->contradicts;
 	for (size_t i = 0; i < merged->count; i++) {
 		if (merged->frames[i].kind == MERGED_NATIVE)

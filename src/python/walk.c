@@ -231,9 +231,15 @@ static enum walk_status walk_stack(const struct layout *layout, struct memory_vi
 /* What of a thread state leads to its frames in 3.11 and 3.12. */
 struct cframe_state {
 	raddr_t cframe;
-	bool is_root; /* the thread's own, in the thread state: it runs no Python */
-	raddr_t next_frame, limit; /* the free part of the data stack's chunk */
+	raddr_t state, state_end;  /* the thread state: its own CFrame, the outermost one, lies there and runs no Python */
+	bool has_chunk;            /* of the data stack: without one there are no frames (a greenlet that starts or has ended) */
+	raddr_t next_frame, limit; /* the free part of it */
 };
+
+static bool is_root(const struct cframe_state *state, raddr_t cframe)
+{
+	return cframe >= state->state && cframe < state->state_end;
+}
 
 /*
  * Is the chain one that is not linked to the thread's? 3.11, 3.12: a call of the evaluation loop announces
@@ -275,8 +281,8 @@ static enum walk_status walk_cframe(const struct layout *layout, struct memory_v
 	if (!is_loose(layout, state, walk, status))
 		return status;
 	is_empty = !walk->count;
-	if (!plausible(outer) || outer <= state->cframe) /* not even that has been written */
-		return is_empty && !state->is_root ? WALK_BROKEN : status;
+	if (!plausible(outer) || (outer <= state->cframe && !is_root(state, outer))) /* not even that has been written */
+		return is_empty && !is_root(state, state->cframe) ? WALK_BROKEN : status;
 	bytes = view->at(view, outer + layout->cframe.current_frame, 8);
 	if (!bytes)
 		return miss(walk, outer + layout->cframe.current_frame, 8);
@@ -286,7 +292,7 @@ static enum walk_status walk_cframe(const struct layout *layout, struct memory_v
 	if (outer_status != WALK_WHOLE || walk->count)
 		return outer_status;
 	if (is_empty)
-		return state->is_root ? WALK_WHOLE : WALK_BROKEN;
+		return is_root(state, state->cframe) || !state->has_chunk ? WALK_WHOLE : WALK_BROKEN;
 	/* nobody called it: a generator that C code drives is the outermost frame */
 	start(walk);
 	walk->pointer = pointer;
@@ -310,8 +316,9 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 	case FRAMES_BY_CFRAME:
 		cframe_state = (struct cframe_state){
 			.cframe = field_u64(state, layout->thread_state.cframe),
-			.is_root = field_u64(state, layout->thread_state.cframe) - thread_state <
-				layout->thread_state.size,
+			.state = thread_state,
+			.state_end = thread_state + layout->thread_state.size,
+			.has_chunk = field_u64(state, layout->thread_state.datastack_chunk) != 0,
 			.next_frame = field_u64(state, layout->thread_state.datastack_top),
 			.limit = field_u64(state, layout->thread_state.datastack_top + 8), /* datastack_limit */
 		};
@@ -333,6 +340,23 @@ static bool read_word(struct memory_view *view, raddr_t address, uint64_t *word)
 	return bytes != NULL;
 }
 
+/*
+ * Is `caller` what stands behind the walk's first group? A call that is being left runs nothing any more but its shim,
+ * while what its last frame held is freed. A greenlet's chain ends at its own first call, whatever runs further out.
+ */
+static bool is_behind_first_group(const struct walk *walk, raddr_t caller)
+{
+	const size_t end = walk->groups[0].end;
+
+	if (end == walk->count)
+		return true;
+	for (size_t i = 1; i < walk->group_count && walk->groups[i].end == end; i++) {
+		if (walk->groups[i].shim == caller)
+			return true;
+	}
+	return walk->frames[end].address == caller;
+}
+
 bool python_leaf_is_linked(const struct python *python, struct memory_view *view, const struct walk *walk)
 {
 	const struct layout *layout = &python->layout;
@@ -343,11 +367,8 @@ bool python_leaf_is_linked(const struct python *python, struct memory_view *view
 		!read_word(view, cframe + layout->cframe.previous, &outer) || !plausible(outer) ||
 		!read_word(view, outer + layout->cframe.current_frame, &caller))
 		return true;
-	for (size_t i = 1; i < walk->groups[0].end; i++) {
-		if (walk->frames[i].address == caller)
-			return false;
-	}
-	return true;
+	/* the caller's own chain is what walk_cframe gives for a call that has no frame yet */
+	return (walk->count && walk->frames[0].address == caller) || is_behind_first_group(walk, caller);
 }
 
 bool python_root_is_learned(const struct python *python)

@@ -120,25 +120,30 @@ enum verdict judge(struct taker *taker, struct subject *subject, const struct gi
 		: VERDICT_UNPROVEN;
 }
 
-/* The memory of a thread that stands still, a word at a time. */
+/* The memory of a thread that stands still, a word at a time: what the look has read along, else what is there. */
 struct still_view {
 	struct memory_view view;
 	struct target *target;
+	const struct subject *subject;
 	uint64_t word;
 };
 
 static const void *still_at(struct memory_view *view, raddr_t address, size_t length)
 {
 	struct still_view *still = (struct still_view *)view;
+	const void *copied = subject_pointer(still->subject, address, length);
 
+	if (copied)
+		return copied;
 	return length == sizeof(still->word) && target_read(still->target, address, &still->word, length) ? &still->word : NULL;
 }
 
 static bool leaf_is_linked(struct taker *taker, const struct subject *subject)
 {
-	struct still_view still = { .view = { .at = still_at }, .target = python_target(taker->looker.python) };
+	struct still_view still = { .view = { .at = still_at }, .target = python_target(taker->looker.python),
+		.subject = subject };
 
-	return python_leaf_is_linked(taker->looker.python, &still.view, &subject->walk);
+	return taker->is_cut || python_leaf_is_linked(taker->looker.python, &still.view, &subject->walk);
 }
 
 /* subject->frames is what a thread showed that was stopped, wherever it was. */
@@ -146,10 +151,11 @@ enum verdict judge_stopped(struct taker *taker, struct subject *subject)
 {
 	uint64_t cpu_ns = 0, slices = 0;
 
-	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
-		return VERDICT_PROVEN;
+	/* words of the call that was here before make a stack that may well be known, and is another moment's */
 	if (!leaf_is_linked(taker, subject))
 		return VERDICT_NOTHING;
+	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
+		return VERDICT_PROVEN;
 	/* exact for a thread that is not on a CPU */
 	target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices);
 	if (!python_leaf_may_be_unlinked(taker->looker.python))
@@ -166,6 +172,20 @@ void copy_stack(struct taker *taker, const struct subject *subject, const struct
 		return;
 	taker->copy.stack_end = subject->stack_end;
 	taker->has_copy = native_copy(taker->native, &taker->copy, registers);
+}
+
+/*
+ * The thread did not run while it was looked at. In a system call it has called a function properly. Blocked outside of one
+ * (by SIGSTOP, or by a fault on a page that has to be fetched) it may be half way through pushing a frame, like one that
+ * was stopped.
+ */
+static enum verdict judge_asleep(struct taker *taker, struct subject *subject, const struct task_state *task)
+{
+	if (task->syscall_number < 0 &&
+		python_evaluates(taker->looker.python, task->instruction_pointer) != EVALUATES_NOT)
+		return judge_stopped(taker, subject);
+	proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	return VERDICT_PROVEN;
 }
 
 /* Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time. */
@@ -185,12 +205,12 @@ enum verdict look_asleep(struct taker *taker, struct subject *subject)
 		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_SURE);
 		if (verdict == VERDICT_FOREIGN)
 			return verdict;
-		if (verdict == VERDICT_UNPROVEN && stillness_held(taker, subject, &stillness)) {
-			proof_add(&taker->proofs, subject->frames, subject->frame_count);
+		if (verdict == VERDICT_UNPROVEN && stillness_held(taker, subject, &stillness))
+			verdict = judge_asleep(taker, subject, &stillness.task);
+		if (verdict == VERDICT_PROVEN) {
 			taker->was_asleep = true;
 			taker->slept_cpu_ns = stillness.cpu_ns;
 			taker->slept_slices = stillness.slices;
-			verdict = VERDICT_PROVEN;
 		}
 	}
 	return verdict;

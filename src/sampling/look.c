@@ -122,12 +122,6 @@ static int compare_touched(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-static bool in_pointers(const struct subject *subject, raddr_t address, size_t length)
-{
-	return address >= subject->pointers && length <= subject->pointers_length &&
-		address - subject->pointers <= subject->pointers_length - length;
-}
-
 /* Walks live memory to learn where the chain lies; what it shows is not used for anything else. */
 static void scout_chain(struct looker *looker, struct subject *subject)
 {
@@ -148,7 +142,7 @@ static void scout_chain(struct looker *looker, struct subject *subject)
 	for (size_t i = 0; i < scout->touched_count; i++) {
 		const struct touched *touched = &scout->touched[i];
 
-		if (touched->address == subject->thread.state || in_pointers(subject, touched->address, touched->length))
+		if (touched->address == subject->thread.state || subject_pointer(subject, touched->address, touched->length))
 			continue;
 		if (end && touched->address <= end + PAGE / 2) {
 			if (touched->address + touched->length > end)
@@ -251,12 +245,11 @@ struct copy_view {
 static const void *copy_at(struct memory_view *view, raddr_t address, size_t length)
 {
 	const struct subject *subject = ((const struct copy_view *)view)->subject;
+	const void *pointer = subject_pointer(subject, address, length);
 
 	if (address == subject->thread.state)
 		return subject->state;
-	if (in_pointers(subject, address, length))
-		return subject->pointer_bytes + (address - subject->pointers);
-	return subject_bytes(subject, address, length);
+	return pointer ? pointer : subject_bytes(subject, address, length);
 }
 
 static enum walk_status walk_copy(struct looker *looker, struct subject *subject)

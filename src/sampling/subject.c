@@ -121,6 +121,14 @@ void subject_add_pointer(struct subject *subject, raddr_t address, size_t length
 	array_reserve(&subject->pointer_bytes, &subject->pointer_capacity, subject->pointers_length, 1);
 }
 
+const void *subject_pointer(const struct subject *subject, raddr_t address, size_t length)
+{
+	if (address < subject->pointers || length > subject->pointers_length ||
+		address - subject->pointers > subject->pointers_length - length)
+		return NULL;
+	return subject->pointer_bytes + (address - subject->pointers);
+}
+
 void subject_clear_ranges(struct subject *subject)
 {
 	subject->range_count = 0;

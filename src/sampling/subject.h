@@ -99,6 +99,8 @@ void subject_add_range(struct subject *subject, raddr_t start, size_t length);
 void subject_clear_ranges(struct subject *subject);
 /* Has the words at this address read beside the thread state, and those that were, if they are near each other. */
 void subject_add_pointer(struct subject *subject, raddr_t address, size_t length);
+/* length bytes at address of what was read there, or NULL. */
+const void *subject_pointer(const struct subject *subject, raddr_t address, size_t length);
 /* length bytes at address in the copy, or NULL. */
 const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length);
 /* Has the code object to be checked in the next look? Adds it. */

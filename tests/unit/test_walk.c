@@ -181,11 +181,12 @@ START_TEST(test_call_without_frame_yet)
 }
 END_TEST
 
-/* The innermost frame of a stopped thread, pushed by a generator that the frame behind it runs through C, and not linked to it yet. */
+/* The words of the innermost call have to agree with what the call around it says of its own innermost frame. */
 START_TEST(test_leaf_is_linked)
 {
 	const struct layout *layout = row(_i);
 	const raddr_t outer = CFRAME + 64;
+	const bool has_shims = layout->root == ROOT_SHIM;
 
 	make_chain(layout, 5);
 	if (layout->frames != FRAMES_BY_CFRAME) {
@@ -194,17 +195,55 @@ START_TEST(test_leaf_is_linked)
 		return;
 	}
 	put(CFRAME + layout->cframe.previous, outer, 8);
-	if (layout->root != ROOT_SHIM)
+	if (has_shims) {
+		put_frame(layout, SHIM + 256, FRAME(3), CODE(99), 0);
+		put(SHIM + 256 + layout->interpreter_frame.owner, layout->shim_owner, 1);
+		put_frame(layout, FRAME(2), SHIM + 256, CODE(2), 2);
+	} else {
 		put(FRAME(2) + layout->interpreter_frame.is_entry, 1, 1);
-	for (int caller = 0; caller < 5; caller++) {
-		bool is_inside = caller > 0 && caller < (layout->root == ROOT_SHIM ? 5 : 3);
-
-		put(outer + layout->cframe.current_frame, FRAME(caller), 8);
-		ck_assert_int_eq(do_walk(100), WALK_WHOLE);
-		ck_assert_int_eq(python_leaf_is_linked(&python, &fake.view, &walk), !is_inside);
 	}
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	for (int caller = 0; caller < 5; caller++) {
+		put(outer + layout->cframe.current_frame, FRAME(caller), 8);
+		/* FRAME(0): the innermost call has no frame yet, and its caller's were taken */
+		ck_assert_int_eq(python_leaf_is_linked(&python, &fake.view, &walk), caller == 0 || caller == 3);
+	}
+	/* a frame that the chain does not have at all, and none */
+	put(outer + layout->cframe.current_frame, FRAME(20), 8);
+	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
 	put(outer + layout->cframe.current_frame, 0, 8);
+	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
+}
+END_TEST
+
+/* A call that is being left has nothing but its shim; the first call of a thread or greenlet is called by nobody of its own. */
+START_TEST(test_leaf_of_ends)
+{
+	const struct layout *layout = row(_i);
+	const raddr_t outer = CFRAME + 64;
+
+	make_chain(layout, 5);
+	if (layout->frames != FRAMES_BY_CFRAME)
+		return;
+	put(CFRAME + layout->cframe.previous, outer, 8);
+	if (layout->root != ROOT_SHIM)
+		put(FRAME(4) + layout->interpreter_frame.is_entry, 1, 1);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
 	ck_assert(python_leaf_is_linked(&python, &fake.view, &walk));
+	put(outer + layout->cframe.current_frame, FRAME(20), 8);
+	ck_assert(python_leaf_is_linked(&python, &fake.view, &walk)); /* another greenlet's */
+	if (layout->root != ROOT_SHIM)
+		return;
+	for (raddr_t shim = SHIM + 256; shim <= SHIM + 512; shim += 256) {
+		put_frame(layout, shim, shim == SHIM + 256 ? SHIM + 512 : FRAME(3), CODE(99), 0);
+		put(shim + layout->interpreter_frame.owner, layout->shim_owner, 1);
+	}
+	put_frame(layout, FRAME(2), SHIM + 256, CODE(2), 2);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	put(outer + layout->cframe.current_frame, SHIM + 512, 8);
+	ck_assert(python_leaf_is_linked(&python, &fake.view, &walk));
+	put(outer + layout->cframe.current_frame, SHIM, 8);
+	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
 }
 END_TEST
 
@@ -214,7 +253,18 @@ START_TEST(test_no_frames)
 
 	make_chain(layout, 0);
 	if (layout->frames == FRAMES_BY_CFRAME) {
-		/* only the thread's own CFrame may be without a frame */
+		/* only the thread's own CFrame may be without a frame, or that of a greenlet which has no data stack either */
+		put(STATE + layout->thread_state.datastack_chunk, FRAME(0), 8);
+		put(CFRAME + layout->cframe.previous, CFRAME + 64, 8);
+		ck_assert_int_eq(do_walk(100), WALK_BROKEN);
+		put(STATE + layout->thread_state.datastack_chunk, 0, 8);
+		ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+		/* the thread's own is further out wherever it lies */
+		put(CFRAME + layout->cframe.previous, STATE + layout->thread_state.size - 24, 8);
+		ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+		put(CFRAME + layout->cframe.previous, CFRAME - 64, 8);
+		ck_assert_int_eq(do_walk(100), WALK_BROKEN);
+		put(CFRAME + layout->cframe.previous, 0, 8);
 		ck_assert_int_eq(do_walk(100), WALK_BROKEN);
 		put(STATE + layout->thread_state.cframe, STATE + layout->thread_state.size - 24, 8);
 	}
@@ -401,6 +451,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_chain, 0, rows);
 	tcase_add_loop_test(tests, test_call_without_frame_yet, 0, rows);
 	tcase_add_loop_test(tests, test_leaf_is_linked, 0, rows);
+	tcase_add_loop_test(tests, test_leaf_of_ends, 0, rows);
 	tcase_add_loop_test(tests, test_no_frames, 0, rows);
 	tcase_add_loop_test(tests, test_tagged_pointers, 0, rows);
 	tcase_add_loop_test(tests, test_self_pointing, 0, rows);
