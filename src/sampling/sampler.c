@@ -21,6 +21,7 @@
 #define BATCH_AGE_NS 60000000 /* checking what a batch names costs as much as several samples */
 #define HOUSEKEEPING_NS 100000000
 #define SLEEP_SLICE_NS 50000000      /* so that sampler_stop is heard */
+#define SPIN_NS 5000 /* less than going to sleep takes: waited for awake */
 #define PRIORITY_INTERVAL_NS 1000000   /* below this the sampler takes so much CPU that it has to wait its turn */
 #define READY_LIMIT_BYTES (16u << 20) /* behind a slow reader: then ticks are missed, and memory stays flat */
 
@@ -152,7 +153,7 @@ static bool sleep_until(struct sampler *sampler, int64_t then_ns)
 
 		if (pause_pending(python_target(sampler->python)))
 			pause_settle(python_target(sampler->python), until);
-		else
+		else if (then_ns - now > SPIN_NS)
 			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 	}
 	return !sampler->stop;
