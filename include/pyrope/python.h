@@ -255,6 +255,8 @@ size_t python_code_count(const struct python *python);
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
 /* Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame does? */
 bool python_root_is_learned(const struct python *python);
+/* Does the frame of a call lie right behind that of its caller, but for generators (3.11+)? */
+bool python_frames_are_neighbours(const struct python *python);
 /* May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)? */
 bool python_leaf_may_be_unlinked(const struct python *python);
 /*

@@ -376,6 +376,11 @@ bool python_root_is_learned(const struct python *python)
 	return python->layout.root != ROOT_SHIM;
 }
 
+bool python_frames_are_neighbours(const struct python *python)
+{
+	return python->layout.frames != FRAMES_ON_HEAP;
+}
+
 bool python_leaf_may_be_unlinked(const struct python *python)
 {
 	return python->layout.frames != FRAMES_ON_HEAP;

@@ -120,6 +120,17 @@ enum verdict judge(struct taker *taker, struct subject *subject, const struct gi
 		: VERDICT_UNPROVEN;
 }
 
+enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
+{
+	enum verdict verdict = judge(taker, subject, gil, result);
+
+	if ((verdict != VERDICT_UNPROVEN && verdict != VERDICT_TORN) || !subject->has_after || subject->uses_after)
+		return verdict;
+	if (judge(taker, subject, gil, look_from(&taker->looker, subject, true)) == VERDICT_PROVEN)
+		return VERDICT_PROVEN;
+	return judge(taker, subject, gil, look_from(&taker->looker, subject, false));
+}
+
 /* The memory of a thread that stands still, a word at a time: what the look has read along, else what is there. */
 struct still_view {
 	struct memory_view view;

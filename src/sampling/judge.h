@@ -26,6 +26,8 @@ enum verdict {
 enum verdict decode(struct taker *taker, struct subject *subject, enum look_result result, enum root_vote vote);
 /* The same, for a thread that may have run while it was read. */
 enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result);
+/* The same, by the thread state as it was read first or, if that proves nothing, as it was read last. */
+enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result);
 /* subject->frames is what a thread showed that was stopped, wherever it was. */
 enum verdict judge_stopped(struct taker *taker, struct subject *subject);
 /*

@@ -2,7 +2,7 @@
 /*
  * The reads of a look, in one process_vm_readv, which serves them in this order:
  *
- *	gil | thread state, pointer to the leaf | ranges | code checks | gil
+ *	gil | thread state, pointers to the leaf | range of the leaf, other ranges | state, pointers | code checks | gil
  *
  * A chain that is read while the thread runs may be a mixture of moments, and nothing in the bytes says whether it is.
  * It is tempting to read the ranges twice, before and after the thread state, and to believe what is the same in both:
@@ -13,6 +13,11 @@
  *
  * - The thread did not run: it slept, it was paused, or another thread held the GIL from the first read to the last.
  * - The very same stack has been seen before when the thread did not run (proof.h).
+ *
+ * Of code whose frames change fast a tenth of the copies are mixtures: the thread went on between the thread state and the
+ * frames, which lie half a microsecond apart. So there the state is read again behind the frames; the frames that were
+ * copied in between are of the one moment or of the other, and whichever chain is a proven stack is one of that microsecond.
+ * (Only where the last samples were hard, since it costs 0.7 us: what was before does not favour any moment.)
  *
  * What else can go wrong, and what is done about it:
  *
@@ -34,6 +39,8 @@
 
 #define ROUNDS 8          /* of reading again until all that the chain touches is there */
 #define LEAF_SLACK 1024   /* bytes behind the innermost frame that are fetched for frames to come */
+#define ORDERED_FRAMES 16 /* from the innermost on, whose ranges are read in this order */
+#define HARD_ENOUGH (HARD_ALWAYS / 64) /* to read what leads to the leaf twice */
 #define PAGE 4096u
 #define SCOUT_PAGES 64
 
@@ -106,11 +113,12 @@ static const void *scout_at(struct memory_view *view, raddr_t address, size_t le
 	return scout->joined;
 }
 
-static void add_range_with_slack(struct subject *subject, raddr_t address, size_t length, bool is_leaf)
+static void add_range_with_slack(struct looker *looker, struct subject *subject, raddr_t address, size_t length,
+	bool is_leaf)
 {
 	size_t to_page_end = PAGE - (address + length) % PAGE;
 
-	if (is_leaf)
+	if (is_leaf && python_frames_are_neighbours(looker->python))
 		length += to_page_end < LEAF_SLACK ? to_page_end % PAGE : LEAF_SLACK;
 	subject_add_range(subject, address, length);
 }
@@ -150,14 +158,14 @@ static void scout_chain(struct looker *looker, struct subject *subject)
 			continue;
 		}
 		if (end)
-			add_range_with_slack(subject, start, end - start, false);
+			add_range_with_slack(looker, subject, start, end - start, false);
 		start = touched->address;
 		end = start + touched->length;
 	}
 	if (end)
-		add_range_with_slack(subject, start, end - start, false);
+		add_range_with_slack(looker, subject, start, end - start, false);
 	if (subject->walk.leaf && subject->walk.count)
-		add_range_with_slack(subject, subject->walk.leaf, 8, true);
+		add_range_with_slack(looker, subject, subject->walk.leaf, 8, true);
 }
 
 /* ---- reading ---- */
@@ -168,11 +176,26 @@ static void add_request(struct looker *looker, size_t *count, raddr_t address, v
 	looker->requests[(*count)++] = (struct read_request){ .address = address, .data = data, .length = length };
 }
 
+static void add_range_request(struct looker *looker, struct subject *subject, size_t *count, struct range *range)
+{
+	if (!range || range->asked == looker->looks)
+		return;
+	range->asked = looker->looks;
+	add_request(looker, count, range->start, subject->copy + range->offset, range->length);
+}
+
+/*
+ * What changes most comes first, right behind what points at it: the innermost frames of the last walk, one after the other. The
+ * less time lies between them, the fewer looks are a mixture of two moments.
+ */
 static void add_ranges(struct looker *looker, struct subject *subject, size_t *count)
 {
+	const struct walk *walk = &subject->walk;
+
+	for (size_t i = 0; i < walk->count && i < ORDERED_FRAMES; i++)
+		add_range_request(looker, subject, count, subject_range_of(subject, walk->frames[i].address));
 	for (size_t i = 0; i < subject->range_count; i++)
-		add_request(looker, count, subject->ranges[i].start, subject->copy + subject->ranges[i].offset,
-			subject->ranges[i].length);
+		add_range_request(looker, subject, count, &subject->ranges[i]);
 }
 
 static void add_checks(struct looker *looker, struct subject *subject, size_t *count)
@@ -219,16 +242,21 @@ static enum look_result read_once(struct looker *looker, struct subject *subject
 {
 	size_t count = 0, done;
 
+	looker->looks++;
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_before, gil->length);
 	add_request(looker, &count, subject->thread.state, subject->state, looker->state_bytes);
 	if (subject->pointers_length)
 		add_request(looker, &count, subject->pointers, subject->pointer_bytes, subject->pointers_length);
 	add_ranges(looker, subject, &count);
+	subject->has_after = gil && subject->hardness > HARD_ENOUGH;
+	if (subject->has_after)
+		add_request(looker, &count, subject->thread.state, subject->state_after, looker->state_bytes);
+	if (subject->has_after && subject->pointers_length)
+		add_request(looker, &count, subject->pointers, subject->pointer_bytes_after, subject->pointers_length);
 	add_checks(looker, subject, &count);
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_after, gil->length);
-	looker->looks++;
 	done = target_read_batch(python_target(looker->python), looker->requests, count);
 	if (done == count)
 		return LOOK_WHOLE;
@@ -248,20 +276,22 @@ static const void *copy_at(struct memory_view *view, raddr_t address, size_t len
 	const void *pointer = subject_pointer(subject, address, length);
 
 	if (address == subject->thread.state)
-		return subject->state;
+		return subject->uses_after ? subject->state_after : subject->state;
 	return pointer ? pointer : subject_bytes(subject, address, length);
 }
 
-static enum walk_status walk_copy(struct looker *looker, struct subject *subject)
+static enum walk_status walk_copy(struct looker *looker, struct subject *subject, bool after)
 {
 	struct copy_view view = { .view = { .at = copy_at }, .subject = subject };
 
+	subject->uses_after = after;
 	return python_walk(looker->python, &view.view, subject->thread.state, looker->max_frames, &subject->walk);
 }
 
 /* Ranges of frames that are long gone make every look slower: begin anew once in a while. */
 static void rebuild(struct subject *subject)
 {
+	subject_drop_ranges(subject);
 	if (++subject->looks_since_rebuild < 256)
 		return;
 	subject->looks_since_rebuild = 0;
@@ -304,6 +334,35 @@ static bool checks_hold(struct looker *looker, struct subject *subject)
 	return hold;
 }
 
+static bool is_chain(enum walk_status status)
+{
+	return status == WALK_WHOLE || status == WALK_CUT;
+}
+
+/* The chain of the copy that the thread state leads to, as it was before the ranges were read, or else behind them. */
+static enum walk_status walk_either(struct looker *looker, struct subject *subject)
+{
+	enum walk_status status = walk_copy(looker, subject, false), later;
+
+	if (is_chain(status) || !subject->has_after)
+		return status;
+	later = walk_copy(looker, subject, true);
+	return is_chain(later) ? later : walk_copy(looker, subject, false);
+}
+
+enum look_result look_from(struct looker *looker, struct subject *subject, bool after)
+{
+	enum walk_status status;
+
+	if (after && (!subject->has_after ||
+			     !python_thread_matches(looker->python, &subject->thread, subject->state_after)))
+		return LOOK_BROKEN;
+	status = walk_copy(looker, subject, after);
+	if (status == WALK_CUT)
+		return LOOK_CUT;
+	return status == WALK_WHOLE ? LOOK_WHOLE : LOOK_BROKEN;
+}
+
 enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil)
 {
 	unsigned misses = 0;
@@ -320,7 +379,7 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 			continue; /* what could not be read was dropped from the prediction */
 		if (!python_thread_matches(looker->python, &subject->thread, subject->state))
 			return LOOK_FOREIGN;
-		status = walk_copy(looker, subject);
+		status = walk_either(looker, subject);
 		miss_address = subject->walk.miss_address;
 		if (status != WALK_MISS && !checks_hold(looker, subject))
 			continue;
@@ -328,8 +387,10 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 			look_find_trunk(looker, subject);
 		switch (status) {
 		case WALK_WHOLE:
+			subject_mark_ranges(subject);
 			return LOOK_WHOLE;
 		case WALK_CUT:
+			subject_mark_ranges(subject);
 			return LOOK_CUT;
 		case WALK_BROKEN:
 			return LOOK_BROKEN;
@@ -339,7 +400,7 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 		if (miss_address == subject->walk.pointer)
 			subject_add_pointer(subject, subject->walk.pointer, WALK_POINTER_BYTES);
 		else if (misses++ == 0 && subject->walk.count < 64 && subject->range_count)
-			add_range_with_slack(subject, miss_address, subject->walk.miss_length,
+			add_range_with_slack(looker, subject, miss_address, subject->walk.miss_length,
 				miss_address == subject->walk.leaf);
 		else
 			scout_chain(looker, subject);

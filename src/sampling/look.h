@@ -34,6 +34,12 @@ void looker_release(struct looker *looker);
  */
 enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil);
 
+/*
+ * Walks what the last look has copied once more: from the thread state as it was behind the ranges, or as it was before
+ * them. LOOK_BROKEN: no chain, or it was not read a second time.
+ */
+enum look_result look_from(struct looker *looker, struct subject *subject, bool after);
+
 enum resolve_result {
 	RESOLVED,      /* subject->frames is the stack, outermost first */
 	RESOLVE_LOADED, /* code objects were met that were not known or not checked; they are now: look again */

@@ -12,6 +12,9 @@
  * page of the one's end or of the other's start, so that they are mapped.
  */
 #define MERGE_GAP 2048
+#define HARD_LOOKS 64          /* over so many the hard ones are counted */
+#define RANGE_AGE 1024    /* looks after which a range in which there is no frame any more is forgotten */
+#define RANGE_PROBATION 8 /* and so soon when there never was one */
 
 struct subject *subject_new(const struct python_thread *thread, size_t state_bytes)
 {
@@ -19,6 +22,7 @@ struct subject *subject_new(const struct python_thread *thread, size_t state_byt
 
 	subject->thread = *thread;
 	subject->state = xcalloc(1, state_bytes);
+	subject->state_after = xcalloc(1, state_bytes);
 	return subject;
 }
 
@@ -28,6 +32,7 @@ void subject_free(struct subject *subject)
 		return;
 	free(subject->ranges);
 	free(subject->state);
+	free(subject->state_after);
 	free(subject->copy);
 	free(subject->checked);
 	free(subject->check_bytes);
@@ -35,6 +40,7 @@ void subject_free(struct subject *subject)
 	free(subject->memo);
 	free(subject->trunk);
 	free(subject->pointer_bytes);
+	free(subject->pointer_bytes_after);
 	free(subject->trunk_frames);
 	free(subject->kept);
 	native_merged_release(&subject->kept_merged);
@@ -77,6 +83,7 @@ void subject_add_range(struct subject *subject, raddr_t start, size_t length)
 {
 	raddr_t end = start + length;
 	size_t first = lower_bound(subject, start), last = first;
+	uint32_t used = subject->looks + RANGE_PROBATION - RANGE_AGE;
 
 	if (end < start)
 		return;
@@ -85,6 +92,8 @@ void subject_add_range(struct subject *subject, raddr_t start, size_t length)
 			start = subject->ranges[last].start;
 		if (range_end(&subject->ranges[last]) > end)
 			end = range_end(&subject->ranges[last]);
+		if (subject->looks - subject->ranges[last].used < subject->looks - used)
+			used = subject->ranges[last].used;
 		last++;
 	}
 	if (last == first) {
@@ -98,7 +107,46 @@ void subject_add_range(struct subject *subject, raddr_t start, size_t length)
 			(subject->range_count - last) * sizeof(*subject->ranges));
 		subject->range_count -= last - first - 1;
 	}
-	subject->ranges[first] = (struct range){ .start = start, .length = end - start };
+	subject->ranges[first] = (struct range){ .start = start, .length = end - start, .used = used };
+	lay_out(subject);
+}
+
+/* Most frames lie in the range of the one before. */
+static struct range *mark_used(struct subject *subject, struct range *range, raddr_t address)
+{
+	if (!range || address < range->start || address - range->start >= range->length) {
+		range = subject_range_of(subject, address);
+		if (range)
+			range->used = subject->looks;
+	}
+	return range;
+}
+
+void subject_mark_ranges(struct subject *subject)
+{
+	const struct walk *walk = &subject->walk;
+	struct range *range = NULL;
+
+	subject->looks++;
+	for (size_t i = 0; i < walk->count; i++)
+		range = mark_used(subject, range, walk->frames[i].address);
+	for (size_t i = 0; i < walk->group_count; i++)
+		range = mark_used(subject, range, walk->groups[i].shim);
+}
+
+void subject_drop_ranges(struct subject *subject)
+{
+	size_t kept = 0;
+
+	if (subject->looks % RANGE_PROBATION)
+		return;
+	for (size_t i = 0; i < subject->range_count; i++) {
+		if (subject->looks - subject->ranges[i].used <= RANGE_AGE)
+			subject->ranges[kept++] = subject->ranges[i];
+	}
+	if (kept == subject->range_count)
+		return;
+	subject->range_count = kept;
 	lay_out(subject);
 }
 
@@ -119,6 +167,7 @@ void subject_add_pointer(struct subject *subject, raddr_t address, size_t length
 	subject->pointers = start;
 	subject->pointers_length = end - start;
 	array_reserve(&subject->pointer_bytes, &subject->pointer_capacity, subject->pointers_length, 1);
+	array_reserve(&subject->pointer_bytes_after, &subject->pointer_after_capacity, subject->pointers_length, 1);
 }
 
 const void *subject_pointer(const struct subject *subject, raddr_t address, size_t length)
@@ -126,7 +175,14 @@ const void *subject_pointer(const struct subject *subject, raddr_t address, size
 	if (address < subject->pointers || length > subject->pointers_length ||
 		address - subject->pointers > subject->pointers_length - length)
 		return NULL;
-	return subject->pointer_bytes + (address - subject->pointers);
+	return (subject->uses_after ? subject->pointer_bytes_after : subject->pointer_bytes) + (address - subject->pointers);
+}
+
+void subject_count_look(struct subject *subject, bool was_hard)
+{
+	subject->hardness -= subject->hardness / HARD_LOOKS;
+	if (was_hard)
+		subject->hardness += HARD_ALWAYS / HARD_LOOKS;
 }
 
 void subject_clear_ranges(struct subject *subject)
@@ -136,25 +192,31 @@ void subject_clear_ranges(struct subject *subject)
 	subject->looks_since_rebuild = 0;
 }
 
-const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length)
+struct range *subject_range_of(const struct subject *subject, raddr_t address)
 {
 	size_t low = 0, high = subject->range_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct range *range = &subject->ranges[middle];
+		struct range *range = &subject->ranges[middle];
 
-		if (address < range->start) {
+		if (address < range->start)
 			high = middle;
-		} else if (address - range->start >= range->length) {
+		else if (address - range->start >= range->length)
 			low = middle + 1;
-		} else {
-			size_t into = address - range->start;
-
-			return length <= range->length - into ? subject->copy + range->offset + into : NULL;
-		}
+		else
+			return range;
 	}
 	return NULL;
+}
+
+const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length)
+{
+	const struct range *range = subject_range_of(subject, address);
+
+	if (!range || length > range->length - (address - range->start))
+		return NULL;
+	return subject->copy + range->offset + (address - range->start);
 }
 
 void subject_check_code(struct subject *subject, struct code *code)

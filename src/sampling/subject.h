@@ -12,12 +12,15 @@
 #include "trunk.h"
 
 #define POINTER_WINDOW 4096 /* bytes that are read for them at most */
+#define HARD_ALWAYS 4096
 
 /* [start, start + length) of the target, at offset in the copy. */
 struct range {
 	raddr_t start;
 	size_t length;
 	size_t offset;
+	uint32_t used; /* the number of the look that found a frame of a whole chain there */
+	uint64_t asked; /* the number of the read that it is in already */
 };
 
 /* A frame of the user's, decoded. */
@@ -36,15 +39,19 @@ struct subject {
 	struct range *ranges;
 	size_t range_count, range_capacity;
 	size_t bytes;          /* sum of the lengths */
+	uint32_t looks;        /* that showed a whole chain */
 	uint32_t looks_since_rebuild;
 
 	/* what the last look brought: the thread state, and the ranges one behind the other */
-	unsigned char *state;
+	unsigned char *state, *state_after;
 	/* where the words lie that point at the leaf (3.11, 3.12): on the C stack, in the frames of calls that come and go */
 	raddr_t pointers;
 	size_t pointers_length; /* 0: in the thread state */
-	unsigned char *pointer_bytes;
-	size_t pointer_capacity;
+	unsigned char *pointer_bytes, *pointer_bytes_after;
+	size_t pointer_capacity, pointer_after_capacity;
+	/* what leads to the leaf was read once more behind the ranges; and that is what the walk has gone by */
+	bool has_after, uses_after;
+	unsigned hardness; /* which part of the last looks was not enough, in 1 / HARD_ALWAYS */
 	unsigned char *copy;
 	size_t copy_capacity;
 
@@ -95,10 +102,21 @@ void subject_free(struct subject *subject);
 
 /* Adds a range to the prediction (merged with its neighbours). */
 void subject_add_range(struct subject *subject, raddr_t start, size_t length);
+/* The walk of the last look was whole: the ranges in which its frames lie are of use. */
+void subject_mark_ranges(struct subject *subject);
+/*
+ * Forgets ranges that have been of no use for long, and those that were added lately because a broken chain led there. What was
+ * copied is no longer valid.
+ */
+void subject_drop_ranges(struct subject *subject);
+/* The range that has this address, or NULL. */
+struct range *subject_range_of(const struct subject *subject, raddr_t address);
 /* Forgets the prediction. */
 void subject_clear_ranges(struct subject *subject);
 /* Has the words at this address read beside the thread state, and those that were, if they are near each other. */
 void subject_add_pointer(struct subject *subject, raddr_t address, size_t length);
+/* The first look at a tick was enough, or not. */
+void subject_count_look(struct subject *subject, bool was_hard);
 /* length bytes at address of what was read there, or NULL. */
 const void *subject_pointer(const struct subject *subject, raddr_t address, size_t length);
 /* length bytes at address in the copy, or NULL. */

@@ -156,11 +156,17 @@ static bool same_moment(const struct taker *taker, const struct subject *subject
 	return first->code == later->code && (first->line == later->line || trunk + 1 == taker->frame_count);
 }
 
+/* A look, and what it is worth by either of the two thread states that it has read. */
+static enum verdict look_and_judge(struct taker *taker, struct subject *subject, const struct gil *gil)
+{
+	return judge_either(taker, subject, gil, look(&taker->looker, subject, gil));
+}
+
 /* Looks again a few times, at once: often a frame was just being pushed. Where the thread is takes longer to ask than a look. */
 static enum verdict look_again(struct taker *taker, struct subject *subject, const struct gil *gil, size_t trunk)
 {
 	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE * taker->patience; attempt++) {
-		enum verdict verdict = attempt < QUICK_LOOKS ? judge(taker, subject, gil, look(&taker->looker, subject, gil))
+		enum verdict verdict = attempt < QUICK_LOOKS ? look_and_judge(taker, subject, gil)
 								: look_at_still(taker, subject, gil);
 
 		if (verdict == VERDICT_FOREIGN || (verdict == VERDICT_PROVEN && same_moment(taker, subject, trunk)))
@@ -334,9 +340,9 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		if (must_hold && *holder != subject->thread.state)
 			return TAKE_OTHER;
 	}
-	verdict = judge(taker, subject, gil, result);
+	verdict = judge_either(taker, subject, gil, result);
 	if (verdict == VERDICT_FRESH)
-		verdict = judge(taker, subject, gil, look(&taker->looker, subject, gil));
+		verdict = look_and_judge(taker, subject, gil);
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
 	if (taker->native && taker->policy != PAUSE_NEVER)
@@ -345,6 +351,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		look_find_trunk(&taker->looker, subject);
 	subject->wants_trunk = false;
 	has_trunk = keep_trunk(taker, subject, verdict);
+	subject_count_look(subject, verdict != VERDICT_PROVEN || has_trunk);
 	if (verdict != VERDICT_PROVEN || has_trunk)
 		return take_hard(taker, subject, gil, verdict, has_trunk);
 	keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);

@@ -77,6 +77,63 @@ START_TEST(test_bytes)
 }
 END_TEST
 
+/* A whole chain with its frames at these addresses has been found so many times; each look may drop what is of no use. */
+static void look_times(int times, raddr_t first, raddr_t second)
+{
+	subject->walk.count = subject->walk.group_count = 0;
+	for (int i = 0; i < (second ? 2 : 1); i++) {
+		array_reserve(&subject->walk.frames, &subject->walk.capacity, subject->walk.count + 1,
+			sizeof(*subject->walk.frames));
+		subject->walk.frames[subject->walk.count++] = (struct raw_frame){ .address = i ? second : first };
+	}
+	for (int i = 0; i < times; i++) {
+		subject_mark_ranges(subject);
+		subject_drop_ranges(subject);
+	}
+}
+
+START_TEST(test_useless_ranges)
+{
+	subject_add_range(subject, 0x10000, 100);
+	subject_add_range(subject, 0x20000, 100);
+	look_times(40, 0x10000, 0x20010);
+	ck_assert_uint_eq(subject->range_count, 2);
+	/* where a broken chain led, once */
+	subject_add_range(subject, 0x18000, 100);
+	look_times(17, 0x10000, 0x20010);
+	ck_assert_uint_eq(subject->range_count, 2);
+	ck_assert_ptr_null(subject_range_of(subject, 0x18000));
+	ck_assert_uint_eq(subject_range_of(subject, 0x20063)->offset, 100);
+	ck_assert_uint_eq(subject->bytes, 200);
+	/* what was of use is kept for longer than that, and not for ever */
+	look_times(500, 0x10000, 0);
+	ck_assert_uint_eq(subject->range_count, 2);
+	look_times(1000, 0x10000, 0);
+	ck_assert_uint_eq(subject->range_count, 1);
+	/* one that grows is as useful as it was */
+	subject_add_range(subject, 0x10000 + 200, 100);
+	look_times(40, 0x10000, 0);
+	ck_assert_uint_eq(subject->ranges[0].length, 300);
+}
+END_TEST
+
+/* A shim is not in the list of frames. */
+START_TEST(test_ranges_of_shims)
+{
+	subject_add_range(subject, 0x10000, 100);
+	subject_add_range(subject, 0x20000, 100);
+	array_reserve(&subject->walk.groups, &subject->walk.group_capacity, 1, sizeof(*subject->walk.groups));
+	subject->walk.groups[0] = (struct walk_group){ .shim = 0x20008 };
+	subject->walk.group_count = 1;
+	for (int i = 0; i < 40; i++) {
+		subject_mark_ranges(subject);
+		subject_drop_ranges(subject);
+	}
+	ck_assert_uint_eq(subject->range_count, 1);
+	ck_assert_ptr_nonnull(subject_range_of(subject, 0x20000));
+}
+END_TEST
+
 START_TEST(test_wrapping_range)
 {
 	subject_add_range(subject, UINT64_MAX - 10, 100);
@@ -84,7 +141,6 @@ START_TEST(test_wrapping_range)
 }
 END_TEST
 
-/* Random ranges: always sorted, disjoint, and everything that was added is found. */
 /* Those near each other are read in one piece; one far away takes their place. */
 START_TEST(test_pointers)
 {
@@ -106,6 +162,7 @@ START_TEST(test_pointers)
 }
 END_TEST
 
+/* Random ranges: always sorted, disjoint, and everything that was added is found. */
 START_TEST(test_random)
 {
 	static raddr_t starts[500];
@@ -137,6 +194,8 @@ int main(void)
 	tcase_add_test(tests, test_neighbours_become_one);
 	tcase_add_test(tests, test_range_below);
 	tcase_add_test(tests, test_bytes);
+	tcase_add_test(tests, test_useless_ranges);
+	tcase_add_test(tests, test_ranges_of_shims);
 	tcase_add_test(tests, test_wrapping_range);
 	tcase_add_test(tests, test_pointers);
 	tcase_add_test(tests, test_random);
