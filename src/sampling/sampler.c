@@ -9,12 +9,12 @@
 #include "config.h"
 
 #include "internal.h"
+#include "priority.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define BATCH_SAMPLES 64
@@ -228,8 +228,7 @@ static void *sampler_thread(void *context)
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 	prctl(PR_SET_NAME, "pyrope-sampler");
 	/* where CPUs are scarce, waiting for one while a thread of the target is held is what costs the target most */
-	if (sampler->options.interval_ns >= PRIORITY_INTERVAL_NS)
-		setpriority(PRIO_PROCESS, 0, -10); /* of this thread alone; refused without privilege, which does no harm */
+	priority_ask(sampler->options.interval_ns >= PRIORITY_INTERVAL_NS);
 	sampler->began_ns = monotonic_ns();
 	end = sample_until_end(sampler);
 	/* a thread that was told to stop and has not: wait for it while it may still be let go */

@@ -21,6 +21,7 @@
  */
 #define HOLD_CHARGE_NS 200000
 #define REFUSED_NS 1000000000 /* pausing is left off for so long when it was refused: most tracers come for a moment */
+#define RUN_RANDOM_NS 50000 /* so much longer at most it is let run between two stops */
 #define HOLD_LIMIT_NS 4000000 /* no more code objects are decoded in a pause that has lasted this long */
 /* ---- when it is refused ---- */
 
@@ -180,9 +181,14 @@ bool may_pause(const struct taker *taker)
 		HOLD_ALLOWANCE_NS + (monotonic_ns() - taker->began_ns) / 1000 * HOLD_PERMILLE;
 }
 
+/*
+ * For a random time: what the thread does may come round in the time between a look and its stop, and would be missed each
+ * time.
+ */
 void let_run(void)
 {
-	const struct timespec moment = { .tv_nsec = RUN_BETWEEN_NS };
+	const uint64_t random = hash_u64((uint64_t)monotonic_ns());
+	const struct timespec moment = { .tv_nsec = RUN_BETWEEN_NS + (long)(random % RUN_RANDOM_NS) };
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 }

@@ -23,7 +23,9 @@
 
 #define LOOKS_BEFORE_PAUSE 4
 #define QUICK_LOOKS 3 /* of these */
-#define DOUBTS 4             /* each of up to three pauses: code that runs half of the time is proven by then */
+#define DOUBTS 24            /* of up to PAUSES_FOR_NEW pauses each: code that runs for a twentieth of the time is proven by then */
+#define PAUSES_FOR_NEW 3     /* they take a few hundred microseconds, so that there are fewer where ticks are near each other */
+#define NEAR_TICKS_NS 1000000
 #define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
 
 void taker_init(struct taker *taker, struct python *python, const struct sampling_options *options,
@@ -31,7 +33,8 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 {
 	*taker = (struct taker){ .policy = options->pause, .asked_policy = options->pause,
 		.pause_deadline_ns = PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
-		.patience = options->once ? ONCE_PATIENCE : 1, .native = options->native };
+		.patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
+		.pauses_for_new = options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
 	looker_init(&taker->looker, python, options->max_depth);
 }
 
@@ -175,6 +178,22 @@ static enum verdict look_again(struct taker *taker, struct subject *subject, con
 	return VERDICT_UNPROVEN;
 }
 
+/*
+ * What may be new is given several pauses, each at another distance from the look: what is known and takes turns with it would
+ * be met at the same distance each time.
+ */
+static enum verdict pause_for_moment(struct taker *taker, struct subject *subject, size_t trunk)
+{
+	enum verdict verdict = pause_until_proven(taker, subject);
+
+	for (int attempt = 1; attempt < taker->pauses_for_new && taker->may_be_new && verdict == VERDICT_PROVEN &&
+		!same_moment(taker, subject, trunk) && may_pause(taker); attempt++) {
+		let_run();
+		verdict = pause_until_proven(taker, subject);
+	}
+	return verdict;
+}
+
 /* Something better than the first look, which taker holds: VERDICT_PROVEN, and what it is worth in *quality. */
 static enum verdict find_better(struct taker *taker, struct subject *subject, const struct gil *gil,
 	enum sample_quality *quality)
@@ -192,7 +211,7 @@ static enum verdict find_better(struct taker *taker, struct subject *subject, co
 	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
 		return verdict;
 	*quality = SAMPLE_PAUSED;
-	return pause_until_proven(taker, subject);
+	return pause_for_moment(taker, subject, trunk);
 }
 
 /*
