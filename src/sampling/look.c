@@ -263,6 +263,12 @@ static enum look_result read_once(struct looker *looker, struct subject *subject
 	return drop_unreadable(subject, looker->requests[done].address) ? LOOK_BROKEN : LOOK_FOREIGN;
 }
 
+void look_warm(struct looker *looker, struct subject *subject, const struct gil *gil)
+{
+	if (subject->hardness > HARD_ENOUGH)
+		read_once(looker, subject, gil);
+}
+
 /* ---- walking what was read ---- */
 
 struct copy_view {

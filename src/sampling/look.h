@@ -35,6 +35,11 @@ void looker_release(struct looker *looker);
 enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil);
 
 /*
+ * Reads what look would and forgets it, where the last looks were hard: behind a sleep the first read takes several times as
+ * long as the next one, and the longer it takes, the more often it is a mixture of two moments.
+ */
+void look_warm(struct looker *looker, struct subject *subject, const struct gil *gil);
+/*
  * Walks what the last look has copied once more: from the thread state as it was behind the ranges, or as it was before
  * them. LOOK_BROKEN: no chain, or it was not read a second time.
  */

@@ -26,6 +26,7 @@
 #define DOUBTS 24            /* of up to PAUSES_FOR_NEW pauses each: code that runs for a twentieth of the time is proven by then */
 #define PAUSES_FOR_NEW 3     /* they take a few hundred microseconds, so that there are fewer where ticks are near each other */
 #define NEAR_TICKS_NS 1000000
+#define FAR_TICKS_NS 3000000 /* caches have gone cold, and one read more costs nothing that counts */
 #define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
 
 void taker_init(struct taker *taker, struct python *python, const struct sampling_options *options,
@@ -34,6 +35,7 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 	*taker = (struct taker){ .policy = options->pause, .asked_policy = options->pause,
 		.pause_deadline_ns = PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
 		.patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
+		.is_slow = options->interval_ns >= FAR_TICKS_NS,
 		.pauses_for_new = options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
 	looker_init(&taker->looker, python, options->max_depth);
 }
@@ -344,6 +346,8 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 
 	subject->wants_trunk = !taker->native && taker->policy != PAUSE_NEVER;
 	subject->trunk_count = 0;
+	if (taker->is_slow)
+		look_warm(&taker->looker, subject, gil);
 	result = look(&taker->looker, subject, gil);
 	taker->gil = gil;
 	taker->is_holder = false;

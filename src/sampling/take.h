@@ -16,6 +16,7 @@ struct taker {
 	int64_t began_ns;
 	int64_t charged_ns; /* time in pauses as --pause=auto counts it */
 	int patience;  /* how many times the usual number of tries one sample may take */
+	bool is_slow;  /* ticks are far from each other */
 	int pauses_for_new; /* when what was looked at may be new, and a pause shows something else */
 	uint64_t seen; /* proof_sighting of the first look */
 	bool may_be_new; /* what the first look showed behind its trunk may be a stack that has not been proven yet */
