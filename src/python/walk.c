@@ -368,7 +368,7 @@ bool python_leaf_is_linked(const struct python *python, struct memory_view *view
 		!read_word(view, outer + layout->cframe.current_frame, &caller))
 		return true;
 	/* the caller's own chain is what walk_cframe gives for a call that has no frame yet */
-	return (walk->count && walk->frames[0].address == caller) || is_behind_first_group(walk, caller);
+	return walk->leaf == caller || is_behind_first_group(walk, caller);
 }
 
 bool python_root_is_learned(const struct python *python)

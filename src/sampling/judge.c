@@ -106,29 +106,67 @@ enum verdict decode(struct taker *taker, struct subject *subject, enum look_resu
 	return VERDICT_UNPROVEN;
 }
 
-enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
+/*
+ * The thread stood still, and nothing is half way: what it showed is a stack that is to be believed from now on. So it has to be
+ * sure of each code object: one whose address another one has taken would make a stack that never was, and be found out too late.
+ */
+static enum verdict learn(struct taker *taker, struct subject *subject)
+{
+	if (!look_has_checked(subject))
+		return VERDICT_FRESH;
+	proof_add(&taker->proofs, subject->frames, subject->frame_count);
+	return VERDICT_PROVEN;
+}
+
+static enum verdict judge_voting(struct taker *taker, struct subject *subject, const struct gil *gil,
+	enum look_result result, enum root_vote moving)
 {
 	bool stood_still = result != LOOK_FOREIGN && stood_still_by_gil(taker, subject, gil);
-	enum root_vote moving = taker->policy == PAUSE_NEVER ? ROOT_LOOKED : ROOT_NO_VOTE;
 	enum verdict verdict = decode(taker, subject, result, stood_still ? ROOT_SURE : moving);
 
 	if (verdict != VERDICT_UNPROVEN)
 		return verdict;
-	if (stood_still)
-		proof_add(&taker->proofs, subject->frames, subject->frame_count);
-	return stood_still || proof_known(&taker->proofs, subject->frames, subject->frame_count) ? VERDICT_PROVEN
-		: VERDICT_UNPROVEN;
+	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
+		return VERDICT_PROVEN;
+	return stood_still ? learn(taker, subject) : VERDICT_UNPROVEN;
 }
 
-enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
+enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result)
 {
-	enum verdict verdict = judge(taker, subject, gil, result);
+	return judge_voting(taker, subject, gil, result, taker->policy == PAUSE_NEVER ? ROOT_LOOKED : ROOT_NO_VOTE);
+}
 
-	if ((verdict != VERDICT_UNPROVEN && verdict != VERDICT_TORN) || !subject->has_after || subject->uses_after)
+/*
+ * What the first look saw behind the beginning that is proven, if that may be a stack that has not been proven yet: then what is
+ * known may not take its place, however short it is. 0: it is known that it is a mixture.
+ */
+static uint64_t may_be_new(struct taker *taker, const struct subject *subject, size_t *known)
+{
+	*known = proof_known_prefix(&taker->proofs, subject->frames, subject->frame_count);
+	if (*known == subject->frame_count ||
+		proof_doubts(&taker->proofs, subject->frames, *known, subject->frame_count) >= DOUBTS)
+		return 0;
+	return proof_sighting(subject->frames, *known + 1);
+}
+
+enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result,
+	bool is_first)
+{
+	const size_t checked = subject->checked_count;
+	enum verdict verdict = judge(taker, subject, gil, result);
+	uint64_t seen = 0;
+	size_t known;
+
+	/* a code object that was met just now has not been checked by this look, whatever a second walk thinks */
+	if ((verdict != VERDICT_UNPROVEN && verdict != VERDICT_TORN) || !subject->has_after || subject->uses_after ||
+		subject->checked_count != checked)
 		return verdict;
-	if (judge(taker, subject, gil, look_from(&taker->looker, subject, true)) == VERDICT_PROVEN)
+	if (is_first && verdict == VERDICT_UNPROVEN)
+		seen = may_be_new(taker, subject, &known);
+	if (judge_voting(taker, subject, gil, look_from(&taker->looker, subject, true), ROOT_NO_VOTE) == VERDICT_PROVEN &&
+		(!seen || (subject->frame_count > known && proof_sighting(subject->frames, known + 1) == seen)))
 		return VERDICT_PROVEN;
-	return judge(taker, subject, gil, look_from(&taker->looker, subject, false));
+	return judge_voting(taker, subject, gil, look_from(&taker->looker, subject, false), ROOT_NO_VOTE);
 }
 
 /* The memory of a thread that stands still, a word at a time: what the look has read along, else what is there. */
@@ -167,11 +205,13 @@ enum verdict judge_stopped(struct taker *taker, struct subject *subject)
 		return VERDICT_NOTHING;
 	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
 		return VERDICT_PROVEN;
+	if (!python_leaf_may_be_unlinked(taker->looker.python))
+		return learn(taker, subject);
+	if (!look_has_checked(subject))
+		return VERDICT_FRESH;
 	/* exact for a thread that is not on a CPU */
 	target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices);
-	if (!python_leaf_may_be_unlinked(taker->looker.python))
-		proof_add(&taker->proofs, subject->frames, subject->frame_count);
-	else if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen, (int64_t)cpu_ns))
+	if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen, (int64_t)cpu_ns))
 		return VERDICT_UNPROVEN;
 	return VERDICT_PROVEN;
 }
@@ -195,8 +235,7 @@ static enum verdict judge_asleep(struct taker *taker, struct subject *subject, c
 	if (task->syscall_number < 0 &&
 		python_evaluates(taker->looker.python, task->instruction_pointer) != EVALUATES_NOT)
 		return judge_stopped(taker, subject);
-	proof_add(&taker->proofs, subject->frames, subject->frame_count);
-	return VERDICT_PROVEN;
+	return learn(taker, subject);
 }
 
 /* Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time. */
@@ -207,16 +246,22 @@ enum verdict look_asleep(struct taker *taker, struct subject *subject)
 	for (int attempt = 0; attempt < 3 && verdict != VERDICT_PROVEN; attempt++) {
 		struct stillness stillness = { 0 };
 		struct registers registers;
+		enum look_result result;
 
 		stillness_begin(taker, subject, &stillness);
 		if (!stillness.asleep)
 			return VERDICT_UNPROVEN;
 		if (task_registers(&stillness.task, &registers))
 			copy_stack(taker, subject, &registers);
-		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_SURE);
-		if (verdict == VERDICT_FOREIGN)
-			return verdict;
-		if (verdict == VERDICT_UNPROVEN && stillness_held(taker, subject, &stillness))
+		result = look(&taker->looker, subject, NULL);
+		if (result == LOOK_FOREIGN)
+			return VERDICT_FOREIGN;
+		if (!stillness_held(taker, subject, &stillness)) {
+			verdict = VERDICT_UNPROVEN;
+			continue;
+		}
+		verdict = decode(taker, subject, result, stillness.task.syscall_number < 0 ? ROOT_STOPPED : ROOT_SURE);
+		if (verdict == VERDICT_UNPROVEN)
 			verdict = judge_asleep(taker, subject, &stillness.task);
 		if (verdict == VERDICT_PROVEN) {
 			taker->was_asleep = true;

@@ -13,6 +13,8 @@ enum root_vote {
 	ROOT_SURE = 16,    /* it was in a system call or waited for the GIL */
 };
 
+#define DOUBTS 24 /* samples for which what may be new is asked for strictly; see same_moment in take.c */
+
 enum verdict {
 	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
 	VERDICT_UNPROVEN, /* it may be a mixture */
@@ -26,8 +28,12 @@ enum verdict {
 enum verdict decode(struct taker *taker, struct subject *subject, enum look_result result, enum root_vote vote);
 /* The same, for a thread that may have run while it was read. */
 enum verdict judge(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result);
-/* The same, by the thread state as it was read first or, if that proves nothing, as it was read last. */
-enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result);
+/*
+ * The same, by the thread state as it was read first or, if that proves nothing, as it was read last. is_first: the first look
+ * of this sample, in whose place nothing may come that is another moment.
+ */
+enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result,
+	bool is_first);
 /* subject->frames is what a thread showed that was stopped, wherever it was. */
 enum verdict judge_stopped(struct taker *taker, struct subject *subject);
 /*

@@ -345,12 +345,18 @@ static bool is_chain(enum walk_status status)
 	return status == WALK_WHOLE || status == WALK_CUT;
 }
 
+/* Was the thread state read a second time, and is it the same thread's? */
+static bool has_after(const struct looker *looker, const struct subject *subject)
+{
+	return subject->has_after && python_thread_matches(looker->python, &subject->thread, subject->state_after);
+}
+
 /* The chain of the copy that the thread state leads to, as it was before the ranges were read, or else behind them. */
 static enum walk_status walk_either(struct looker *looker, struct subject *subject)
 {
 	enum walk_status status = walk_copy(looker, subject, false), later;
 
-	if (is_chain(status) || !subject->has_after)
+	if (is_chain(status) || !has_after(looker, subject))
 		return status;
 	later = walk_copy(looker, subject, true);
 	return is_chain(later) ? later : walk_copy(looker, subject, false);
@@ -360,8 +366,7 @@ enum look_result look_from(struct looker *looker, struct subject *subject, bool 
 {
 	enum walk_status status;
 
-	if (after && (!subject->has_after ||
-			     !python_thread_matches(looker->python, &subject->thread, subject->state_after)))
+	if (after && !has_after(looker, subject))
 		return LOOK_BROKEN;
 	status = walk_copy(looker, subject, after);
 	if (status == WALK_CUT)
@@ -487,6 +492,23 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 			subject->frames[subject->frame_count++] = (struct resolved_frame){ memo->entry, memo->line };
 	}
 	return loaded ? RESOLVE_LOADED : RESOLVED;
+}
+
+bool look_has_checked(struct subject *subject)
+{
+	const struct code *last = NULL;
+	bool all = true;
+
+	for (size_t i = 0; i < subject->frame_count; i++) {
+		struct code *code = subject->frames[i].code;
+
+		if (code == last || is_checked(subject, code))
+			continue;
+		last = code;
+		subject_check_code(subject, code);
+		all = false;
+	}
+	return all;
 }
 
 /* ---- the trunk ---- */

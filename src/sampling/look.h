@@ -54,6 +54,9 @@ enum resolve_result {
 /* Decodes subject->walk into subject->frames. */
 enum resolve_result look_resolve(struct looker *looker, struct subject *subject);
 
+/* Has the last look checked that all code objects of subject->frames are those that they were? If not, the next look does. */
+bool look_has_checked(struct subject *subject);
+
 /* Remembers where the frames of the last walk lie, which was whole, for a subject that has been hard to look at. */
 void look_learn_trunk(struct looker *looker, struct subject *subject);
 /*

@@ -43,20 +43,31 @@ size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_fra
 	return count;
 }
 
-uint64_t proof_doubt(struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count)
+static uint64_t doubt_hash(const struct resolved_frame *frames, size_t known, size_t count)
 {
-	uint64_t hash = PROOF_SEED, before;
-	const uint64_t *asked;
+	uint64_t hash = PROOF_SEED;
 
 	for (size_t i = 0; i < known; i++)
 		hash = proof_hash(hash, &frames[i]);
 	/* the innermost frame's line is another one each time */
-	hash = known + 1 == count ? hash_combine(hash, frames[known].code->function->id) : proof_hash(hash, &frames[known]);
+	return known + 1 == count ? hash_combine(hash, frames[known].code->function->id) : proof_hash(hash, &frames[known]);
+}
+
+uint64_t proof_doubts(const struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count)
+{
+	const uint64_t *asked = u64_map_get(&proofs->doubts, doubt_hash(frames, known, count));
+
+	return asked ? *asked : 0;
+}
+
+uint64_t proof_doubt(struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count)
+{
+	uint64_t before;
+
 	if (proofs->doubts.count > PATH_LIMIT)
 		u64_map_clear(&proofs->doubts);
-	asked = u64_map_get(&proofs->doubts, hash);
-	before = asked ? *asked : 0;
-	u64_map_put(&proofs->doubts, hash, before + 1);
+	before = proof_doubts(proofs, frames, known, count);
+	u64_map_put(&proofs->doubts, doubt_hash(frames, known, count), before + 1);
 	return before;
 }
 

@@ -38,9 +38,11 @@ bool proof_known(const struct proofs *proofs, const struct resolved_frame *frame
 /* How many frames, from the outermost, are a proven stack. */
 size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
 /*
- * How often proof_doubt was asked before whether the frame behind the first `known` ones, which are a proven stack, belongs to a
+ * How often it was asked (by proof_doubt) whether the frame behind the first `known` ones, which are a proven stack, belongs to a
  * stack that has not been proven yet. What was asked for often and never proven is a mixture.
  */
+uint64_t proof_doubts(const struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count);
+/* The same, and asks. */
 uint64_t proof_doubt(struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count);
 /* The thread stood still in a function that was called properly (a system call, a wait for the GIL): all is proven. */
 void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_t count);

@@ -21,6 +21,7 @@
  */
 #define HOLD_CHARGE_NS 200000
 #define REFUSED_NS 1000000000 /* pausing is left off for so long when it was refused: most tracers come for a moment */
+#define ROUNDS 4 /* of looking in one pause: until all code objects are known, and once more to check those of a new stack */
 #define RUN_RANDOM_NS 50000 /* so much longer at most it is let run between two stops */
 #define HOLD_LIMIT_NS 4000000 /* no more code objects are decoded in a pause that has lasted this long */
 /* ---- when it is refused ---- */
@@ -66,12 +67,14 @@ static enum verdict judge_paused(struct taker *taker, struct subject *subject, i
 {
 	enum verdict verdict = VERDICT_FRESH;
 
-	for (int round = 0; round < 3 && verdict == VERDICT_FRESH; round++) {
+	for (int round = 0; round < ROUNDS && verdict == VERDICT_FRESH; round++) {
 		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_STOPPED);
+		if (verdict == VERDICT_UNPROVEN)
+			verdict = judge_stopped(taker, subject);
 		if (monotonic_ns() - begin_ns > HOLD_LIMIT_NS)
 			break;
 	}
-	return verdict == VERDICT_UNPROVEN ? judge_stopped(taker, subject) : verdict;
+	return verdict;
 }
 
 void taker_count_hold(struct taker *taker, int64_t held_ns)
@@ -122,9 +125,10 @@ static enum verdict look_without_gil(struct taker *taker, struct subject *subjec
 {
 	enum verdict verdict = look_asleep(taker, subject);
 
-	if (verdict == VERDICT_UNPROVEN)
-		verdict = judge(taker, subject, taker->gil, look(&taker->looker, subject, taker->gil));
-	return verdict;
+	if (verdict != VERDICT_UNPROVEN)
+		return verdict;
+	taker->has_copy = false; /* it was of the moment before */
+	return judge(taker, subject, taker->gil, look(&taker->looker, subject, taker->gil));
 }
 
 /* One pause. VERDICT_UNPROVEN: it could not be paused, or what was seen proves nothing. */

@@ -14,7 +14,7 @@
 #define MERGE_GAP 2048
 #define HARD_LOOKS 64          /* over so many the hard ones are counted */
 #define RANGE_AGE 1024    /* looks after which a range in which there is no frame any more is forgotten */
-#define RANGE_PROBATION 8 /* and so soon when there never was one */
+#define RANGE_PROBATION 32 /* and so soon when there never was one */
 
 struct subject *subject_new(const struct python_thread *thread, size_t state_bytes)
 {

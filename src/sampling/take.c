@@ -23,8 +23,11 @@
 
 #define LOOKS_BEFORE_PAUSE 4
 #define QUICK_LOOKS 3 /* of these */
-#define DOUBTS 24            /* of up to PAUSES_FOR_NEW pauses each: code that runs for a twentieth of the time is proven by then */
-#define PAUSES_FOR_NEW 3     /* they take a few hundred microseconds, so that there are fewer where ticks are near each other */
+/*
+ * For each of DOUBTS samples: code that runs for a twentieth of the time is proven by then. They take a few hundred
+ * microseconds, so that there are fewer where ticks are near each other.
+ */
+#define PAUSES_FOR_NEW 3
 #define NEAR_TICKS_NS 1000000
 #define FAR_TICKS_NS 3000000 /* caches have gone cold, and one read more costs nothing that counts */
 #define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
@@ -162,16 +165,16 @@ static bool same_moment(const struct taker *taker, const struct subject *subject
 }
 
 /* A look, and what it is worth by either of the two thread states that it has read. */
-static enum verdict look_and_judge(struct taker *taker, struct subject *subject, const struct gil *gil)
+static enum verdict look_and_judge(struct taker *taker, struct subject *subject, const struct gil *gil, bool is_first)
 {
-	return judge_either(taker, subject, gil, look(&taker->looker, subject, gil));
+	return judge_either(taker, subject, gil, look(&taker->looker, subject, gil), is_first);
 }
 
 /* Looks again a few times, at once: often a frame was just being pushed. Where the thread is takes longer to ask than a look. */
 static enum verdict look_again(struct taker *taker, struct subject *subject, const struct gil *gil, size_t trunk)
 {
 	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE * taker->patience; attempt++) {
-		enum verdict verdict = attempt < QUICK_LOOKS ? look_and_judge(taker, subject, gil)
+		enum verdict verdict = attempt < QUICK_LOOKS ? look_and_judge(taker, subject, gil, false)
 								: look_at_still(taker, subject, gil);
 
 		if (verdict == VERDICT_FOREIGN || (verdict == VERDICT_PROVEN && same_moment(taker, subject, trunk)))
@@ -278,7 +281,8 @@ static bool merge_copy(struct taker *taker, struct subject *subject)
 {
 	if (!taker->has_copy)
 		return true;
-	native_merge(taker->native, &taker->copy, &subject->walk, subject->state, &taker->merged);
+	native_merge(taker->native, &taker->copy, &subject->walk, subject->uses_after ? subject->state_after : subject->state,
+		&taker->merged);
 	subject->stack_end = taker->copy.stack_end;
 	return !taker->merged.contradicts;
 }
@@ -363,9 +367,9 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		if (must_hold && *holder != subject->thread.state)
 			return TAKE_OTHER;
 	}
-	verdict = judge_either(taker, subject, gil, result);
+	verdict = judge_either(taker, subject, gil, result, true);
 	if (verdict == VERDICT_FRESH)
-		verdict = look_and_judge(taker, subject, gil);
+		verdict = look_and_judge(taker, subject, gil, true);
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
 	if (taker->native && taker->policy != PAUSE_NEVER)
