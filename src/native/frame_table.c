@@ -27,13 +27,18 @@
 #include <unistd.h>
 
 #include "frame_check.h"
+#include "target/elf.h"
 
 #define BLOCK_BYTES 4096u
 #define SPARSE_LIMIT ((uint64_t)512 << 20) /* .eh_frame of which only parts are read */
-#define SEARCH_LIMIT ((uint64_t)64 << 20)  /* .eh_frame_hdr */
+#define SEARCH_LIMIT ((uint64_t)32 << 20)  /* .eh_frame_hdr; the largest libraries have some 5 MB */
+#define LOADED_LIMIT ((uint64_t)256 << 20) /* of what is loaded from end to end, in all tables */
 #define WHOLE_LIMIT ((uint64_t)8 << 20)    /* a table that has to be read from end to end */
 #define ENTRY_LIMIT ((uint64_t)256 << 10)  /* one entry; the largest functions have some 10 KB */
 #define SEARCH_HEADER 12                   /* bytes of .eh_frame_hdr before the table */
+
+/* Of all tables that are open; they belong to the thread that samples. */
+static uint64_t loaded_bytes;
 
 /* Where a table is in its file. */
 struct place {
@@ -46,6 +51,7 @@ struct frame_table {
 	size_t image_bytes;
 	struct place search, entries;              /* search.bytes 0: no search table */
 	unsigned char *search_bytes, *entry_bytes; /* in the image */
+	uint64_t loaded;                           /* its part of loaded_bytes */
 	unsigned char *is_read;                    /* by blocks of the entries; NULL: all was read */
 	struct frame_entries checked;              /* the entries, for frame_entry_check */
 	Elf *elf;
@@ -331,12 +337,35 @@ static bool open_image(struct frame_table *table, bool is_debug)
 
 /* ---- opening ---- */
 
+/* False: all the tables together would take too much memory. */
+static bool may_load(struct frame_table *table, uint64_t bytes)
+{
+	if (bytes > LOADED_LIMIT - loaded_bytes)
+		return false;
+	table->loaded += bytes;
+	loaded_bytes += bytes;
+	return true;
+}
+
+/* In a table that is not, libdw's search may end at another entry than ours, which nobody has checked. */
+static bool is_sorted(const struct frame_table *table)
+{
+	const unsigned char *pairs = table->search_bytes + SEARCH_HEADER;
+	const size_t count = (table->search.bytes - SEARCH_HEADER) / 8;
+
+	for (size_t i = 1; i < count; i++) {
+		if (get_i32(pairs + 8 * i) < get_i32(pairs + 8 * (i - 1)))
+			return false;
+	}
+	return true;
+}
+
 static bool open_sparse(struct frame_table *table, Elf *file)
 {
-	if (!find_sparse(table, file) || !make_image(table, file, false))
+	if (!find_sparse(table, file) || !may_load(table, table->search.bytes) || !make_image(table, file, false))
 		return false;
 	if (read_at(table->fd, table->search_bytes, table->search.bytes, table->search.offset) <
-		table->search.bytes)
+		table->search.bytes || !is_sorted(table))
 		return false;
 	table->is_read = xcalloc(table->entries.bytes / BLOCK_BYTES + 1, 1);
 	return open_image(table, false);
@@ -390,7 +419,7 @@ static bool open_whole(struct frame_table *table, Elf *file, const char *name, b
 	if (!data || !data->d_buf || !data->d_size || data->d_size > WHOLE_LIMIT)
 		return false;
 	table->entries = (struct place){ .vaddr = header.sh_addr, .bytes = data->d_size };
-	if (!make_image(table, file, is_debug))
+	if (!may_load(table, data->d_size) || !make_image(table, file, is_debug))
 		return false;
 	memcpy(table->entry_bytes, data->d_buf, data->d_size);
 	check_entries(table);
@@ -409,6 +438,7 @@ static void reset(struct frame_table *table)
 	if (table->image)
 		munmap(table->image, table->image_bytes);
 	free(table->is_read);
+	loaded_bytes -= table->loaded;
 	*table = (struct frame_table){ .fd = table->fd };
 }
 
@@ -419,7 +449,7 @@ struct frame_table *frame_table_open(int fd, bool is_debug)
 	bool is_open;
 	Elf *file;
 
-	if (elf_version(EV_CURRENT) == EV_NONE)
+	if (elf_version(EV_CURRENT) == EV_NONE || !elf_file_is_ordinary(fd))
 		return NULL;
 	file = elf_begin(fd, ELF_C_READ, NULL);
 	if (!file)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define ROWS_OF_SPAN 128
+#define SPAN_LIMIT ((size_t)1 << 20) /* of one table: 32 MB */
 
 enum {
 	DW_LNS_copy = 1,
@@ -236,7 +237,7 @@ static bool next_row(const struct line_table *table, struct reader *reader, stru
 
 static void add_span(struct line_table *table, const struct line_span *span)
 {
-	if (span->start >= span->end)
+	if (span->start >= span->end || table->count == SPAN_LIMIT)
 		return;
 	array_reserve(&table->spans, &table->capacity, table->count + 1, sizeof(*table->spans));
 	table->spans[table->count++] = *span;

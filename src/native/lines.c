@@ -22,6 +22,7 @@
 #include "debug_file.h"
 #include "line_table.h"
 #include "ranges.h"
+#include "target/elf.h"
 
 #define SECTIONS_LIMIT_BYTES ((uint64_t)512 << 20)
 #define ABBREVIATIONS_LIMIT_BYTES ((uint64_t)32 << 20) /* libdw takes some 50 bytes for one of 5 */
@@ -29,6 +30,8 @@
 #define ENTRY_LIMIT 4000000 /* of one unit */
 #define RANGE_LIMIT 65536   /* of one entry */
 #define SCOPE_LIMIT 32      /* namespaces and classes around a function */
+#define LISTED_LIMIT ((size_t)1 << 22) /* ranges of functions of all units, and spans of all line tables: 100 MB each */
+#define STEP_LIMIT 1000000  /* of entries and ranges, for one address */
 #define BLOCK_LIMIT 256     /* lexical blocks and inlined functions around an address */
 #define NAME_LIMIT 8192
 #define TEXT_SECTIONS 16
@@ -53,6 +56,7 @@ struct lines {
 	size_t text_count;
 	struct ranges units; /* where .debug_aranges does not help */
 	bool has_units;
+	size_t listed, spans; /* in all units */
 	struct unit *seen;
 	size_t seen_count, seen_capacity;
 	struct u64_map seen_by_entry;
@@ -185,7 +189,7 @@ static bool find_alternate(struct lines *lines, const struct object *object)
 	if (!section)
 		return true;
 	lines->alternate_fd = open_alternate(lines->roots, object, section, &alternate);
-	if (lines->alternate_fd >= 0) {
+	if (lines->alternate_fd >= 0 && elf_file_is_ordinary(lines->alternate_fd)) {
 		lines->alternate_elf = elf_begin(lines->alternate_fd, ELF_C_READ, NULL);
 		lines->alternate = dwarf_begin_elf(lines->alternate_elf, DWARF_C_READ, NULL);
 	}
@@ -202,7 +206,7 @@ struct lines *lines_new(const struct object *object, const struct roots *roots)
 	uint64_t bytes = debug_bytes(object);
 	struct lines *lines;
 
-	if (!bytes || elf_version(EV_CURRENT) == EV_NONE)
+	if (!bytes || elf_version(EV_CURRENT) == EV_NONE || !elf_file_is_ordinary(object->fd))
 		return NULL;
 	lines = xcalloc(1, sizeof(*lines));
 	lines->roots = roots;
@@ -246,13 +250,16 @@ size_t lines_bytes(const struct lines *lines)
 
 /* ---- units and their functions ---- */
 
-static void add_ranges(struct ranges *ranges, Dwarf_Die *die)
+static void add_ranges(struct lines *lines, struct ranges *ranges, Dwarf_Die *die)
 {
 	Dwarf_Addr base, start, end;
 	ptrdiff_t next = 0;
 
-	for (size_t i = 0; i < RANGE_LIMIT && (next = dwarf_ranges(die, next, &base, &start, &end)) > 0; i++)
+	for (size_t i = 0; i < RANGE_LIMIT && lines->listed < LISTED_LIMIT &&
+		(next = dwarf_ranges(die, next, &base, &start, &end)) > 0; i++) {
 		ranges_add(ranges, start, end, dwarf_dieoffset(die));
+		lines->listed++;
+	}
 }
 
 static void list_units(struct lines *lines)
@@ -267,7 +274,7 @@ static void list_units(struct lines *lines)
 			next <= offset)
 			break;
 		if (dwarf_offdie(lines->dwarf, offset + header_bytes, &die))
-			add_ranges(&lines->units, &die);
+			add_ranges(lines, &lines->units, &die);
 		offset = next;
 	}
 	ranges_sort(&lines->units);
@@ -292,7 +299,7 @@ static bool holds_functions(int tag)
 }
 
 /* All functions of the unit, also those in namespaces and classes. */
-static void list_functions(struct unit *unit, Dwarf_Die *unit_die)
+static void list_functions(struct lines *lines, struct unit *unit, Dwarf_Die *unit_die)
 {
 	Dwarf_Die path[SCOPE_LIMIT];
 	size_t depth = 0;
@@ -303,7 +310,7 @@ static void list_functions(struct unit *unit, Dwarf_Die *unit_die)
 		int tag = dwarf_tag(&path[depth]);
 
 		if (tag == DW_TAG_subprogram)
-			add_ranges(&unit->functions, &path[depth]);
+			add_ranges(lines, &unit->functions, &path[depth]);
 		if (holds_functions(tag) && depth + 1 < SCOPE_LIMIT &&
 			dwarf_child(&path[depth], &path[depth + 1]) == 0) {
 			depth++;
@@ -337,9 +344,11 @@ static const struct unit *look_at_unit(struct lines *lines, Dwarf_Die *die)
 	array_reserve(&lines->seen, &lines->seen_capacity, lines->seen_count + 1, sizeof(*lines->seen));
 	unit = &lines->seen[lines->seen_count];
 	*unit = (struct unit){ .functions = { .count = 0 } };
-	list_functions(unit, die);
+	list_functions(lines, unit, die);
 	ranges_sort(&unit->functions);
-	open_line_table(lines, die, &unit->lines);
+	if (lines->spans < LISTED_LIMIT)
+		open_line_table(lines, die, &unit->lines);
+	lines->spans += unit->lines.count;
 	u64_map_put(&lines->seen_by_entry, entry, lines->seen_count++);
 	return unit;
 }
@@ -403,23 +412,38 @@ static void add(struct inlines *inlines, char *name, int call_line)
 	inlines->list[inlines->count++] = (struct inlined){ .name = name };
 }
 
+/* *steps counts down, for all that is asked of one address. */
+static bool holds(Dwarf_Die *die, uint64_t vaddr, size_t *steps)
+{
+	Dwarf_Addr base, start, end;
+	ptrdiff_t next = 0;
+
+	while (*steps && (next = dwarf_ranges(die, next, &base, &start, &end)) > 0) {
+		--*steps;
+		if (vaddr >= start && vaddr < end)
+			return true;
+	}
+	return false;
+}
+
 /* The block or inlined function among the children of die that holds vaddr, into die itself. */
-static bool descend(Dwarf_Die *die, uint64_t vaddr)
+static bool descend(Dwarf_Die *die, uint64_t vaddr, size_t *steps)
 {
 	Dwarf_Die child;
 
 	if (dwarf_child(die, &child) != 0)
 		return false;
-	for (size_t steps = 0; steps < ENTRY_LIMIT; steps++) {
+	for (; *steps; --*steps) {
 		int tag = dwarf_tag(&child);
 
-		if ((tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block) &&
-			dwarf_haspc(&child, vaddr) > 0) {
+		if ((tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block) && holds(&child, vaddr, steps)) {
 			*die = child;
 			return true;
 		}
 		if (dwarf_siblingof(&child, &child) != 0)
 			return false;
+		if (!*steps)
+			break;
 	}
 	return false;
 }
@@ -440,6 +464,7 @@ bool lines_find(struct lines *lines, uint64_t vaddr, struct inlines *inlines)
 {
 	const struct range *function;
 	const struct unit *unit;
+	size_t steps = STEP_LIMIT;
 	Dwarf_Die unit_die, die;
 
 	if (!find_unit(lines, vaddr, &unit_die))
@@ -449,7 +474,7 @@ bool lines_find(struct lines *lines, uint64_t vaddr, struct inlines *inlines)
 	function = ranges_find(&unit->functions, vaddr);
 	if (function && dwarf_offdie(lines->dwarf, function->value, &die)) {
 		add(inlines, function_name(lines, &die), 0);
-		for (size_t depth = 0; depth < BLOCK_LIMIT && descend(&die, vaddr); depth++)
+		for (size_t depth = 0; depth < BLOCK_LIMIT && descend(&die, vaddr, &steps); depth++)
 			if (dwarf_tag(&die) == DW_TAG_inlined_subroutine)
 				add(inlines, function_name(lines, &die), line_of_call(&die));
 	} else {

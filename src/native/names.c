@@ -53,13 +53,17 @@ struct names {
 	struct inlines inlines;
 	struct cython_lines cython_lines; /* of the generated file that was needed last */
 	struct perf_map *perf_map;        /* NULL: no address asked for it yet */
+	uid_t owner;                      /* of the process; root, if that cannot be told */
 };
 
 struct names *names_new(struct target *target)
 {
 	struct names *names = xcalloc(1, sizeof(*names));
+	struct stat status;
 
 	names->target = target;
+	/* now: later on the target belongs to the thread that samples */
+	names->owner = fstat(target_proc_fd(target), &status) ? 0 : status.st_uid;
 	roots_open(&names->roots, target);
 	return names;
 }
@@ -262,10 +266,13 @@ static void name_cython(struct names *names, const struct module *module, const 
 		buffer_append_string(&names->text, symbol);
 	function = make_function(names, module->name);
 	/* what Python calls, and the body that was inlined into it, are one function there */
-	if (named->count && named->frames[named->count - 1].function == function)
-		named->frames[named->count - 1].line = named->shown[named->shown_count - 1].line = line;
-	else
+	if (!named->count || named->frames[named->count - 1].function != function) {
 		add_frame(named, function, line, false);
+		return;
+	}
+	named->frames[named->count - 1].line = line;
+	if (named->shown_count && named->shown[named->shown_count - 1].function == function)
+		named->shown[named->shown_count - 1].line = line;
 }
 
 /* symbol: as the linker has it; its suffixes are cut off. */
@@ -328,11 +335,8 @@ static void name_in_file(
 
 static struct perf_map *open_perf_map(struct names *names)
 {
-	struct stat status;
-	uid_t owner = fstat(target_proc_fd(names->target), &status) ? 0 : status.st_uid;
-
-	return names->roots.count ? perf_map_new(names->roots.fds[0], target_inner_pid(names->target), owner)
-				  : NULL;
+	return names->roots.count
+		? perf_map_new(names->roots.fds[0], target_inner_pid(names->target), names->owner) : NULL;
 }
 
 /* Code without a file: its compiler may have written down what it is. */

@@ -12,12 +12,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "merge.h"
 #include "names.h"
 
 #define FIRST_STACK_BYTES ((size_t)128 << 10)
 #define STACK_LIMIT_BYTES ((size_t)1 << 20)
+#define DESCRIPTORS 65536
 #define ADDRESS_LIMIT 4000000 /* distinct ones; a program that makes code without end would fill memory with them */
 
 struct native {
@@ -58,6 +60,17 @@ const char *native_libraries(void)
 		;
 }
 
+/* One is kept for each module that was met, and some systems allow no more than 1,024 unless they are asked. */
+static void ask_for_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int native_new(struct native **result, struct python *python, const struct native_options *options, struct error *err)
 {
 	struct native *native = xcalloc(1, sizeof(*native));
@@ -71,6 +84,7 @@ int native_new(struct native **result, struct python *python, const struct nativ
 	}
 	native->unwinder = unwinder_new(&native->modules);
 	native->names = names_new(native->target);
+	ask_for_descriptors();
 	*result = native;
 	return 0;
 }
@@ -160,27 +174,47 @@ static bool same_place(const struct native_address *left, const struct native_ad
 	return left->module == right->module && left->vaddr == right->vaddr && left->exact_pc == right->exact_pc;
 }
 
+/* NULL: it is new; *hash is the key that is free for it. */
+static const struct native_address *find_address(
+	const struct native *native, const struct native_address *place, uint64_t *hash)
+{
+	const uint64_t *slot;
+
+	*hash = hash_combine(hash_combine(place->module ? place->module->id + 1 : 0, place->vaddr), place->exact_pc);
+	while ((slot = u64_map_get(&native->addresses, *hash))) {
+		const struct native_address *known = (const struct native_address *)(uintptr_t)*slot;
+
+		if (same_place(known, place))
+			return known;
+		++*hash;
+	}
+	return NULL;
+}
+
 static const struct native_address *address_of(struct native *native, const struct native_frame *frame)
 {
 	/* a call may be the last thing in its module, so that it returns to another */
 	struct module *module = modules_find(&native->modules, frame->pc - !frame->exact_pc);
 	struct native_address place = { .exact_pc = frame->exact_pc };
-	uint64_t hash, *slot;
+	const struct native_address *known;
+	uint64_t hash;
 
 	if (module) {
 		module_open(&native->modules, module);
 		place.module = module;
 		place.vaddr = frame->pc - module->bias;
-	} else if (native->address_count < ADDRESS_LIMIT) {
+	} else {
 		place.vaddr = frame->pc;
 	}
-	hash = hash_combine(hash_combine(module ? module->id + 1 : 0, place.vaddr), place.exact_pc);
-	while ((slot = u64_map_get(&native->addresses, hash))) {
-		struct native_address *known = (struct native_address *)(uintptr_t)*slot;
-
-		if (same_place(known, &place))
+	known = find_address(native, &place, &hash);
+	if (known)
+		return known;
+	/* beyond the limit what is new is one address, of which nothing is known */
+	if (native->address_count >= ADDRESS_LIMIT) {
+		place = (struct native_address){ .exact_pc = true };
+		known = find_address(native, &place, &hash);
+		if (known)
 			return known;
-		hash++;
 	}
 	u64_map_put(&native->addresses, hash, (uint64_t)(uintptr_t)new_address(native, &place));
 	return native->all_addresses[native->address_count - 1];

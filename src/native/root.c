@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The target chooses what stands at a path. So it is opened with O_PATH first, which has no effect on pipes
- * and devices, and for reading only when it is a regular file. openat2(2) keeps absolute symbolic links
+ * and devices, and for reading only when it is a regular file, without waiting for who has a lease on it. openat2(2) keeps absolute symbolic links
  * within the root; kernels before 5.6 do not have it, and there such a link leads into our own root.
  */
 #include "config.h"
@@ -71,7 +71,7 @@ int root_open_file(int root, const char *path)
 		return -1;
 	if (fstat(path_fd, &status) == 0 && S_ISREG(status.st_mode)) {
 		snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
-		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	}
 	close(path_fd);
 	return fd;

@@ -25,25 +25,28 @@
 #define SYMBOL_LIMIT ((size_t)1 << 22) /* 64 MB of table; the largest libraries have some 10^6 */
 #define ALIAS_NAME_BYTES 256           /* as much of a name decides between aliases */
 #define OVERLAP_LIMIT 32               /* how far back to look for a function around another one */
+#define ENTRY_LIMIT ((uint64_t)1 << 24) /* that are read, of all tables of a binary */
+#define ABSOLUTE_LIMIT 65536           /* of them those for which all sections have to be asked */
 #define CHUNK 1024
 
 /* ---- taking entries in ---- */
 
-static bool in_code(const struct object *object, const Elf64_Sym *entry)
+static bool in_code(struct symbols *symbols, const struct object *object, const Elf64_Sym *entry)
 {
 	if (!object->section_count)
 		return object_is_code(object, entry->st_value);
 	if (entry->st_shndx < object->section_count)
 		return object->sections[entry->st_shndx].sh_flags & SHF_EXECINSTR;
-	return object_code_section(object, entry->st_value) != NULL; /* SHN_ABS, SHN_XINDEX */
+	/* SHN_ABS, SHN_XINDEX */
+	return symbols->absolute_count++ < ABSOLUTE_LIMIT && object_code_section(object, entry->st_value) != NULL;
 }
 
-static bool is_function(const struct object *object, const Elf64_Sym *entry)
+static bool is_function(struct symbols *symbols, const struct object *object, const Elf64_Sym *entry)
 {
 	unsigned type = ELF64_ST_TYPE(entry->st_info);
 
 	return entry->st_shndx != SHN_UNDEF && entry->st_value && entry->st_value < SYMBOL_START_LIMIT &&
-		(type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE) && in_code(object, entry);
+		(type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE) && in_code(symbols, object, entry);
 }
 
 static unsigned binding_rank(unsigned binding)
@@ -53,7 +56,7 @@ static unsigned binding_rank(unsigned binding)
 
 static void add_entry(struct symbols *symbols, size_t table, const Elf64_Sym *entry)
 {
-	if (symbols->count == SYMBOL_LIMIT || !is_function(symbols->tables[table].object, entry) ||
+	if (symbols->count == SYMBOL_LIMIT || !is_function(symbols, symbols->tables[table].object, entry) ||
 		entry->st_name >= symbols->tables[table].names_bytes)
 		return;
 	array_reserve(&symbols->list, &symbols->capacity, symbols->count + 1, sizeof(*symbols->list));
@@ -77,11 +80,12 @@ void symbols_add_table(
 		return;
 	symbols->tables[symbols->table_count++] = *table;
 	entries = xreallocarray(NULL, CHUNK, sizeof(*entries));
-	while (count) {
+	while (count && symbols->entry_count < ENTRY_LIMIT) {
 		size_t wanted = count < CHUNK ? (size_t)count : CHUNK;
 		size_t got = object_read_some(table->object, offset, entries, wanted * sizeof(*entries)) /
 			sizeof(*entries);
 
+		symbols->entry_count += got;
 		for (size_t i = 0; i < got; i++)
 			add_entry(symbols, index, &entries[i]);
 		if (got < wanted)

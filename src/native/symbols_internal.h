@@ -28,6 +28,7 @@ struct symbols {
 	size_t count, capacity;
 	struct symbol_table tables[SYMBOL_TABLES];
 	size_t table_count;
+	uint64_t entry_count, absolute_count; /* that were read */
 	const struct object *code; /* the file that is mapped */
 };
 

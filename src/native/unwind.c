@@ -26,6 +26,7 @@
 #define SAME_FRAME_BYTES 256    /* by which the stack pointers of two calls of the loop differ at most */
 #define REFRESH_PAUSE_NS \
 	20000000          /* for an address in unknown memory the maps are read again, at most so often */
+#define UNWIND_LIMIT_NS INT64_C(200000000) /* that new rows of one stack may take: tables are as slow to read as their maker likes */
 #define REFRESH_SHARE 100 /* and at most for a hundredth of the time */
 
 /* Goes on in the caller, of whose registers only what is in `registers` is known. */
@@ -312,6 +313,8 @@ enum unwind_end unwind(struct unwinder *unwinder, const struct registers *regist
 		.first = frames->count,
 		.innermost = *registers };
 	const size_t first = frames->count;
+	const int64_t begin_ns = monotonic_ns();
+	size_t rows = unwinder->rows.count;
 	enum step result = STEP_DONE;
 
 	if (!(registers->known >> register_roles.stack_pointer & 1))
@@ -322,6 +325,11 @@ enum unwind_end unwind(struct unwinder *unwinder, const struct registers *regist
 		result = step(&progress, frames->count == first);
 		if (progress.anchor_count < left && result == STEP_DONE)
 			++*skipped;
+		if (unwinder->rows.count == rows)
+			continue;
+		rows = unwinder->rows.count;
+		if (monotonic_ns() - begin_ns > UNWIND_LIMIT_NS)
+			return UNWIND_STUCK;
 	}
 	return result == STEP_END ? UNWIND_WHOLE : UNWIND_STUCK;
 }

@@ -111,7 +111,7 @@ void subjects_forget_stale(struct subjects *subjects)
 	}
 }
 
-static const char *intern_name(struct subjects *subjects, const char *name)
+const char *subjects_intern(struct subjects *subjects, const char *name)
 {
 	uint64_t hash = hash_bytes(name, strlen(name));
 	uint64_t *slot = u64_map_get(&subjects->name_by_hash, hash);
@@ -135,10 +135,10 @@ const char *subjects_name(struct subjects *subjects, struct subject *subject)
 		return subject->name;
 	subject->name_read_ns = now;
 	if (python_thread_name(subjects->python, &subject->thread, &name) && name.length) {
-		subject->name = intern_name(subjects, name.data);
+		subject->name = subjects_intern(subjects, name.data);
 	} else if (!subject->name) {
 		target_task_comm(python_target(subjects->python), subject->thread.tid, comm);
-		subject->name = intern_name(subjects, comm);
+		subject->name = subjects_intern(subjects, comm);
 	}
 	buffer_release(&name);
 	return subject->name;

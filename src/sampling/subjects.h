@@ -28,6 +28,8 @@ int subjects_update(struct subjects *subjects, struct error *err);
 struct subject *subjects_find(const struct subjects *subjects, raddr_t state);
 /* Drops every pointer to an entry of the code cache that has been replaced. */
 void subjects_forget_stale(struct subjects *subjects);
+/* The same text, for as long as subjects: samples under way keep it when its thread has ended. */
+const char *subjects_intern(struct subjects *subjects, const char *name);
 /* The thread's name: Python's own, else the kernel's; read anew once in a while, since threads are renamed. */
 const char *subjects_name(struct subjects *subjects, struct subject *subject);
 

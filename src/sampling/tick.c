@@ -375,7 +375,7 @@ static void add_bystander(struct sampler *sampler, struct bystander *bystander, 
 	if (looked.task.activity == TASK_GONE)
 		return;
 	sample.tid = bystander->tid;
-	sample.thread_name = bystander->name;
+	sample.thread_name = subjects_intern(&sampler->subjects, bystander->name);
 	sample.syscall_number = looked.task.syscall_number;
 	sample.state = looked.task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
 	sample.quality = looked.was_paused ? SAMPLE_PAUSED : SAMPLE_VERIFIED;
@@ -403,6 +403,7 @@ static size_t tick_bystanders(struct sampler *sampler, int64_t now_ns, bool only
 	size_t taken = 0;
 
 	for (size_t i = 0; i < bystanders->count; i++) {
+		pause_settle(python_target(sampler->python), 0);
 		if (only_running && target_task_state(python_target(sampler->python), bystanders->list[i]->tid).activity !=
 				TASK_RUNNING)
 			continue;
@@ -428,6 +429,8 @@ static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_runn
 		struct subject *subject = sampler->subjects.list[i];
 		const struct gil *gil = gil_of(sampler, subject);
 
+		/* one that was told to stop and did so late is not left stopped for as long as the others take */
+		pause_settle(python_target(sampler->python), 0);
 		if (only_running && !is_running(sampler, subject))
 			continue;
 		if (still && !may_have_run(sampler, subject, states) && stands_still(sampler, subject) &&

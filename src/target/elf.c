@@ -124,6 +124,14 @@ static int read_headers(struct elf_image *image, struct error *err)
 	return 0;
 }
 
+bool elf_file_is_ordinary(int fd)
+{
+	Elf64_Ehdr header;
+
+	return pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+		(header.e_shnum != 0 || header.e_shoff == 0) && header.e_phnum != PN_XNUM;
+}
+
 int elf_image_open_fd(struct elf_image *image, int fd, struct error *err)
 {
 	*image = (struct elf_image){ .fd = fd };
@@ -131,9 +139,9 @@ int elf_image_open_fd(struct elf_image *image, int fd, struct error *err)
 		elf_image_release(image);
 		return error_set(err, ERROR_SYSTEM, "libelf is older than the headers it was built with");
 	}
-	image->elf = elf_begin(fd, ELF_C_READ, NULL);
+	image->elf = elf_file_is_ordinary(fd) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
 	if (!image->elf)
-		unsupported(err, elf_errmsg(-1));
+		unsupported(err, elf_file_is_ordinary(fd) ? elf_errmsg(-1) : "its headers are too short or too many");
 	if (!image->elf || read_headers(image, err)) {
 		elf_image_release(image);
 		return -1;

@@ -76,7 +76,7 @@ static int verify(const struct file_mappings *file, int path_fd)
 		return -1;
 	if (fstat(path_fd, &status) == 0 && S_ISREG(status.st_mode)) {
 		snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
-		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	}
 	close(path_fd);
 	if (fd < 0)

@@ -320,6 +320,28 @@ START_TEST(test_hostile)
 }
 END_TEST
 
+/* Where libdw would search otherwise than we do, a table is read from end to end, or not at all. */
+START_TEST(test_unsorted)
+{
+	for (int form = FORM_SEARCH; form <= FORM_NO_SECTIONS; form++) {
+		struct table table = { 0 };
+		struct process process;
+		int32_t first;
+
+		put_cie(&table, "zR");
+		for (int i = 0; i < 4; i++)
+			PUT_FDE(&table, DW_CFA_nop);
+		first = table.pairs[0];
+		table.pairs[0] = table.pairs[4];
+		table.pairs[4] = first;
+		start(&process, &table, (enum form)form);
+		for (unsigned i = 0; i < 4; i++)
+			ck_assert_int_eq(row_at(&process, i, 4)->is_known, form != FORM_NO_SECTIONS);
+		stop(&process);
+	}
+}
+END_TEST
+
 /* Every 32-bit word of the table, and of .eh_frame_hdr, holds a value that makes no sense. */
 START_TEST(test_damaged)
 {
@@ -501,6 +523,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_rules, 0, FORM_COUNT);
 	tcase_add_test(tests, test_kept);
 	tcase_add_test(tests, test_file_cut);
+	tcase_add_test(tests, test_unsorted);
 	tcase_add_loop_test(tests, test_hostile, 0, FORM_COUNT);
 	tcase_add_loop_test(tests, test_damaged, 0, FORM_COUNT);
 	tcase_add_test(tests, test_signal);

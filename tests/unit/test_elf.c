@@ -374,6 +374,13 @@ START_TEST(test_refused)
 	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
 	elf_file_build(&file, &(struct elf_file_options){ .type = ET_CORE });
 	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
+	/* more than can be counted where they are counted: then a number that libelf would believe says how many */
+	elf_file_build(&file, &shared);
+	((Elf64_Ehdr *)file.bytes)->e_shnum = 0;
+	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
+	elf_file_build(&file, &shared);
+	((Elf64_Ehdr *)file.bytes)->e_phnum = PN_XNUM;
+	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
 	ck_assert_int_eq(open_bytes(&image, "#!/bin/sh\n", 10), -1);
 	ck_assert_int_eq(open_bytes(&image, "", 0), -1);
 }

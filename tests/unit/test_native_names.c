@@ -481,6 +481,19 @@ START_TEST(names_of_cython_are_those_of_python_with_its_lines)
 }
 END_TEST
 
+/* A function that is hidden, and what was inlined into it is the same one in Python. */
+START_TEST(a_hidden_function_of_cython_has_no_line)
+{
+	const char *code = "static inline __attribute__((always_inline)) int __pyx_lambda_funcdef_clone(int x)\n"
+		"{ return x * 3 + 1; }\n"
+		"int clone(int x) { return __pyx_lambda_funcdef_clone(x); }\n";
+
+	write_file("hidden.c", code);
+	ck_assert(run("%s -O1 -g -fPIC -shared hidden.c -o code.so && cp code.so whole.so", compiler()));
+	check_place("code.so", find_symbol("whole.so", "clone").st_value, "clone:0");
+}
+END_TEST
+
 /* ---- what this process runs on ---- */
 
 START_TEST(the_vdso_has_names)
@@ -585,6 +598,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, names_of_cxx_have_their_scopes_and_arguments_of_templates);
 #endif
 	tcase_add_test(tests, names_of_cython_are_those_of_python_with_its_lines);
+	tcase_add_test(tests, a_hidden_function_of_cython_has_no_line);
 	tcase_add_test(tests, the_vdso_has_names);
 	tcase_add_test(tests, functions_of_the_c_library_have_the_names_that_are_called);
 	tcase_add_test(tests, an_address_outside_of_every_file_has_a_name_too);

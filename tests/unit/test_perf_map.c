@@ -168,6 +168,9 @@ START_TEST(the_file_of_another_user_is_not_believed)
 	if (getuid() == 0)
 		ck_assert_int_eq(chown(path, 4711, 4711), 0);
 	check(map, 0x1000, 0, NULL);
+	perf_map_free(map);
+	map = perf_map_new(root, 42, 0);
+	check(map, 0x1000, 0, NULL); /* root's process, another's file */
 	free(path);
 	perf_map_free(map);
 }
