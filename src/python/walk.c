@@ -15,6 +15,7 @@
 
 /* From current_frame of a CFrame to the end of previous, which lies behind it (3.11, 3.12). */
 #define CFRAME_BYTES WALK_POINTER_BYTES
+#define CHUNK_BYTES 16384 /* DATA_STACK_CHUNK_SIZE in pystate.c; only frames that are larger make larger ones */
 #define OB_REFCNT 0 /* in an object, but where Py_TRACE_REFS was configured */
 
 static uint32_t field_end(uint32_t end, uint32_t offset, uint32_t bytes)
@@ -232,7 +233,7 @@ static enum walk_status walk_stack(const struct layout *layout, struct memory_vi
 struct cframe_state {
 	raddr_t cframe;
 	raddr_t state, state_end;  /* the thread state: its own CFrame, the outermost one, lies there and runs no Python */
-	bool has_chunk;            /* of the data stack: without one there are no frames (a greenlet that starts or has ended) */
+	raddr_t chunk;             /* of the data stack; 0: there are no frames (a greenlet that starts or has ended) */
 	raddr_t next_frame, limit; /* the free part of it */
 };
 
@@ -254,8 +255,11 @@ static bool is_loose(const struct layout *layout, const struct cframe_state *sta
 
 	if (status == WALK_BROKEN || (status == WALK_WHOLE && !walk->count))
 		return true;
-	/* where the thread's next frame will be there is none now */
-	if (walk->leaf >= state->next_frame && walk->leaf < state->limit)
+	/*
+	 * Where the thread's next frame will be there is none now. While it gets another chunk the three words are of two of
+	 * them for some instructions, and what lies between may be the frame that needs it: so no further than in one.
+	 */
+	if (walk->leaf >= state->next_frame && walk->leaf < state->limit && walk->leaf - state->chunk < CHUNK_BYTES)
 		return true;
 	return status == WALK_WHOLE && layout->root != ROOT_SHIM && last && last->address == walk->root &&
 		last->owner == layout->generator_owner;
@@ -292,7 +296,7 @@ static enum walk_status walk_cframe(const struct layout *layout, struct memory_v
 	if (outer_status != WALK_WHOLE || walk->count)
 		return outer_status;
 	if (is_empty)
-		return is_root(state, state->cframe) || !state->has_chunk ? WALK_WHOLE : WALK_BROKEN;
+		return is_root(state, state->cframe) || !state->chunk ? WALK_WHOLE : WALK_BROKEN;
 	/* nobody called it: a generator that C code drives is the outermost frame */
 	start(walk);
 	walk->pointer = pointer;
@@ -318,7 +322,7 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 			.cframe = field_u64(state, layout->thread_state.cframe),
 			.state = thread_state,
 			.state_end = thread_state + layout->thread_state.size,
-			.has_chunk = field_u64(state, layout->thread_state.datastack_chunk) != 0,
+			.chunk = field_u64(state, layout->thread_state.datastack_chunk),
 			.next_frame = field_u64(state, layout->thread_state.datastack_top),
 			.limit = field_u64(state, layout->thread_state.datastack_top + 8), /* datastack_limit */
 		};

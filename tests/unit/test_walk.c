@@ -161,10 +161,17 @@ START_TEST(test_call_without_frame_yet)
 	ck_assert_uint_eq(walk.count, 5);
 	put_leaf(layout, FRAME(21));
 	put_frame(layout, FRAME(21), FRAME(0), CODE(21), 0);
+	put(STATE + layout->thread_state.datastack_chunk, FRAME(19), 8);
 	put(STATE + layout->thread_state.datastack_top, FRAME(21), 8);
 	put(STATE + layout->thread_state.datastack_top + 8, FRAME(40), 8);
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
 	ck_assert_uint_eq(walk.count, 5);
+	/* the thread is getting another chunk, below: chunk and top are that one's, the limit is not yet */
+	put(STATE + layout->thread_state.datastack_chunk, FRAME(21) - 20000, 8);
+	put(STATE + layout->thread_state.datastack_top, FRAME(21) - 19000, 8);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 6);
+	put(STATE + layout->thread_state.datastack_chunk, FRAME(19), 8);
 	put(STATE + layout->thread_state.datastack_top, FRAME(22), 8);
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
 	ck_assert_uint_eq(walk.count, 6);
