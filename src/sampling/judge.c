@@ -260,7 +260,9 @@ enum verdict look_asleep(struct taker *taker, struct subject *subject)
 			verdict = VERDICT_UNPROVEN;
 			continue;
 		}
-		verdict = decode(taker, subject, result, stillness.task.syscall_number < 0 ? ROOT_STOPPED : ROOT_SURE);
+		/* stopped in the middle of linking a frame its chain may end anywhere; but all there is of a stopped process is this */
+		verdict = decode(taker, subject, result,
+			stillness.task.syscall_number < 0 && subject->root ? ROOT_STOPPED : ROOT_SURE);
 		if (verdict == VERDICT_UNPROVEN)
 			verdict = judge_asleep(taker, subject, &stillness.task);
 		if (verdict == VERDICT_PROVEN) {
