@@ -105,6 +105,8 @@ START_TEST(test_doubts)
 {
 	for (uint64_t i = 0; i < 3; i++)
 		ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), i);
+	ck_assert_uint_eq(proof_doubts(&proofs, stack, 2, 4), 3);
+	ck_assert_uint_eq(proof_doubts(&proofs, stack, 2, 4), 3); /* asking how often is not asking */
 	stack[2].line = 50; /* a caller at another line */
 	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), 0);
 	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 0);

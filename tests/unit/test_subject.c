@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sampling/subject.h"
+#include "sampling/look.h"
 
 static struct subject *subject;
 
@@ -134,6 +134,44 @@ START_TEST(test_ranges_of_shims)
 }
 END_TEST
 
+/* What is to be believed from now on has all its code objects checked by the look itself. */
+START_TEST(test_new_stacks_are_checked)
+{
+	struct code codes[2] = { { .address = 0x1000 }, { .address = 0x2000 } };
+
+	array_reserve(&subject->frames, &subject->frame_capacity, 4, sizeof(*subject->frames));
+	for (int i = 0; i < 4; i++)
+		subject->frames[i] = (struct resolved_frame){ &codes[i / 3], i };
+	subject->frame_count = 4;
+	ck_assert(!look_has_checked(subject));
+	ck_assert_uint_eq(subject->checked_count, 2);
+	ck_assert(look_has_checked(subject));
+	subject->checked_count = 1;
+	ck_assert(!look_has_checked(subject));
+	subject->frame_count = 0;
+	ck_assert(look_has_checked(subject));
+}
+END_TEST
+
+START_TEST(test_hardness)
+{
+	unsigned before;
+
+	for (int i = 0; i < 1000; i++)
+		subject_count_look(subject, false);
+	ck_assert_uint_eq(subject->hardness, 0);
+	for (int i = 0; i < 1000; i++) {
+		subject_count_look(subject, true);
+		ck_assert_uint_le(subject->hardness, HARD_ALWAYS);
+	}
+	ck_assert_uint_gt(subject->hardness, HARD_ALWAYS * 9 / 10);
+	before = subject->hardness;
+	for (int i = 0; i < 200; i++)
+		subject_count_look(subject, false);
+	ck_assert_uint_lt(subject->hardness, before / 10);
+}
+END_TEST
+
 START_TEST(test_wrapping_range)
 {
 	subject_add_range(subject, UINT64_MAX - 10, 100);
@@ -195,6 +233,8 @@ int main(void)
 	tcase_add_test(tests, test_range_below);
 	tcase_add_test(tests, test_bytes);
 	tcase_add_test(tests, test_useless_ranges);
+	tcase_add_test(tests, test_new_stacks_are_checked);
+	tcase_add_test(tests, test_hardness);
 	tcase_add_test(tests, test_ranges_of_shims);
 	tcase_add_test(tests, test_wrapping_range);
 	tcase_add_test(tests, test_pointers);
