@@ -136,6 +136,11 @@ const char *syscall_name(long number);
 /* Appends it, or "syscall 435". */
 void syscall_append(struct buffer *buffer, long number);
 
+/* ---- files ---- */
+
+/* pread(2) until length bytes are there, the file ends or it fails; returns how many there are. */
+size_t read_file_at(int fd, void *data, size_t length, uint64_t offset);
+
 /* ---- clocks, in nanoseconds ---- */
 
 int64_t monotonic_ns(void);

@@ -19,7 +19,6 @@
 
 #include <dwarf.h>
 #include <elf.h>
-#include <errno.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,25 +60,6 @@ struct frame_table {
 
 /* ---- reading ---- */
 
-/* What cannot be read stays as it is. */
-static size_t read_at(int fd, void *data, size_t length, uint64_t offset)
-{
-	size_t done = 0;
-
-	if (offset > (uint64_t)INT64_MAX - length)
-		return 0;
-	while (done < length) {
-		ssize_t got = pread(fd, (char *)data + done, length - done, (off_t)(offset + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
-}
-
 static int32_t get_i32(const unsigned char *bytes)
 {
 	int32_t value;
@@ -99,7 +79,7 @@ static bool read_entries(struct frame_table *table, uint64_t from, uint64_t leng
 
 		if (table->is_read[block])
 			continue;
-		read_at(table->fd, table->entry_bytes + at, left < BLOCK_BYTES ? left : BLOCK_BYTES,
+		read_file_at(table->fd, table->entry_bytes + at, left < BLOCK_BYTES ? left : BLOCK_BYTES,
 			table->entries.offset + at);
 		table->is_read[block] = true;
 	}
@@ -230,7 +210,7 @@ static bool find_sparse(struct frame_table *table, Elf *file)
 	uint64_t bytes;
 
 	if (!find_search_table(file, &table->search) ||
-		read_at(table->fd, header, sizeof(header), table->search.offset) < sizeof(header) ||
+		read_file_at(table->fd, header, sizeof(header), table->search.offset) < sizeof(header) ||
 		memcmp(header, form, sizeof(form)) != 0)
 		return false;
 	bytes = SEARCH_HEADER + 8 * (uint64_t)(uint32_t)get_i32(header + 8);
@@ -364,7 +344,7 @@ static bool open_sparse(struct frame_table *table, Elf *file)
 {
 	if (!find_sparse(table, file) || !may_load(table, table->search.bytes) || !make_image(table, file, false))
 		return false;
-	if (read_at(table->fd, table->search_bytes, table->search.bytes, table->search.offset) <
+	if (read_file_at(table->fd, table->search_bytes, table->search.bytes, table->search.offset) <
 		table->search.bytes || !is_sorted(table))
 		return false;
 	table->is_read = xcalloc(table->entries.bytes / BLOCK_BYTES + 1, 1);

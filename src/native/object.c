@@ -7,7 +7,6 @@
 
 #include "object.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,22 +18,11 @@
 
 size_t object_read_some(const struct object *object, uint64_t offset, void *data, size_t length)
 {
-	size_t done = 0;
-
 	if (object->fd < 0 || offset >= object->bytes)
 		return 0;
 	if (length > object->bytes - offset)
 		length = (size_t)(object->bytes - offset);
-	while (done < length) {
-		ssize_t got = pread(object->fd, (char *)data + done, length - done, (off_t)(offset + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
+	return read_file_at(object->fd, data, length, offset);
 }
 
 bool object_read(const struct object *object, uint64_t offset, void *data, size_t length)
