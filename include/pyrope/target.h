@@ -97,7 +97,8 @@ ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, 
 enum task_activity {
 	TASK_RUNNING,  /* on a CPU or runnable, or in a short system call */
 	TASK_SLEEPING, /* blocked in a system call; its number in syscall_number */
-	TASK_STOPPED,  /* by a signal or a tracer */
+	TASK_STOPPED,  /* by a signal */
+	TASK_TRACED,   /* stopped by a tracer */
 	TASK_DISK,     /* uninterruptible */
 	TASK_GONE,
 };
@@ -111,6 +112,8 @@ struct task_state {
 
 /* What a thread does now, by /proc/PID/task/TID/syscall and, where that is refused, .../stat. */
 struct task_state target_task_state(struct target *target, pid_t tid);
+/* Was it stopped by a signal while it was not in a system call? Then stack pointer and pc are all that this state tells of it. */
+bool task_stopped_in_code(const struct task_state *task);
 /* Time on CPU in ns and the number of time slices, from schedstat; false when not available. A thread whose two
  * readings are equal has not run in between. */
 bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
@@ -160,6 +163,13 @@ struct pause_condition {
 /* condition may be NULL: whatever it does, unless it sleeps. */
 enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
 	int64_t deadline_ns, struct pause *pause, struct error *err);
+/*
+ * Holds a thread that a signal has stopped outside of a system call, for its registers: all else of it stands still anyway.
+ * PAUSE_ASLEEP: it is not such a thread, or another tracer has stopped it. pause_end leaves it stopped as it was, or running
+ * when SIGCONT has come meanwhile.
+ */
+enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
+	struct error *err);
 void pause_end(struct pause *pause);
 /* Is there a thread that was told to stop, did not in time, and still has to be let go? */
 bool pause_pending(const struct target *target);

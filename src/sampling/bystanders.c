@@ -118,7 +118,8 @@ static bool take_asleep(struct bystanders *bystanders, struct bystander *bystand
 	return true;
 }
 
-static bool take_running(struct bystanders *bystanders, struct bystander *bystander, struct target *target,
+/* The thread runs, or a signal has stopped it where its stack pointer tells too little. */
+static bool take_held(struct bystanders *bystanders, struct bystander *bystander, struct target *target,
 	struct native *native, int64_t deadline_ns, struct bystander_look *look)
 {
 	struct registers registers;
@@ -126,7 +127,9 @@ static bool take_running(struct bystanders *bystanders, struct bystander *bystan
 	struct pause pause;
 	bool has_copy;
 
-	if (pause_begin(target, bystander->tid, NULL, deadline_ns, &pause, &ignored) != PAUSE_HELD)
+	if ((look->task.activity == TASK_RUNNING
+			? pause_begin(target, bystander->tid, NULL, deadline_ns, &pause, &ignored)
+			: pause_begin_stopped(target, bystander->tid, deadline_ns, &pause, &ignored)) != PAUSE_HELD)
 		return false;
 	bystanders->copy.stack_end = bystander->stack_end;
 	has_copy = pause_registers(&pause, &registers) && native_copy(native, &bystanders->copy, &registers);
@@ -147,12 +150,12 @@ bool bystander_take(struct bystanders *bystanders, struct bystander *bystander, 
 		look->task = target_task_state(target, bystander->tid);
 		if (look->task.activity == TASK_GONE)
 			return false;
-		if (look->task.activity != TASK_RUNNING) {
-			if (take_asleep(bystanders, bystander, target, native, &look->task))
-				return true;
-		} else if (may_pause && take_running(bystanders, bystander, target, native, deadline_ns, look)) {
+		if (may_pause && (look->task.activity == TASK_RUNNING || task_stopped_in_code(&look->task)) &&
+			take_held(bystanders, bystander, target, native, deadline_ns, look))
 			return true;
-		}
+		if (look->task.activity != TASK_RUNNING &&
+			take_asleep(bystanders, bystander, target, native, &look->task))
+			return true;
 	}
 	return false;
 }

@@ -251,6 +251,9 @@ enum verdict look_asleep(struct taker *taker, struct subject *subject)
 		stillness_begin(taker, subject, &stillness);
 		if (!stillness.asleep)
 			return VERDICT_UNPROVEN;
+		if (taker->native && taker->policy != PAUSE_NEVER && !taker->may_do_with_less &&
+			task_stopped_in_code(&stillness.task))
+			return VERDICT_UNPROVEN;
 		if (task_registers(&stillness.task, &registers))
 			copy_stack(taker, subject, &registers);
 		result = look(&taker->looker, subject, NULL);

@@ -63,12 +63,12 @@ void bear_refusal(struct taker *taker)
  * in time: then their names belong to this moment. (Memory is allocated here. That can delay the target by
  * microseconds at worst: our allocator is not its, and if we die it runs on.)
  */
-static enum verdict judge_paused(struct taker *taker, struct subject *subject, int64_t begin_ns)
+static enum verdict judge_paused(struct taker *taker, struct subject *subject, enum root_vote vote, int64_t begin_ns)
 {
 	enum verdict verdict = VERDICT_FRESH;
 
 	for (int round = 0; round < ROUNDS && verdict == VERDICT_FRESH; round++) {
-		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_STOPPED);
+		verdict = decode(taker, subject, look(&taker->looker, subject, NULL), vote);
 		if (verdict == VERDICT_UNPROVEN)
 			verdict = judge_stopped(taker, subject);
 		if (monotonic_ns() - begin_ns > HOLD_LIMIT_NS)
@@ -131,28 +131,54 @@ static enum verdict look_without_gil(struct taker *taker, struct subject *subjec
 	return judge(taker, subject, taker->gil, look(&taker->looker, subject, taker->gil));
 }
 
+/* It stands still by itself: asleep in a system call, or stopped by somebody else. */
+static enum verdict look_at_sleeper(struct taker *taker, struct subject *subject)
+{
+	enum verdict verdict;
+
+	taker->may_do_with_less = true;
+	verdict = look_asleep(taker, subject);
+	taker->may_do_with_less = false;
+	return verdict;
+}
+
+/* Holds the thread: while it runs or, where registers are needed, when a signal has stopped it; then *was_stopped. */
+static enum pause_result hold(struct taker *taker, pid_t tid, const struct pause_condition *condition, struct pause *pause,
+	bool *was_stopped, struct error *err)
+{
+	struct target *target = python_target(taker->looker.python);
+	enum pause_result result = pause_begin(target, tid, condition, taker->pause_deadline_ns, pause, err);
+
+	*was_stopped = false;
+	if (result != PAUSE_ASLEEP || !taker->native)
+		return result;
+	result = pause_begin_stopped(target, tid, taker->pause_deadline_ns, pause, err);
+	*was_stopped = result == PAUSE_HELD;
+	return result;
+}
+
 /* One pause. VERDICT_UNPROVEN: it could not be paused, or what was seen proves nothing. */
 enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 {
 	struct holding holding = { taker, subject };
 	const struct pause_condition condition = { still_holds_gil, &holding };
-	const struct pause_condition *holder = taker->is_holder ? &condition : NULL;
 	struct python *python = taker->looker.python;
 	struct error err = { 0 };
 	struct pause pause;
 	struct registers registers = { 0 };
 	enum verdict verdict;
+	bool was_stopped;
 	pid_t tid = python_thread_tid(python, &subject->thread);
 
 	if (!tid || tid != subject->thread.tid)
 		return tid ? VERDICT_FOREIGN : VERDICT_UNPROVEN;
-	switch (pause_begin(python_target(python), tid, holder, taker->pause_deadline_ns, &pause, &err)) {
+	switch (hold(taker, tid, taker->is_holder ? &condition : NULL, &pause, &was_stopped, &err)) {
 	case PAUSE_HELD:
 		break;
 	case PAUSE_UNFIT:
 		return look_without_gil(taker, subject);
-	case PAUSE_ASLEEP: /* it stands still by itself */
-		return look_asleep(taker, subject);
+	case PAUSE_ASLEEP:
+		return look_at_sleeper(taker, subject);
 	case PAUSE_TIMEOUT:
 		taker->statistics->pause_timeouts++;
 		return VERDICT_UNPROVEN;
@@ -168,7 +194,8 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	if (python_state_has_tid(python) || python_thread_tid(python, &subject->thread) == tid) {
 		if (taker->native && pause_registers(&pause, &registers))
 			copy_stack(taker, subject, &registers);
-		verdict = judge_paused(taker, subject, pause.begin_ns);
+		/* there will be no other place at which a process is seen that a signal has stopped */
+		verdict = judge_paused(taker, subject, was_stopped && !subject->root ? ROOT_SURE : ROOT_STOPPED, pause.begin_ns);
 		if (verdict == VERDICT_UNPROVEN && !taker->native)
 			pause_registers(&pause, &registers);
 	}

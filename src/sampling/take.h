@@ -34,6 +34,7 @@ struct taker {
 	struct native_copy copy;
 	struct native_merged merged;
 	bool has_copy;   /* of the last look at a still thread */
+	bool may_do_with_less; /* native frames by stack pointer and pc alone: there are no registers to be had */
 	bool was_asleep; /* the stack is that of a thread that slept, with these times of schedstat */
 	uint64_t slept_cpu_ns, slept_slices;
 	bool lacks_native; /* Python's frames are certain, the native ones could not be had */

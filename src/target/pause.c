@@ -16,6 +16,9 @@
  * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread and the
  *   parent's wait both need the tracer to have done so. But a process that pyrope itself launched is waited for by
  *   whoever wants its exit code, and not here.
+ * - A thread that a signal has stopped may be held as well, for its registers: PTRACE_SEIZE turns its stop into one of ours
+ *   within the kernel, and PTRACE_DETACH turns it back (JOBCTL_STOP_PENDING in __ptrace_unlink, kernel/ptrace.c); it executes
+ *   nothing of its own meanwhile, and its parent hears of no second stop.
  * - A thread that calls execve comes out of it with another tid, the one of its process, and is still ours.
  */
 #include "config.h"
@@ -219,16 +222,15 @@ static enum pause_result stop_thread(struct target *target, const struct pause_c
 	return PAUSE_HELD;
 }
 
-enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
-	int64_t deadline_ns, struct pause *pause, struct error *err)
+static enum pause_result begin(struct target *target, const struct pause_condition *condition, int64_t deadline_ns,
+	bool (*may_hold)(struct target *target, pid_t tid), struct pause *pause, struct error *err)
 {
 	enum pause_result result;
 
-	*pause = (struct pause){ .target = target, .tid = tid };
 	pause_settle(target, 0);
 	if (target->pending_tid)
 		return PAUSE_TIMEOUT;
-	if (!task_is_running(target, tid))
+	if (!may_hold(target, pause->tid))
 		return PAUSE_ASLEEP;
 	if (!target->is_guarded) {
 		target->guard = guard_new();
@@ -239,6 +241,27 @@ enum pause_result pause_begin(struct target *target, pid_t tid, const struct pau
 	if (result != PAUSE_HELD && !target->pending_tid)
 		guard_end(target->guard);
 	return result;
+}
+
+enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
+	int64_t deadline_ns, struct pause *pause, struct error *err)
+{
+	*pause = (struct pause){ .target = target, .tid = tid };
+	return begin(target, condition, deadline_ns, task_is_running, pause, err);
+}
+
+static bool is_stopped_in_code(struct target *target, pid_t tid)
+{
+	const struct task_state task = target_task_state(target, tid);
+
+	return task_stopped_in_code(&task);
+}
+
+enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
+	struct error *err)
+{
+	*pause = (struct pause){ .target = target, .tid = tid };
+	return begin(target, NULL, deadline_ns, is_stopped_in_code, pause, err);
 }
 
 void pause_end(struct pause *pause)

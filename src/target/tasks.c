@@ -115,8 +115,9 @@ static enum task_activity activity_of_letter(char letter)
 	case 'D':
 		return TASK_DISK;
 	case 'T':
-	case 't':
 		return TASK_STOPPED;
+	case 't':
+		return TASK_TRACED;
 	case 'Z':
 	case 'X':
 	case 'x':
@@ -238,6 +239,11 @@ pid_t target_tracer(struct target *target, pid_t tid)
 		return 0;
 	field = status_field(status, "TracerPid");
 	return field ? (pid_t)strtol(field, NULL, 10) : 0;
+}
+
+bool task_stopped_in_code(const struct task_state *task)
+{
+	return task->activity == TASK_STOPPED && task->syscall_number < 0 && task->stack_pointer;
 }
 
 bool task_registers(const struct task_state *task, struct registers *registers)
