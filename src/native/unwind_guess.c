@@ -139,10 +139,10 @@ static bool record_of(const struct cfi_row *row, struct record *record)
 }
 
 /*
- * Of a thread that sleeps, or that another tracer has stopped, only stack pointer and pc are known. Where the table counts from the frame pointer
- * (distributions that build Python with one; code with variable arrays), and nothing further in has stored it, it
- * follows from where the nearest return address is that leads on: if that is behind a call of this very function,
- * or if what was stored beside it is a frame pointer by which callers are found. If it is neither, or a caller is
+ * Of a thread that sleeps, or that another tracer has stopped, only stack pointer and pc are known. Where the table counts
+ * from the frame pointer (distributions that build Python with one; code with variable arrays), and nothing further in has
+ * stored it, it follows from where the nearest return address is that leads on: if that is behind a call of this very
+ * function, or if what was stored beside it is a frame pointer by which callers are found. If it is neither, or a caller is
  * seen to call something else, the true one is not known, and what lies behind it may belong to calls further out.
  */
 void search_frame_pointer(struct progress *progress, const struct cfi_row *row, const struct native_frame *frame)
