@@ -126,7 +126,10 @@ pid_t target_tracer(struct target *target, pid_t tid);
 
 /* ---- holding one thread still ---- */
 
+#define PAUSES_AT_ONCE 32 /* threads that are held, or told to stop */
+
 enum pause_result {
+	PAUSE_TOLD,    /* it has been told to stop: pause_await waits for it */
 	PAUSE_HELD,    /* it stands still until pause_end */
 	PAUSE_UNFIT,   /* the condition did not hold: it was not touched */
 	PAUSE_ASLEEP,  /* it was in a system call: it was not touched; its stack stands still anyway */
@@ -164,6 +167,16 @@ struct pause_condition {
 enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
 	int64_t deadline_ns, struct pause *pause, struct error *err);
 /*
+ * The same in two steps, by which several threads are held at one moment: all are told, then each is awaited, and all are
+ * ended. No more than PAUSES_AT_ONCE. A thread that was told has to be awaited.
+ */
+enum pause_result pause_tell(struct target *target, pid_t tid, const struct pause_condition *condition, struct pause *pause,
+	struct error *err);
+/* After PAUSE_TIMEOUT, too: until then the thread is let go as soon as it stops, which is PAUSE_GONE here. */
+enum pause_result pause_await(struct pause *pause, int64_t deadline_ns);
+/* Sleeps until a thread that was told to stop may have done so, or 0.2 ms. SIGCHLD is blocked. */
+void pause_nap(struct target *target);
+/*
  * Holds a thread that a signal has stopped outside of a system call, for its registers: all else of it stands still anyway.
  * PAUSE_ASLEEP: it is not such a thread, or another tracer has stopped it. pause_end leaves it stopped as it was, or running
  * when SIGCONT has come meanwhile.
@@ -171,9 +184,9 @@ enum pause_result pause_begin(struct target *target, pid_t tid, const struct pau
 enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
 	struct error *err);
 void pause_end(struct pause *pause);
-/* Is there a thread that was told to stop, did not in time, and still has to be let go? */
+/* Is there a thread that was told to stop, did not in time, and still has to be let go? (Or one that has not been awaited.) */
 bool pause_pending(const struct target *target);
-/* Sleeps until until_ns (CLOCK_MONOTONIC) or until the pending thread has stopped and was let go. SIGCHLD is blocked. */
+/* Sleeps until until_ns (CLOCK_MONOTONIC) or until all pending threads have stopped and were let go. SIGCHLD is blocked. */
 void pause_settle(struct target *target, int64_t until_ns);
 
 /* ---- registers, numbered as in DWARF (x86_64 psABI 1.0, figure 3.36; DWARF for the Arm 64-bit Architecture, 4.1) ---- */

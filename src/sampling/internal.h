@@ -11,6 +11,7 @@
 #include "pyrope/sampling.h"
 #include "subjects.h"
 #include "take.h"
+#include "together.h"
 
 #define GILS 64 /* interpreters with a GIL of their own that are followed */
 
@@ -28,6 +29,7 @@ struct sampler {
 	char process_name[64];
 	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame, *native_truncated;
 	struct bystanders bystanders;
+	struct together together;
 
 	struct batch filling;                   /* the sampler thread's own */
 	struct sampling_statistics statistics;  /* the sampler thread's own */

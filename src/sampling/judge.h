@@ -15,15 +15,6 @@ enum root_vote {
 
 #define DOUBTS 24 /* samples for which what may be new is asked for strictly; see same_moment in take.c */
 
-enum verdict {
-	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
-	VERDICT_UNPROVEN, /* it may be a mixture */
-	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the look: look again */
-	VERDICT_TORN,     /* subject->frames is not the whole stack, or nothing is known yet that would tell */
-	VERDICT_NOTHING,  /* no chain */
-	VERDICT_FOREIGN,
-};
-
 /* Decodes what the last look brought; what it is worth is for the caller to say. */
 enum verdict decode(struct taker *taker, struct subject *subject, enum look_result result, enum root_vote vote);
 /* The same, for a thread that may have run while it was read. */

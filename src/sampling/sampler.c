@@ -60,6 +60,7 @@ void sampler_free(struct sampler *sampler)
 	batch_release(&sampler->filling);
 	batch_release(&sampler->ready);
 	bystanders_release(&sampler->bystanders);
+	together_release(&sampler->together);
 	free(sampler->delivered);
 	pthread_cond_destroy(&sampler->changed);
 	pthread_mutex_destroy(&sampler->mutex);

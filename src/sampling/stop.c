@@ -77,14 +77,19 @@ static enum verdict judge_paused(struct taker *taker, struct subject *subject, e
 	return verdict;
 }
 
-void taker_count_hold(struct taker *taker, int64_t held_ns)
+void taker_count_hold_beside(struct taker *taker, int64_t held_ns)
 {
 	taker->statistics->pauses++;
 	taker->statistics->held_total_ns += held_ns;
 	taker->statistics->held_classes[held_class(held_ns)]++;
-	taker->charged_ns += held_ns < HOLD_CHARGE_NS ? held_ns : HOLD_CHARGE_NS;
 	if (held_ns > taker->statistics->held_longest_ns)
 		taker->statistics->held_longest_ns = held_ns;
+}
+
+void taker_count_hold(struct taker *taker, int64_t held_ns)
+{
+	taker_count_hold_beside(taker, held_ns);
+	taker->charged_ns += held_ns < HOLD_CHARGE_NS ? held_ns : HOLD_CHARGE_NS;
 }
 
 /* The innermost frame alone was in doubt. It is not where the thread stood outside of the evaluation loop. */
@@ -164,15 +169,17 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	const struct pause_condition condition = { still_holds_gil, &holding };
 	struct python *python = taker->looker.python;
 	struct error err = { 0 };
-	struct pause pause;
+	struct pause own, *pause = taker->held ? taker->held : &own;
 	struct registers registers = { 0 };
 	enum verdict verdict;
-	bool was_stopped;
+	bool was_stopped = false;
 	pid_t tid = python_thread_tid(python, &subject->thread);
 
 	if (!tid || tid != subject->thread.tid)
 		return tid ? VERDICT_FOREIGN : VERDICT_UNPROVEN;
-	switch (hold(taker, tid, taker->is_holder ? &condition : NULL, &pause, &was_stopped, &err)) {
+	switch (taker->held ? PAUSE_HELD
+			    : hold(taker, tid, taker->is_holder ? &condition : NULL, pause, &was_stopped, &err)) {
+	case PAUSE_TOLD:
 	case PAUSE_HELD:
 		break;
 	case PAUSE_UNFIT:
@@ -192,15 +199,17 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	/* it could have become another thread's state between the question and the stop; the look tells where the state does */
 	verdict = VERDICT_FOREIGN;
 	if (python_state_has_tid(python) || python_thread_tid(python, &subject->thread) == tid) {
-		if (taker->native && pause_registers(&pause, &registers))
+		if (taker->native && pause_registers(pause, &registers))
 			copy_stack(taker, subject, &registers);
 		/* there will be no other place at which a process is seen that a signal has stopped */
-		verdict = judge_paused(taker, subject, was_stopped && !subject->root ? ROOT_SURE : ROOT_STOPPED, pause.begin_ns);
+		verdict = judge_paused(taker, subject, was_stopped && !subject->root ? ROOT_SURE : ROOT_STOPPED, pause->begin_ns);
 		if (verdict == VERDICT_UNPROVEN && !taker->native)
-			pause_registers(&pause, &registers);
+			pause_registers(pause, &registers);
 	}
-	pause_end(&pause);
-	taker_count_hold(taker, pause.end_ns - pause.begin_ns);
+	if (!taker->held) {
+		pause_end(pause);
+		taker_count_hold(taker, pause->end_ns - pause->begin_ns);
+	}
 	return verdict == VERDICT_UNPROVEN ? judge_place(taker, subject, &registers) : verdict;
 }
 

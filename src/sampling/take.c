@@ -184,13 +184,13 @@ static enum verdict look_again(struct taker *taker, struct subject *subject, con
 }
 
 /*
- * What may be new is given several pauses, each at another distance from the look: what is known and takes turns with it would
+ * verdict: of a pause that there was already. What may be new is given several pauses, each at another distance from the look: what is known and takes turns with it would
  * be met at the same distance each time.
  */
-static enum verdict pause_for_moment(struct taker *taker, struct subject *subject, size_t trunk)
+static enum verdict pause_for_moment(struct taker *taker, struct subject *subject, size_t trunk, enum verdict verdict)
 {
-	enum verdict verdict = pause_until_proven(taker, subject);
-
+	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
+		verdict = pause_until_proven(taker, subject);
 	for (int attempt = 1; attempt < taker->pauses_for_new && taker->may_be_new && verdict == VERDICT_PROVEN &&
 		!same_moment(taker, subject, trunk) && may_pause(taker); attempt++) {
 		let_run();
@@ -216,7 +216,8 @@ static enum verdict find_better(struct taker *taker, struct subject *subject, co
 	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
 		return verdict;
 	*quality = SAMPLE_PAUSED;
-	return pause_for_moment(taker, subject, trunk);
+	taker->is_deferred = taker->defers && may_pause(taker);
+	return taker->is_deferred ? VERDICT_UNPROVEN : pause_for_moment(taker, subject, trunk, VERDICT_UNPROVEN);
 }
 
 /*
@@ -234,24 +235,14 @@ static bool keep_trunk(struct taker *taker, const struct subject *subject, enum 
 	return !has_frames || !begins_with(taker, subject, known);
 }
 
-/* The first look was not enough. What it showed is in subject, unless it showed nothing or taker has its trunk. */
-static enum take_result take_hard(struct taker *taker, struct subject *subject, const struct gil *gil,
-	enum verdict first, bool has_trunk)
+/* What a sample becomes of which the first look was not enough. taker has what that showed, if anything. */
+static enum take_result finish_hard(struct taker *taker, struct subject *subject, enum verdict first, enum verdict verdict,
+	enum sample_quality quality)
 {
-	bool has_first = has_trunk || first == VERDICT_UNPROVEN || first == VERDICT_TORN;
-	enum sample_quality quality;
-	enum verdict verdict;
-	size_t trunk;
+	size_t trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
 
-	if (has_trunk)
-		first = VERDICT_TORN;
-	else
-		keep(taker, subject, has_first ? subject->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
-	taker->seen = proof_sighting(taker->frames, taker->frame_count);
-	verdict = find_better(taker, subject, gil, &quality);
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
-	trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
 	if (verdict == VERDICT_PROVEN)
 		look_learn_trunk(&taker->looker, subject);
 	if (verdict == VERDICT_PROVEN && same_moment(taker, subject, trunk)) {
@@ -264,12 +255,45 @@ static enum take_result take_hard(struct taker *taker, struct subject *subject, 
 	} else if (trunk) {
 		taker->frame_count = trunk;
 		taker->quality = SAMPLE_PARTIAL;
-	} else if (!has_first && verdict == VERDICT_UNPROVEN) {
+	} else if (first != VERDICT_UNPROVEN && first != VERDICT_TORN && verdict == VERDICT_UNPROVEN) {
 		/* the first look showed nothing; the callers that the last stop showed are certain */
 		size_t callers = proof_known_prefix(&taker->proofs, subject->frames, subject->frame_count);
 
 		keep(taker, subject, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
 	}
+	return finish(subject);
+}
+
+/* The first look was not enough. What it showed is in subject, unless it showed nothing or taker has its trunk. */
+static enum take_result take_hard(struct taker *taker, struct subject *subject, const struct gil *gil,
+	enum verdict first, bool has_trunk)
+{
+	bool has_first = first == VERDICT_UNPROVEN || first == VERDICT_TORN;
+	enum sample_quality quality;
+	enum verdict verdict;
+
+	if (has_trunk)
+		first = VERDICT_TORN;
+	else
+		keep(taker, subject, has_first ? subject->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
+	taker->seen = proof_sighting(taker->frames, taker->frame_count);
+	verdict = find_better(taker, subject, gil, &quality);
+	if (taker->is_deferred) {
+		taker->first = first;
+		return TAKE_DEFERRED;
+	}
+	return finish_hard(taker, subject, first, verdict, quality);
+}
+
+/* The look was enough, and a pause was asked for all the same; verdict: of one that there was already. */
+static enum take_result finish_proven(struct taker *taker, struct subject *subject, enum verdict verdict)
+{
+	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
+		verdict = pause_until_proven(taker, subject);
+	if (verdict == VERDICT_FOREIGN)
+		return TAKE_FOREIGN;
+	if (verdict == VERDICT_PROVEN) /* else what the look has shown is true as well */
+		keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
 	return finish(subject);
 }
 
@@ -292,18 +316,13 @@ static bool merge_copy(struct taker *taker, struct subject *subject)
  * at. So the moment of the sample is the first stop that shows a whole chain; the look before it has told
  * where everything lies, and is the second sighting that an innermost frame may need.
  */
-static enum take_result take_native(struct taker *taker, struct subject *subject, enum verdict first)
+static enum take_result finish_native(struct taker *taker, struct subject *subject, enum verdict first,
+	enum verdict verdict, enum sample_quality quality)
 {
-	enum sample_quality quality = SAMPLE_VERIFIED;
-	enum verdict verdict;
 	size_t trunk;
 
-	keep(taker, subject, first == VERDICT_PROVEN ? subject->frame_count : 0, SAMPLE_VERIFIED);
-	taker->seen = first == VERDICT_UNPROVEN ? proof_sighting(subject->frames, subject->frame_count) : 0;
-	taker->has_copy = taker->was_asleep = false;
-	verdict = look_asleep(taker, subject);
 	if (verdict == VERDICT_PROVEN && !merge_copy(taker, subject))
-		verdict = VERDICT_UNPROVEN;
+		verdict = quality == SAMPLE_PAUSED ? VERDICT_NOTHING : VERDICT_UNPROVEN;
 	for (int attempt = 0; attempt < PAUSES_FOR_ONE * taker->patience && may_pause(taker); attempt++) {
 		/* proven without a copy: it had just let go of the GIL, and was not stopped for that */
 		if ((verdict == VERDICT_PROVEN && taker->has_copy) || verdict == VERDICT_FOREIGN)
@@ -332,6 +351,86 @@ static enum take_result take_native(struct taker *taker, struct subject *subject
 	return finish(subject);
 }
 
+static enum take_result take_native(struct taker *taker, struct subject *subject, enum verdict first)
+{
+	enum verdict verdict;
+
+	keep(taker, subject, first == VERDICT_PROVEN ? subject->frame_count : 0, SAMPLE_VERIFIED);
+	taker->seen = first == VERDICT_UNPROVEN ? proof_sighting(subject->frames, subject->frame_count) : 0;
+	taker->has_copy = taker->was_asleep = false;
+	verdict = look_asleep(taker, subject);
+	if (taker->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN && may_pause(taker)) {
+		taker->first = first;
+		return TAKE_DEFERRED;
+	}
+	return finish_native(taker, subject, first, verdict, SAMPLE_VERIFIED);
+}
+
+/* ---- samples that are put off, so that several threads are held at one moment ---- */
+
+void take_save(const struct taker *taker, struct first_look *first)
+{
+	first->verdict = taker->first;
+	first->quality = taker->quality;
+	first->seen = taker->seen;
+	first->may_be_new = taker->may_be_new;
+	first->is_cut = taker->is_cut;
+	first->count = taker->frame_count;
+	array_reserve(&first->frames, &first->capacity, first->count + 1, sizeof(*first->frames));
+	if (first->count)
+		memcpy(first->frames, taker->frames, first->count * sizeof(*first->frames));
+}
+
+static void restore(struct taker *taker, const struct first_look *first)
+{
+	keep_frames(taker, first->frames, first->count, first->quality);
+	taker->seen = first->seen;
+	taker->may_be_new = first->may_be_new;
+	taker->is_cut = first->is_cut;
+	taker->is_holder = taker->was_asleep = taker->has_copy = taker->has_merged = taker->lacks_native = false;
+	taker->gil = NULL;
+}
+
+static void swap_copies(struct taker *taker, struct held_look *look)
+{
+	const struct native_copy copy = taker->copy;
+
+	taker->copy = look->copy;
+	look->copy = copy;
+}
+
+void take_held(struct taker *taker, struct subject *subject, const struct first_look *first, struct pause *held,
+	struct held_look *look)
+{
+	restore(taker, first);
+	taker->held = held;
+	look->verdict = pause_and_look(taker, subject);
+	taker->held = NULL;
+	look->is_cut = taker->is_cut;
+	look->has_copy = taker->has_copy;
+	if (look->has_copy)
+		swap_copies(taker, look);
+}
+
+enum take_result take_deferred(struct taker *taker, struct subject *subject, const struct first_look *first,
+	struct held_look *look)
+{
+	size_t trunk;
+
+	restore(taker, first);
+	if (look->verdict == VERDICT_PROVEN)
+		taker->is_cut = look->is_cut;
+	taker->has_copy = look->has_copy;
+	if (look->has_copy)
+		swap_copies(taker, look);
+	if (taker->native)
+		return finish_native(taker, subject, first->verdict, look->verdict, SAMPLE_PAUSED);
+	if (first->verdict == VERDICT_PROVEN)
+		return finish_proven(taker, subject, look->verdict);
+	trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
+	return finish_hard(taker, subject, first->verdict, pause_for_moment(taker, subject, trunk, look->verdict), SAMPLE_PAUSED);
+}
+
 /* Who held the GIL when the look began? */
 static raddr_t holder_before(struct taker *taker)
 {
@@ -354,7 +453,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		look_warm(&taker->looker, subject, gil);
 	result = look(&taker->looker, subject, gil);
 	taker->gil = gil;
-	taker->is_holder = false;
+	taker->is_holder = taker->is_deferred = false;
 	if (taker->retry_ns)
 		bear_refusal(taker);
 	taker->has_merged = false;
@@ -384,15 +483,14 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
 	look_learn_trunk(&taker->looker, subject);
 	/* without the GIL its frames stand still anyway */
-	if (taker->policy == PAUSE_ALWAYS && (!gil || taker->is_holder)) {
-		taker->seen = proof_sighting(taker->frames, taker->frame_count);
-		verdict = pause_until_proven(taker, subject);
-		if (verdict == VERDICT_FOREIGN)
-			return TAKE_FOREIGN;
-		if (verdict == VERDICT_PROVEN) /* else what the look has shown is true as well */
-			keep(taker, subject, subject->frame_count, SAMPLE_PAUSED);
+	if (taker->policy != PAUSE_ALWAYS || (gil && !taker->is_holder))
+		return finish(subject);
+	taker->seen = proof_sighting(taker->frames, taker->frame_count);
+	if (taker->defers) {
+		taker->first = VERDICT_PROVEN;
+		return TAKE_DEFERRED;
 	}
-	return finish(subject);
+	return finish_proven(taker, subject, VERDICT_UNPROVEN);
 }
 
 static void copy_merged(struct native_merged *to, const struct native_merged *from)

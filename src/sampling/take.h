@@ -7,6 +7,26 @@
 #include "proof.h"
 #include "pyrope/sampling.h"
 
+/* What a look is worth. */
+enum verdict {
+	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
+	VERDICT_UNPROVEN, /* it may be a mixture */
+	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the look: look again */
+	VERDICT_TORN,     /* subject->frames is not the whole stack, or nothing is known yet that would tell */
+	VERDICT_NOTHING,  /* no chain */
+	VERDICT_FOREIGN,
+};
+
+/* What the first look of a sample showed, which what is looked at later is held against. */
+struct first_look {
+	enum verdict verdict;
+	struct resolved_frame *frames;
+	size_t count, capacity;
+	enum sample_quality quality;
+	uint64_t seen;
+	bool may_be_new, is_cut;
+};
+
 /* What a taker needs; owned by the sampler. */
 struct taker {
 	struct looker looker;
@@ -21,6 +41,10 @@ struct taker {
 	uint64_t seen; /* proof_sighting of the first look */
 	bool may_be_new; /* what the first look showed behind its trunk may be a stack that has not been proven yet */
 	struct sampling_statistics *statistics;
+	bool defers;         /* a sample that takes a pause is put off: TAKE_DEFERRED */
+	bool is_deferred;
+	enum verdict first;  /* of the sample that is put off */
+	struct pause *held;  /* the thread is held already, and stays so */
 	const struct gil *gil; /* of the thread that is being taken; NULL: its interpreter has none */
 	bool is_holder;        /* it held that when the first look began */
 	int64_t retry_ns;   /* when to pause again; 0: pausing was not refused */
@@ -52,10 +76,13 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 void taker_release(struct taker *taker);
 /* A thread has been held, by whomever, for so long. */
 void taker_count_hold(struct taker *taker, int64_t held_ns);
+/* The same for one that was held while others were: time in which the process was held is counted once. */
+void taker_count_hold_beside(struct taker *taker, int64_t held_ns);
 
 enum take_result {
 	TAKEN,
 	TAKE_FOREIGN, /* the thread is gone, or its state another's: list the threads again */
+	TAKE_DEFERRED, /* taker.defers is set, and it takes a pause: take_save, take_held when it is held, take_deferred */
 	TAKE_OTHER,   /* gil was given and another thread, or none, holds it: *holder says which */
 };
 
@@ -65,6 +92,22 @@ enum take_result {
  */
 enum take_result take(struct taker *taker, struct subject *subject, const struct gil *gil, bool must_hold,
 	raddr_t *holder);
+
+/* What was seen of a thread while it was held. */
+struct held_look {
+	enum verdict verdict;      /* VERDICT_UNPROVEN: it could not be held, or nothing is certain */
+	struct native_copy copy;   /* with native frames */
+	bool has_copy, is_cut;
+};
+
+/* Puts a sample off: what the first look showed is kept. */
+void take_save(const struct taker *taker, struct first_look *first);
+/* Looks at the thread, which is held. */
+void take_held(struct taker *taker, struct subject *subject, const struct first_look *first, struct pause *held,
+	struct held_look *look);
+/* Takes the stack by what was seen, or by pauses of its own. */
+enum take_result take_deferred(struct taker *taker, struct subject *subject, const struct first_look *first,
+	struct held_look *look);
 /* Remembers what was taken, for take_kept, if it is sure. */
 void take_keep(const struct taker *taker, struct subject *subject);
 /* Takes what was remembered: the caller knows that the thread has not run since. False: there is nothing. */

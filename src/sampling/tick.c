@@ -232,6 +232,7 @@ static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, b
 		case TAKE_OTHER:
 			holder = now;
 			break;
+		case TAKE_DEFERRED: /* not where there is a GIL */
 		case TAKE_FOREIGN:
 			if (!refresh(sampler))
 				return false;
@@ -278,16 +279,48 @@ static const struct gil *gil_of(const struct sampler *sampler, const struct subj
 	return sampler->gil_count ? &sampler->gils[0] : NULL;
 }
 
-/* Takes one thread whatever it does; holder is who held its lock when the tick began. False: it is gone. */
+/* What take() has said of one thread; holder is who held its lock when the tick began. False: no sample. */
+static bool add_if_taken(struct sampler *sampler, struct subject *subject, enum take_result result, raddr_t holder,
+	int64_t now_ns)
+{
+	if (result != TAKEN) {
+		subject->is_kept = false;
+		return false;
+	}
+	add_taken(sampler, subject, holder, now_ns);
+	take_keep(&sampler->taker, subject);
+	return true;
+}
+
+/* Takes one thread whatever it does. False: it is gone, or its sample is put off. */
 static bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, raddr_t holder,
 	int64_t now_ns)
 {
 	raddr_t holder_now = 0;
+	enum take_result result = take(&sampler->taker, subject, gil, false, &holder_now);
 
-	if (take(&sampler->taker, subject, gil, false, &holder_now) != TAKEN)
+	if (result == TAKE_DEFERRED) {
+		together_add(&sampler->together, &sampler->taker, subject);
 		return false;
-	add_taken(sampler, subject, holder, now_ns);
-	return true;
+	}
+	return add_if_taken(sampler, subject, result, holder, now_ns);
+}
+
+/* The samples that were put off. */
+static size_t tick_together(struct sampler *sampler, int64_t now_ns)
+{
+	struct together *together = &sampler->together;
+	size_t taken = 0;
+
+	together_look(together, &sampler->taker);
+	for (size_t i = 0; i < together->count; i++) {
+		struct deferral *deferral = &together->list[i];
+		enum take_result result = take_deferred(&sampler->taker, deferral->subject, &deferral->first, &deferral->look);
+
+		taken += add_if_taken(sampler, deferral->subject, result, 0, now_ns);
+	}
+	together_clear(together);
+	return taken;
 }
 
 /*
@@ -437,13 +470,11 @@ static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_runn
 			take_kept(&sampler->taker, subject)) {
 			add_taken(sampler, subject, 0, now_ns);
 			taken++;
-		} else if (tick_thread(sampler, subject, gil, gil ? states[gil - sampler->gils].holder : 0, now_ns)) {
-			take_keep(&sampler->taker, subject);
-			taken++;
 		} else {
-			subject->is_kept = false;
+			taken += tick_thread(sampler, subject, gil, gil ? states[gil - sampler->gils].holder : 0, now_ns);
 		}
 	}
+	taken += tick_together(sampler, now_ns);
 	taken += tick_bystanders(sampler, now_ns, only_running);
 	memcpy(sampler->last_states, states, sizeof(states));
 	sampler->has_last_states = sampler->gil_count > 0;
@@ -486,6 +517,6 @@ void tick_housekeeping(struct sampler *sampler)
 				&sampler->subjects);
 		}
 	}
-	sampler->free_threaded = python_free_threaded(sampler->python);
+	sampler->free_threaded = sampler->taker.defers = python_free_threaded(sampler->python);
 	sampler->gil_count = sampler->free_threaded ? 0 : python_list_gils(sampler->python, sampler->gils, GILS);
 }

@@ -12,13 +12,15 @@
  *
  * That it was stopped, and not merely without a CPU for so long, is known by a thread that sleeps in epoll_wait with all
  * signals blocked: that gives EINTR after a stop and a SIGCONT and for hardly any other reason (signal(7)). A debugger and a
- * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself.
+ * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself. Nor does it under strace,
+ * where each SIGCONT interrupts: whoever traces pyrope can stop it in other ways.
  */
 #include "config.h"
 
 #include "guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pyrope/base.h"
+#include "internal.h"
 
 #define FIRST_NS 5000000
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
@@ -56,6 +58,17 @@ struct guard {
 	/* The timer has sent its signal; was it needed? The thread that knows may be late. 0: there is nothing to ask. */
 	int64_t ask_until_ns;
 };
+
+static bool is_traced(void)
+{
+	char status[4096];
+	const char *field;
+
+	if (proc_read(AT_FDCWD, "/proc/thread-self/status", status, sizeof(status)) < 0)
+		return false;
+	field = status_field(status, "TracerPid");
+	return field && strtol(field, NULL, 10) != 0;
+}
 
 static void *watch(void *context)
 {
@@ -156,7 +169,8 @@ void guard_end(struct guard *guard)
 	if (atomic_load(&guard->interruptions) != guard->interruptions_before) {
 		guard->ask_until_ns = 0;
 		/* this very thread, so that it begins no other pause before it stops */
-		pthread_kill(pthread_self(), SIGSTOP);
+		if (!is_traced())
+			pthread_kill(pthread_self(), SIGSTOP);
 	} else if (guard->set_ns > guard->ask_until_ns) {
 		guard->ask_until_ns = 0;
 	}

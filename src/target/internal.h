@@ -27,7 +27,12 @@ struct target {
 	uint64_t read_calls;
 	struct guard *guard; /* against being stopped in a pause; made for the first one */
 	bool is_guarded;     /* that has been tried */
-	pid_t pending_tid; /* a thread that was told to stop and has not yet; 0: none */
+	struct pending {
+		pid_t tid;
+		bool is_late; /* nobody awaits it any more: it is let go as soon as it stops */
+	} pending[PAUSES_AT_ONCE]; /* threads that were told to stop and have not yet; with held_count no more than that */
+	size_t pending_count;
+	size_t held_count;
 	struct task_files tasks[TASK_SLOTS];
 };
 

@@ -114,65 +114,109 @@ static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
  * sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every thread, see sampler.c); waitid itself
  * knows no deadline.
  */
-static enum outcome wait_for_stop(struct target *target, pid_t *tid, int *signal, int64_t deadline_ns)
+void pause_nap(struct target *target)
 {
-	const int64_t begin = monotonic_ns();
+	const struct timespec moment = { .tv_nsec = SLEEP_NS };
 	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
+	guard_begin(target->guard);
+	sigtimedwait(&child, NULL, &moment);
+}
+
+static enum outcome wait_for_stop(struct target *target, pid_t *tid, int *signal, int64_t deadline_ns)
+{
+	const int64_t begin = monotonic_ns();
+
 	for (;;) {
-		const struct timespec moment = { .tv_nsec = SLEEP_NS };
 		enum outcome outcome = poll_thread(target, tid, signal);
 		int64_t waited = monotonic_ns() - begin;
 
 		if (outcome != OUTCOME_RUNNING || waited > deadline_ns)
 			return outcome;
-		if (waited > SPIN_NS) {
-			guard_begin(target->guard);
-			sigtimedwait(&child, NULL, &moment);
-		}
+		if (waited > SPIN_NS)
+			pause_nap(target);
 	}
 }
 
 bool pause_pending(const struct target *target)
 {
-	return target->pending_tid != 0;
+	return target->pending_count > 0;
 }
 
-static void settle(struct target *target, int64_t until_ns)
+static size_t pending_index(const struct target *target, pid_t tid)
 {
-	while (target->pending_tid) {
-		int64_t left = until_ns - monotonic_ns();
+	size_t index = 0;
+
+	while (index < target->pending_count && target->pending[index].tid != tid)
+		index++;
+	return index;
+}
+
+static void add_pending(struct target *target, pid_t tid, bool is_late)
+{
+	target->pending[target->pending_count++] = (struct pending){ tid, is_late };
+}
+
+static void remove_pending(struct target *target, size_t index)
+{
+	target->pending[index] = target->pending[--target->pending_count];
+}
+
+/* Nothing is held any more, nor may be at any time. */
+static void release_guard(struct target *target)
+{
+	if (!target->pending_count && !target->held_count)
+		guard_end(target->guard);
+}
+
+/* Lets a thread go that is late, if it has stopped. */
+static void settle_one(struct target *target, size_t index)
+{
+	pid_t *tid = &target->pending[index].tid;
+
+	while (target->pending[index].is_late) {
 		int signal = 0;
 
-		switch (wait_for_stop(target, &target->pending_tid, &signal, left > 0 ? left : 0)) {
+		switch (poll_thread(target, tid, &signal)) {
 		case OUTCOME_RUNNING:
 			/* a first thread that has ended before the others cannot be waited for, and need not be */
-			if (target->pending_tid == target->pid &&
-				target_task_state(target, target->pid).activity == TASK_GONE)
-				target->pending_tid = 0;
-			return;
+			if (*tid != target->pid || target_task_state(target, *tid).activity != TASK_GONE)
+				return;
+			break;
 		case OUTCOME_STOPPED:
-			arch_restart_system_call(target->pending_tid);
-			if (ptrace(PTRACE_DETACH, target->pending_tid, NULL, (void *)(long)signal))
+			arch_restart_system_call(*tid);
+			if (ptrace(PTRACE_DETACH, *tid, NULL, (void *)(long)signal))
 				continue; /* killed in its stop: see how it ended */
 			break;
 		case OUTCOME_GONE:
 			break;
 		}
-		target->pending_tid = 0;
+		remove_pending(target, index);
+		return;
 	}
 }
 
 void pause_settle(struct target *target, int64_t until_ns)
 {
-	if (!target->pending_tid)
+	const int64_t begin = monotonic_ns();
+
+	if (!target->pending_count)
 		return;
 	guard_begin(target->guard);
-	settle(target, until_ns);
-	if (!target->pending_tid)
-		guard_end(target->guard);
+	for (;;) {
+		int64_t now;
+
+		for (size_t index = target->pending_count; index-- > 0; )
+			settle_one(target, index);
+		now = monotonic_ns();
+		if (!target->pending_count || now >= until_ns)
+			break;
+		if (now - begin > SPIN_NS)
+			pause_nap(target);
+	}
+	release_guard(target);
 }
 
 /* ---- pauses ---- */
@@ -192,8 +236,8 @@ static enum pause_result refused(struct target *target, pid_t tid, struct error 
 	return PAUSE_REFUSED;
 }
 
-static enum pause_result stop_thread(struct target *target, const struct pause_condition *condition,
-	int64_t deadline_ns, struct pause *pause, struct error *err)
+static enum pause_result tell_thread(struct target *target, const struct pause_condition *condition, struct pause *pause,
+	struct error *err)
 {
 	if (condition && !condition->holds(condition->context))
 		return PAUSE_UNFIT;
@@ -206,29 +250,18 @@ static enum pause_result stop_thread(struct target *target, const struct pause_c
 	 * too dead to be told is waited for like any other.
 	 */
 	ptrace(PTRACE_INTERRUPT, pause->tid, NULL, NULL);
-	target->pending_tid = pause->tid;
-	switch (wait_for_stop(target, &target->pending_tid, &pause->signal, deadline_ns)) {
-	case OUTCOME_RUNNING:
-		return PAUSE_TIMEOUT;
-	case OUTCOME_STOPPED:
-		break;
-	case OUTCOME_GONE:
-		target->pending_tid = 0;
-		return PAUSE_GONE;
-	}
-	pause->tid = target->pending_tid;
-	target->pending_tid = 0;
-	arch_restart_system_call(pause->tid);
-	return PAUSE_HELD;
+	add_pending(target, pause->tid, false);
+	return PAUSE_TOLD;
 }
 
-static enum pause_result begin(struct target *target, const struct pause_condition *condition, int64_t deadline_ns,
+static enum pause_result tell(struct target *target, const struct pause_condition *condition,
 	bool (*may_hold)(struct target *target, pid_t tid), struct pause *pause, struct error *err)
 {
 	enum pause_result result;
 
 	pause_settle(target, 0);
-	if (target->pending_tid)
+	if (target->pending_count + target->held_count >= PAUSES_AT_ONCE ||
+		pending_index(target, pause->tid) < target->pending_count)
 		return PAUSE_TIMEOUT;
 	if (!may_hold(target, pause->tid))
 		return PAUSE_ASLEEP;
@@ -237,17 +270,48 @@ static enum pause_result begin(struct target *target, const struct pause_conditi
 		target->is_guarded = true;
 	}
 	guard_begin(target->guard);
-	result = stop_thread(target, condition, deadline_ns, pause, err);
-	if (result != PAUSE_HELD && !target->pending_tid)
-		guard_end(target->guard);
+	result = tell_thread(target, condition, pause, err);
+	if (result != PAUSE_TOLD)
+		release_guard(target);
 	return result;
+}
+
+enum pause_result pause_tell(struct target *target, pid_t tid, const struct pause_condition *condition, struct pause *pause,
+	struct error *err)
+{
+	*pause = (struct pause){ .target = target, .tid = tid };
+	return tell(target, condition, task_is_running, pause, err);
+}
+
+enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
+{
+	struct target *target = pause->target;
+	const size_t index = pending_index(target, pause->tid);
+	enum outcome outcome = OUTCOME_GONE;
+
+	if (index < target->pending_count)
+		outcome = wait_for_stop(target, &target->pending[index].tid, &pause->signal, deadline_ns);
+	if (outcome == OUTCOME_RUNNING) {
+		target->pending[index].is_late = true;
+		return PAUSE_TIMEOUT;
+	}
+	if (outcome == OUTCOME_STOPPED) {
+		pause->tid = target->pending[index].tid;
+		target->held_count++;
+		arch_restart_system_call(pause->tid);
+	}
+	if (index < target->pending_count)
+		remove_pending(target, index);
+	release_guard(target);
+	return outcome == OUTCOME_STOPPED ? PAUSE_HELD : PAUSE_GONE;
 }
 
 enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
 	int64_t deadline_ns, struct pause *pause, struct error *err)
 {
-	*pause = (struct pause){ .target = target, .tid = tid };
-	return begin(target, condition, deadline_ns, task_is_running, pause, err);
+	enum pause_result result = pause_tell(target, tid, condition, pause, err);
+
+	return result == PAUSE_TOLD ? pause_await(pause, deadline_ns) : result;
 }
 
 static bool is_stopped_in_code(struct target *target, pid_t tid)
@@ -260,20 +324,25 @@ static bool is_stopped_in_code(struct target *target, pid_t tid)
 enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
 	struct error *err)
 {
+	enum pause_result result;
+
 	*pause = (struct pause){ .target = target, .tid = tid };
-	return begin(target, NULL, deadline_ns, is_stopped_in_code, pause, err);
+	result = tell(target, NULL, is_stopped_in_code, pause, err);
+	return result == PAUSE_TOLD ? pause_await(pause, deadline_ns) : result;
 }
 
 void pause_end(struct pause *pause)
 {
+	struct target *target = pause->target;
+
 	/* before, and not after: the thread that wakes up may take our CPU */
 	pause->end_ns = monotonic_ns();
+	target->held_count--;
 	if (ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal)) {
-		pause->target->pending_tid = pause->tid; /* it was killed in its stop */
-		settle(pause->target, 0);
+		add_pending(target, pause->tid, true); /* it was killed in its stop */
+		settle_one(target, target->pending_count - 1);
 	}
-	if (!pause->target->pending_tid)
-		guard_end(pause->target->guard);
+	release_guard(target);
 }
 
 bool pause_registers(const struct pause *pause, struct registers *registers)

@@ -106,8 +106,8 @@ def addresses(path):
 
 def same(ours, theirs):
     module = os.path.basename(theirs[1])
-    if theirs[0] is None:  # no symbol: then the module has to be the right one
-        return ours[0] != 'EVAL' and (not theirs[1] or ours[1] == module)
+    if theirs[0] is None:  # no symbol: then the module has to be the right one; gdb takes code of no file for the program's
+        return ours[0] != 'EVAL' and (not theirs[1] or ours[1] in (module, '[jit]'))
     if ours[0] == theirs[0]:
         return True
     if ours[1] != module or not os.path.isabs(theirs[1]):
