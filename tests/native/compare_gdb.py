@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compares the native frames that pyrope shows with those that gdb shows, at random instants of a program.
 
-usage: compare_gdb.py ROUNDS PYROPE PID [THROWING]
+usage: compare_gdb.py [--throwing] [--root DIRECTORY] ROUNDS PYROPE PID
        compare_gdb.py --self-test
 
 Each round lets the process run for a moment, stops it, and asks both. pyrope shows everything (--native=all) but the
@@ -9,11 +9,13 @@ evaluation loop, in whose place the Python frames are; so each of those, and eac
 EVAL. What gdb cannot name (a module without a symbol table) is compared by its module alone. Inlined functions may
 be missing, but stand in their order.
 """
+import argparse
 import functools
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +25,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from check import NATIVE, PYTHON, strip_parameters  # pylint: disable=wrong-import-position
 
 LOOP = re.compile(r'(_?PyEval_EvalFrame(Default|Ex)|_TAIL_CALL_\w+)\Z')
+UNNAMED = '?'  # a function of the interpreter without a name, perhaps the loop
 DEADLINE_S = 60
 TRUNCATED = 0.001
-# THROWING: when an exception has found its handler, the unwinder of the language writes that over its own return address. Then
+# --throwing: when an exception has found its handler, the unwinder of the language writes that over its own return address. Then
 # nobody can tell where it was called from; gdb shows words of the stack.
 TRUNCATED_THROWING = 0.03
 TRIES = 10  # a machine that is busy may not let pyrope get hold of the thread at once
@@ -38,13 +41,20 @@ SHOWN = 24  # frames of a stack that differs; it does where the thread is, not a
 class Gdb:
     """One gdb for all rounds: reading the symbols is what takes long."""
 
-    def __init__(self):
+    def __init__(self, root):
+        """root: the process is in this chroot, and so is a gdb that knows its files."""
+        inside = ['unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', root]
+        self.script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py')
+        self.copy = None
+        if root:
+            self.script = '/tmp/gdb_frames.%d.py' % os.getpid()
+            self.copy = root + self.script
+            shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py'), self.copy)
         self.process = subprocess.Popen(
-            ['gdb', '-q', '-nx', '-iex', 'set auto-load off', '-iex', 'set debuginfod enabled off', '-iex', 'set pagination off',
+            (inside if root else []) + ['gdb', '-q', '-nx', '-iex', 'set auto-load off', '-iex', 'set debuginfod enabled off', '-iex', 'set sysroot', '-iex', 'set pagination off',
              '-iex', 'set confirm off', '-iex', 'set backtrace past-main on', '-iex', 'set python print-stack none',
              '-iex', 'set print frame-arguments none', '-iex', 'set backtrace past-entry off'],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, bufsize=1)
-        self.script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py')
 
     def stack(self, pid):
         self.process.stdin.write('attach %d\nsource %s\ndetach\necho DONE\\n\n' % (pid, self.script))
@@ -64,6 +74,8 @@ class Gdb:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+        if self.copy:
+            os.unlink(self.copy)
 
 
 def canonical(name):
@@ -82,7 +94,13 @@ def of_gdb(stack):
             result.append(('EVAL', '', False))
         else:
             result.append((canonical(name) if name else None, frame['module'] or '', frame['inlined']))
+    if not any(frame[0] == 'EVAL' for frame in result):  # the loop has no name in a stripped interpreter
+        result = [(UNNAMED,) + frame[1:] if frame[0] is None and is_interpreter(frame[1]) else frame for frame in result]
     return result
+
+
+def is_interpreter(module):
+    return re.match(r'(lib)?python[23]', os.path.basename(module)) is not None
 
 
 def of_pyrope(frames):
@@ -111,6 +129,8 @@ def addresses(path):
 
 def same(ours, theirs):
     module = os.path.basename(theirs[1])
+    if theirs[0] == UNNAMED:
+        return ours[0] == 'EVAL' or ours[1] == module
     if theirs[0] is None:  # no symbol: then the module has to be the right one; gdb takes code of no file for the program's
         return ours[0] != 'EVAL' and (not theirs[1] or ours[1] in (module, '[jit]'))
     if ours[0] == theirs[0]:
@@ -125,7 +145,7 @@ def step(places, ours, gdb, last):
     """The places in gdb's stack behind which one may be after this frame."""
     after = set()
     for place in places:
-        if ours[0] == 'EVAL' and place and gdb[place - 1][0] == 'EVAL':
+        if ours[0] == 'EVAL' and place and gdb[place - 1][0] in ('EVAL', UNNAMED):
             after.add(place)  # several Python frames may be one call of the loop
         while place < len(gdb):
             if same(ours, gdb[place]):
@@ -140,7 +160,7 @@ def difference(pyrope, gdb):
     """None: the same frames in the same order. What is inlined may be missing, and nothing else."""
     places = {0}
     # a call of the loop that has no Python frame yet, or no more, is not shown
-    last = max(place for place, frame in enumerate(gdb) if frame[0] == 'EVAL')
+    last = max((place for place, frame in enumerate(gdb) if frame[0] == 'EVAL'), default=None)
     for ours in pyrope:
         after = step(places, ours, gdb, last)
         if not after:
@@ -201,8 +221,15 @@ def main():
     if sys.argv[1] == '--self-test':
         self_test()
         return 0
-    rounds, pyrope, pid = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    gdb = Gdb()
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--throwing', action='store_true')
+    parser.add_argument('--root')
+    parser.add_argument('rounds', type=int)
+    parser.add_argument('pyrope')
+    parser.add_argument('pid', type=int)
+    options = parser.parse_args()
+    rounds, pyrope, pid = options.rounds, options.pyrope, options.pid
+    gdb = Gdb(options.root)
     wrong = frames = truncated = partial = 0
     for number in range(rounds):
         os.kill(pid, signal.SIGCONT)
@@ -228,7 +255,7 @@ def main():
     os.kill(pid, signal.SIGCONT)
     gdb.close()
     print('%d stacks, %d frames, %d differ, %d truncated, %d partial' % (rounds, frames, wrong, truncated, partial))
-    most = rounds * TRUNCATED_THROWING + 2 if len(sys.argv) > 4 else rounds * TRUNCATED
+    most = rounds * TRUNCATED_THROWING + 2 if options.throwing else rounds * TRUNCATED
     return wrong > 0 or truncated > most or partial > rounds * PARTIAL + 1
 
 
