@@ -140,6 +140,12 @@ void syscall_append(struct buffer *buffer, long number);
 
 /* pread(2) until length bytes are there, the file ends or it fails; returns how many there are. */
 size_t read_file_at(int fd, void *data, size_t length, uint64_t offset);
+struct stat;
+/*
+ * Turns an O_PATH descriptor, which is closed, into one for reading: only when it is a regular file, for opening others may
+ * block or do something. -1: it is not, or path_fd was -1. *status is the file's when it is opened.
+ */
+int open_regular(int path_fd, struct stat *status);
 
 /* ---- clocks, in nanoseconds ---- */
 

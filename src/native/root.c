@@ -63,16 +63,7 @@ static int open_path(int root, const char *path)
 
 int root_open_file(int root, const char *path)
 {
-	int path_fd = open_path(root, path), fd = -1;
 	struct stat status;
-	char self[64];
 
-	if (path_fd < 0)
-		return -1;
-	if (fstat(path_fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
-		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	}
-	close(path_fd);
-	return fd;
+	return open_regular(open_path(root, path), &status);
 }

@@ -73,7 +73,6 @@ size_t elf_image_read(const struct elf_image *image, uint64_t vaddr, void *data,
 {
 	const struct elf_segment *segment = elf_image_segment(image, vaddr);
 	uint64_t within = segment ? vaddr - segment->vaddr : 0;
-	size_t done = 0;
 
 	if (!segment || within >= segment->file_bytes)
 		return 0;
@@ -81,19 +80,7 @@ size_t elf_image_read(const struct elf_image *image, uint64_t vaddr, void *data,
 		length = segment->file_bytes - within;
 	if (image->fd < 0)
 		return image->memory.read(image->memory.context, image->bias + vaddr, data, length);
-	if (segment->offset + within > (uint64_t)INT64_MAX - length)
-		return 0;
-	while (done < length) {
-		ssize_t got = pread(image->fd, (char *)data + done, length - done,
-			(off_t)(segment->offset + within + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
+	return read_file_at(image->fd, data, length, segment->offset + within);
 }
 
 /* ---- the file ---- */

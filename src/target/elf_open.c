@@ -69,16 +69,8 @@ static int verify(const struct file_mappings *file, int path_fd)
 {
 	const struct mapping *mapping = file->mappings[0];
 	struct stat status;
-	char self[64];
-	int fd = -1;
+	int fd = open_regular(path_fd, &status);
 
-	if (path_fd < 0)
-		return -1;
-	if (fstat(path_fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
-		fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	}
-	close(path_fd);
 	if (fd < 0)
 		return -1;
 	if (status.st_ino == mapping->inode && major(status.st_dev) == mapping->device_major &&

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "python/layout.h"
+#include "suite.h"
 
 #define DATA "tests/fuzz/corpus/debug_offsets"
 #define VERSION_AT 8
@@ -254,12 +255,8 @@ START_TEST(test_field_named)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("debug_offsets");
-	TCase *tests = tcase_create("debug_offsets");
-	SRunner *runner;
-
 	tcase_add_loop_test(tests, test_block, 0, ARRAY_LENGTH(blocks));
 	tcase_add_loop_test(tests, test_free_threaded, 0, 3);
 	tcase_add_test(tests, test_version);
@@ -267,10 +264,9 @@ int main(void)
 	tcase_add_loop_test(tests, test_refused, 0, ARRAY_LENGTH(blocks));
 	tcase_add_loop_test(tests, test_each_field, 0, ARRAY_LENGTH(blocks));
 	tcase_add_test(tests, test_field_named);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("debug_offsets", add_tests);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "python/layout.h"
+#include "suite.h"
 
 #define FOREVER 9999
 
@@ -259,11 +260,8 @@ START_TEST(test_architecture)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("layout");
-	TCase *tests = tcase_create("layout");
-	SRunner *runner;
 	int rows = 0;
 
 	while (layout_rows()[rows])
@@ -274,10 +272,9 @@ int main(void)
 	tcase_add_test(tests, test_find);
 	tcase_add_test(tests, test_variant);
 	tcase_add_test(tests, test_architecture);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("layout", add_tests);
 }

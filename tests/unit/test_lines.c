@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "python/decode.h"
+#include "suite.h"
 
 #define DATA "tests/unit/data/line_tables.txt"
 
@@ -201,20 +202,15 @@ START_TEST(test_unit_bytes)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("lines");
-	TCase *tests = tcase_create("lines");
-	SRunner *runner;
-
 	tcase_add_test(tests, test_real_tables);
 	tcase_add_loop_test(tests, test_table, 0, ARRAY_LENGTH(cases));
 	tcase_add_test(tests, test_far_lines);
 	tcase_add_test(tests, test_unit_bytes);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("lines", add_tests);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sampling/proof.h"
+#include "suite.h"
 
 static struct proofs proofs;
 static struct function functions[8];
@@ -122,12 +123,8 @@ START_TEST(test_no_frames)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("proof");
-	TCase *tests = tcase_create("stacks");
-	SRunner *runner;
-
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_itself_and_its_beginnings);
 	tcase_add_test(tests, test_mixtures_are_not_believed);
@@ -137,10 +134,9 @@ int main(void)
 	tcase_add_test(tests, test_another_caller_line_is_another_sighting);
 	tcase_add_test(tests, test_doubts);
 	tcase_add_test(tests, test_no_frames);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("proof", add_tests);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sampling/look.h"
+#include "suite.h"
 
 static struct subject *subject;
 
@@ -221,12 +222,8 @@ START_TEST(test_random)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("subject");
-	TCase *tests = tcase_create("ranges");
-	SRunner *runner;
-
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_ranges_stay_sorted);
 	tcase_add_test(tests, test_neighbours_become_one);
@@ -239,10 +236,9 @@ int main(void)
 	tcase_add_test(tests, test_wrapping_range);
 	tcase_add_test(tests, test_pointers);
 	tcase_add_test(tests, test_random);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+}
+
+int main(void)
+{
+	return suite_run("subject", add_tests);
 }
