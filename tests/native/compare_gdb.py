@@ -94,9 +94,8 @@ def of_gdb(stack):
             result.append(('EVAL', '', False))
         else:
             result.append((canonical(name) if name else None, frame['module'] or '', frame['inlined']))
-    if not any(frame[0] == 'EVAL' for frame in result):  # the loop has no name in a stripped interpreter
-        result = [(UNNAMED,) + frame[1:] if frame[0] is None and is_interpreter(frame[1]) else frame for frame in result]
-    return result
+    # of a stripped interpreter's loop only the beginning has a name
+    return [(UNNAMED,) + frame[1:] if frame[0] is None and is_interpreter(frame[1]) else frame for frame in result]
 
 
 def is_interpreter(module):
