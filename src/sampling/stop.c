@@ -169,7 +169,7 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	const struct pause_condition condition = { still_holds_gil, &holding };
 	struct python *python = taker->looker.python;
 	struct error err = { 0 };
-	struct pause own, *pause = taker->held ? taker->held : &own;
+	struct pause own = { 0 }, *pause = taker->held ? taker->held : &own;
 	struct registers registers = { 0 };
 	enum verdict verdict;
 	bool was_stopped = false;
