@@ -159,7 +159,7 @@ def difference(pyrope, gdb):
     """None: the same frames in the same order. What is inlined may be missing, and nothing else."""
     places = {0}
     # a call of the loop that has no Python frame yet, or no more, is not shown
-    last = max((place for place, frame in enumerate(gdb) if frame[0] == 'EVAL'), default=None)
+    last = max((place for place, frame in enumerate(gdb) if frame[0] in ('EVAL', UNNAMED)), default=None)
     for ours in pyrope:
         after = step(places, ours, gdb, last)
         if not after:
