@@ -247,7 +247,7 @@ def main():
             truncated += TRUNCATED_MARK in seen
             partial += TRUNCATED_MARK not in seen
             continue
-        if ours[-1][1] in NO_FILE and ours[:1] != [theirs[0][:2]] and len(theirs) * 2 < len(ours):
+        if ours[-1][1] in NO_FILE and ours[0][0] != theirs[0][0] and len(theirs) * 2 < len(ours):
             lost += 1
             continue
         why = difference(ours, theirs)
