@@ -34,6 +34,7 @@
 #include "internal.h"
 
 #define FIRST_NS 5000000
+#define FRESH_NS 1000000 /* the timers were set so lately that they need not be set again */
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
 #define STACK_BYTES 65536
 
@@ -150,7 +151,7 @@ static void set_timers(struct guard *guard, bool on)
 
 void guard_begin(struct guard *guard)
 {
-	if (!guard)
+	if (!guard || (guard->active && monotonic_ns() - guard->set_ns < FRESH_NS))
 		return;
 	if (!guard->active && !guard->ask_until_ns)
 		guard->interruptions_before = atomic_load(&guard->interruptions);
