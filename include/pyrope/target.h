@@ -126,6 +126,8 @@ pid_t target_tracer(struct target *target, pid_t tid);
 
 /* ---- holding one thread still ---- */
 
+struct registers; /* below */
+
 #define PAUSES_AT_ONCE 32 /* threads that are held, or told to stop */
 
 enum pause_result {
@@ -184,8 +186,17 @@ void pause_nap(struct target *target);
 enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
 	struct error *err);
 void pause_end(struct pause *pause);
+/*
+ * After the pause_end of such a thread, which had these registers: waits until it is back in its stop (1 ms at most), and says
+ * what its schedstat is then. As long as that stays the same it need not be held again. False: it is not to be seen there.
+ */
+bool pause_back_in_stop(const struct pause *pause, const struct registers *registers, uint64_t *cpu_ns, uint64_t *slices);
 /* Is there a thread that was told to stop, did not in time, and still has to be let go? (Or one that has not been awaited.) */
 bool pause_pending(const struct target *target);
+/* How often pyrope itself has been stopped and continued; to be asked before it lets itself be stopped, while it holds nobody. */
+unsigned pause_stops(const struct target *target);
+/* It has been, and has been continued. Takes 0.1 s when it was not stopped after all. */
+void pause_forget_stop(struct target *target, unsigned stops);
 /* Sleeps until until_ns (CLOCK_MONOTONIC) or until all pending threads have stopped and were let go. SIGCHLD is blocked. */
 void pause_settle(struct target *target, int64_t until_ns);
 

@@ -95,6 +95,16 @@ static bool same_times(const struct bystander *bystander, uint64_t cpu_ns, uint6
 	return bystander->cpu_ns == cpu_ns && bystander->slices == slices;
 }
 
+/* Has it not run since its stack was taken? */
+static bool sleeps_still(const struct bystander *bystander, struct target *target)
+{
+	uint64_t cpu_ns, slices;
+
+	return bystander->has_merged && bystander->was_asleep &&
+		target_task_schedstat(target, bystander->tid, &cpu_ns, &slices) &&
+		same_times(bystander, cpu_ns, slices);
+}
+
 /* The thread sleeps: its stack stands still as long as its times do. */
 static bool take_asleep(struct bystanders *bystanders, struct bystander *bystander, struct target *target,
 	struct native *native, const struct task_state *task)
@@ -104,8 +114,6 @@ static bool take_asleep(struct bystanders *bystanders, struct bystander *bystand
 
 	if (!target_task_schedstat(target, bystander->tid, &cpu_ns, &slices))
 		return false;
-	if (bystander->has_merged && bystander->was_asleep && same_times(bystander, cpu_ns, slices))
-		return true;
 	bystanders->copy.stack_end = bystander->stack_end;
 	if (!task_registers(task, &registers) || !native_copy(native, &bystanders->copy, &registers) ||
 		!target_task_schedstat(target, bystander->tid, &cpu_after, &slices_after) || cpu_after != cpu_ns ||
@@ -136,7 +144,8 @@ static bool take_held(struct bystanders *bystanders, struct bystander *bystander
 	pause_end(&pause);
 	look->was_paused = true;
 	look->held_ns = pause.end_ns - pause.begin_ns;
-	bystander->was_asleep = false;
+	bystander->was_asleep = has_copy && look->task.activity != TASK_RUNNING &&
+		pause_back_in_stop(&pause, &registers, &bystander->cpu_ns, &bystander->slices);
 	if (has_copy)
 		merge_copy(bystanders, bystander, native);
 	return has_copy;
@@ -150,6 +159,8 @@ bool bystander_take(struct bystanders *bystanders, struct bystander *bystander, 
 		look->task = target_task_state(target, bystander->tid);
 		if (look->task.activity == TASK_GONE)
 			return false;
+		if (look->task.activity != TASK_RUNNING && sleeps_still(bystander, target))
+			return true;
 		if (may_pause && (look->task.activity == TASK_RUNNING || task_stopped_in_code(&look->task)) &&
 			take_held(bystanders, bystander, target, native, deadline_ns, look))
 			return true;

@@ -126,6 +126,7 @@ static bool reader_is_behind(struct sampler *sampler)
 static void suspend(struct sampler *sampler)
 {
 	const struct sigaction default_action = { .sa_handler = SIG_DFL };
+	const unsigned stops = pause_stops(python_target(sampler->python));
 	struct sigaction before;
 	sigset_t number;
 
@@ -137,6 +138,7 @@ static void suspend(struct sampler *sampler)
 	pthread_sigmask(SIG_BLOCK, &number, NULL);
 	sigaction(sampler->suspend, &before, NULL);
 	sampler->suspend = 0;
+	pause_forget_stop(python_target(sampler->python), stops);
 }
 
 /*

@@ -210,6 +210,8 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 		pause_end(pause);
 		taker_count_hold(taker, pause->end_ns - pause->begin_ns);
 	}
+	taker->was_asleep = was_stopped && registers.pc &&
+		pause_back_in_stop(pause, &registers, &taker->slept_cpu_ns, &taker->slept_slices);
 	return verdict == VERDICT_UNPROVEN ? judge_place(taker, subject, &registers) : verdict;
 }
 

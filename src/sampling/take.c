@@ -341,6 +341,8 @@ static enum take_result finish_native(struct taker *taker, struct subject *subje
 	taker->lacks_native = !taker->has_merged;
 	if (verdict == VERDICT_PROVEN) {
 		keep(taker, subject, subject->frame_count, quality);
+		if (taker->was_asleep)
+			take_keep(taker, subject);
 	} else if (first != VERDICT_PROVEN || (verdict == VERDICT_UNPROVEN && taker->has_copy)) {
 		/* else it could not be stopped, and what the look has shown is true as well */
 		trunk = verdict == VERDICT_UNPROVEN
@@ -351,10 +353,22 @@ static enum take_result finish_native(struct taker *taker, struct subject *subje
 	return finish(subject);
 }
 
+bool take_sleeps_still(const struct taker *taker, const struct subject *subject)
+{
+	uint64_t cpu_ns, slices;
+
+	return subject->is_kept && subject->kept_asleep &&
+		target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices) &&
+		cpu_ns == subject->kept_cpu_ns && slices == subject->kept_slices;
+}
+
 static enum take_result take_native(struct taker *taker, struct subject *subject, enum verdict first)
 {
 	enum verdict verdict;
 
+	if ((first == VERDICT_PROVEN || first == VERDICT_UNPROVEN) && subject->frame_count == subject->kept_count &&
+		take_sleeps_still(taker, subject) && take_kept(taker, subject))
+		return finish(subject);
 	keep(taker, subject, first == VERDICT_PROVEN ? subject->frame_count : 0, SAMPLE_VERIFIED);
 	taker->seen = first == VERDICT_UNPROVEN ? proof_sighting(subject->frames, subject->frame_count) : 0;
 	taker->has_copy = taker->was_asleep = false;
@@ -531,6 +545,8 @@ bool take_kept(struct taker *taker, const struct subject *subject)
 	taker->quality = SAMPLE_VERIFIED;
 	taker->lacks_native = false;
 	taker->was_asleep = taker->has_merged = subject->kept_asleep;
+	taker->slept_cpu_ns = subject->kept_cpu_ns;
+	taker->slept_slices = subject->kept_slices;
 	if (taker->has_merged)
 		copy_merged(&taker->merged, &subject->kept_merged);
 	return true;

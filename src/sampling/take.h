@@ -110,6 +110,8 @@ enum take_result take_deferred(struct taker *taker, struct subject *subject, con
 	struct held_look *look);
 /* Remembers what was taken, for take_kept, if it is sure. */
 void take_keep(const struct taker *taker, struct subject *subject);
+/* Has the thread not run at all since its stack was remembered, native frames and all? */
+bool take_sleeps_still(const struct taker *taker, const struct subject *subject);
 /* Takes what was remembered: the caller knows that the thread has not run since. False: there is nothing. */
 bool take_kept(struct taker *taker, const struct subject *subject);
 

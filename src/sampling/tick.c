@@ -384,12 +384,7 @@ static bool is_running(struct sampler *sampler, const struct subject *subject)
  */
 static bool stands_still(struct sampler *sampler, struct subject *subject)
 {
-	uint64_t cpu_ns, slices;
-
-	return !sampler->options.native ||
-		(subject->kept_asleep &&
-			target_task_schedstat(python_target(sampler->python), subject->thread.tid, &cpu_ns, &slices) &&
-			cpu_ns == subject->kept_cpu_ns && slices == subject->kept_slices);
+	return !sampler->options.native || take_sleeps_still(&sampler->taker, subject);
 }
 
 /* ---- threads without Python ---- */

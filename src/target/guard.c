@@ -34,8 +34,8 @@
 #include "internal.h"
 
 #define FIRST_NS 5000000
-#define FRESH_NS 1000000 /* the timers were set so lately that they need not be set again */
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
+#define ASK_NS 100000000 /* the thread that knows of a stop has run by then; what comes later is another stop */
 #define STACK_BYTES 65536
 
 static const struct itimerspec spans[] = {
@@ -145,18 +145,36 @@ static void set_timers(struct guard *guard, bool on)
 	for (size_t i = 0; i < guard->timer_count; i++)
 		timer_settime(guard->timers[i], 0, on ? &spans[i] : &never, NULL);
 	if (guard->active && passed >= FIRST_NS && passed < LATE_NS)
-		guard->ask_until_ns = now + LATE_NS;
+		guard->ask_until_ns = now + ASK_NS;
 	guard->set_ns = now;
 }
 
 void guard_begin(struct guard *guard)
 {
-	if (!guard || (guard->active && monotonic_ns() - guard->set_ns < FRESH_NS))
+	if (!guard)
 		return;
 	if (!guard->active && !guard->ask_until_ns)
 		guard->interruptions_before = atomic_load(&guard->interruptions);
 	set_timers(guard, true);
 	guard->active = true;
+}
+
+unsigned guard_interruptions(const struct guard *guard)
+{
+	return guard ? atomic_load(&guard->interruptions) : 0;
+}
+
+void guard_forget(struct guard *guard, unsigned interruptions)
+{
+	const int64_t end_ns = monotonic_ns() + ASK_NS;
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	if (!guard)
+		return;
+	/* else the thread that knows would tell of this stop in a later pause */
+	while (atomic_load(&guard->interruptions) == interruptions && monotonic_ns() < end_ns)
+		nanosleep(&moment, NULL);
+	guard->ask_until_ns = 0;
 }
 
 void guard_end(struct guard *guard)

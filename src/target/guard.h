@@ -12,5 +12,9 @@ void guard_free(struct guard *guard); /* accepts NULL */
 void guard_begin(struct guard *guard);
 /* It has been let go. A SIGSTOP that was undone for that is made up for here. */
 void guard_end(struct guard *guard);
+/* How often pyrope has been stopped, as far as is known. */
+unsigned guard_interruptions(const struct guard *guard);
+/* pyrope has been stopped since that was asked, and this is not to be made up for. */
+void guard_forget(struct guard *guard, unsigned interruptions);
 
 #endif

@@ -38,6 +38,7 @@
 
 #define SPIN_NS 30000
 #define SLEEP_NS 200000
+#define BACK_NS 1000000 /* until a thread that was stopped by a signal is so again */
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128 /* linux/ptrace.h */
@@ -143,6 +144,16 @@ static enum outcome wait_for_stop(struct target *target, pid_t *tid, int *signal
 bool pause_pending(const struct target *target)
 {
 	return target->pending_count > 0;
+}
+
+unsigned pause_stops(const struct target *target)
+{
+	return guard_interruptions(target->guard);
+}
+
+void pause_forget_stop(struct target *target, unsigned stops)
+{
+	guard_forget(target->guard, stops);
 }
 
 static size_t pending_index(const struct target *target, pid_t tid)
@@ -269,7 +280,9 @@ static enum pause_result tell(struct target *target, const struct pause_conditio
 		target->guard = guard_new();
 		target->is_guarded = true;
 	}
-	guard_begin(target->guard);
+	/* with others the timers have been set just now, and setting them again would hold those for longer */
+	if (!target->pending_count && !target->held_count)
+		guard_begin(target->guard);
 	result = tell_thread(target, condition, pause, err);
 	if (result != PAUSE_TOLD)
 		release_guard(target);
@@ -343,6 +356,21 @@ void pause_end(struct pause *pause)
 		settle_one(target, target->pending_count - 1);
 	}
 	release_guard(target);
+}
+
+bool pause_back_in_stop(const struct pause *pause, const struct registers *registers, uint64_t *cpu_ns, uint64_t *slices)
+{
+	const int64_t end_ns = monotonic_ns() + BACK_NS;
+
+	do {
+		const struct task_state task = target_task_state(pause->target, pause->tid);
+
+		if (task_stopped_in_code(&task))
+			return task.instruction_pointer == registers->pc &&
+				task.stack_pointer == registers->values[register_roles.stack_pointer] &&
+				target_task_schedstat(pause->target, pause->tid, cpu_ns, slices);
+	} while (monotonic_ns() < end_ns);
+	return false;
 }
 
 bool pause_registers(const struct pause *pause, struct registers *registers)
