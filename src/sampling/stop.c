@@ -179,7 +179,7 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 		return tid ? VERDICT_FOREIGN : VERDICT_UNPROVEN;
 	switch (taker->held ? PAUSE_HELD
 			    : hold(taker, tid, taker->is_holder ? &condition : NULL, pause, &was_stopped, &err)) {
-	case PAUSE_TOLD:
+	case PAUSE_TOLD: /* not of a pause in one step */
 	case PAUSE_HELD:
 		break;
 	case PAUSE_UNFIT:

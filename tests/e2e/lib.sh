@@ -322,6 +322,19 @@ cpu_time() {
 	cat "/proc/$1/task/"*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%.0f\n", sum } # mawk has %d of 32 bits only'
 }
 
+# runs_since NANOSECONDS: the target has run for longer than that; what cpu_time has said of it before.
+runs_since() {
+	[ "$(cpu_time "$target")" -gt "$1" ]
+}
+
+# No thread of the target is traced, or left stopped by one who traced it.
+is_untraced() {
+	local status
+	for status in "/proc/$target/task/"*/status; do
+		grep -q '^TracerPid:[[:space:]]*0$' "$status" && grep -q '^State:[[:space:]]*[RS]' "$status" || return 1
+	done
+}
+
 has_settled() {
 	[ "$(cpu_time "$1")" -gt "$2" ] || ! sed 's/.*) \([A-Z]\).*/\1/' "/proc/$1/task/"*/stat 2>/dev/null | grep -q -v S
 }

@@ -47,15 +47,15 @@ class Gdb:
     def __init__(self, root):
         """root: the process is in this chroot, and so is a gdb that knows its files."""
         inside = ['unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', root]
-        self.script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py')
-        self.copy = None
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py')
+        self.script = '/tmp/gdb_frames.%d.py' % os.getpid() if root else script
+        self.copy = root + self.script if root else None
         if root:
-            self.script = '/tmp/gdb_frames.%d.py' % os.getpid()
-            self.copy = root + self.script
-            shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gdb_frames.py'), self.copy)
+            shutil.copy(script, self.copy)
         self.process = subprocess.Popen(
-            (inside if root else []) + ['gdb', '-q', '-nx', '-iex', 'set auto-load off', '-iex', 'set debuginfod enabled off', '-iex', 'set sysroot', '-iex', 'set pagination off',
-             '-iex', 'set confirm off', '-iex', 'set backtrace past-main on', '-iex', 'set python print-stack none',
+            (inside if root else []) +
+            ['gdb', '-q', '-nx', '-iex', 'set auto-load off', '-iex', 'set debuginfod enabled off',
+             '-iex', 'set sysroot', '-iex', 'set pagination off', '-iex', 'set confirm off', '-iex', 'set backtrace past-main on', '-iex', 'set python print-stack none',
              '-iex', 'set print frame-arguments none', '-iex', 'set backtrace past-entry off'],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, bufsize=1)
 

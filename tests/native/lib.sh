@@ -15,9 +15,13 @@ has_native() {
 }
 
 # A pyrope that was built without libdw says so when it is asked.
+was_built_without() {
+	"$pyrope" --native -s 0 -p $$ 2>&1 | grep -q "built without"
+}
+
 need_native() {
 	has_native || skip_all "this pyrope has no --native"
-	if "$pyrope" --native -s 0 -p $$ 2>&1 | grep -q "built without"; then
+	if was_built_without; then
 		skip_all "this pyrope was built without native frames"
 	fi
 	command -v "${cc%% *}" >/dev/null || skip_all "no C compiler ($cc)"
