@@ -225,11 +225,15 @@ extern const struct register_roles register_roles;
 #define CALL_BYTES 7 /* the longest call of a register, of memory or of another place (x86_64) */
 /* Can the last of these bytes be a call? They are those before an address to which something may return. */
 bool ends_with_call(const unsigned char code[CALL_BYTES]);
+/* What is called, and where that leads when it is the stub of a procedure linkage table. */
+struct call_target {
+	raddr_t named, reached;
+};
 /*
- * What the call before a return address calls, through the stub of a procedure linkage table too. Reads code and the
- * table's pointer while the target runs: both stay as they are. False: a register or memory says it, or it cannot be read.
+ * What the call before a return address calls. Reads code and the table's pointer while the target runs: both stay as
+ * they are. False: a register or memory says it, or it cannot be read.
  */
-bool call_target(struct target *target, raddr_t return_address, raddr_t *callee);
+bool call_target(struct target *target, raddr_t return_address, struct call_target *found);
 
 /* The registers of a thread that is held. False when it is gone. */
 bool pause_registers(const struct pause *pause, struct registers *registers);

@@ -40,21 +40,29 @@ static bool is_behind_call(struct target *target, raddr_t pc)
 }
 
 /*
- * What is called before this return address, and is it the function that pc is in? Within one module a function may have
- * jumped on to another one instead of calling it (tail calls, of which an evaluation loop can be made).
+ * What is called before this return address, and is it the function that pc is in, or the stub that leads there? Within one
+ * module a function may have jumped on to another one instead of calling it (tail calls, of which an evaluation loop can
+ * be made).
  */
 static void weigh_call(const struct progress *progress, raddr_t return_address, raddr_t pc, struct evidence *evidence)
 {
 	struct modules *modules = progress->unwinder->modules;
-	raddr_t callee;
+	const struct module *module = modules_find(modules, pc);
+	bool same_module = false;
+	struct call_target called;
 
 	evidence->calls_it = false;
-	if (!modules->target || !call_target(modules->target, return_address, &callee))
+	if (!modules->target || !call_target(modules->target, return_address, &called))
 		return;
-	if (modules_find(modules, callee) != modules_find(modules, pc))
-		evidence->contradicts = true;
-	else
-		evidence->calls_it = callee <= pc && pc - callee < SAME_FUNCTION_BYTES;
+	for (int i = 0; i < 2; i++) {
+		const raddr_t callee = i ? called.reached : called.named;
+
+		if (modules_find(modules, callee) != module)
+			continue;
+		same_module = true;
+		evidence->calls_it |= callee <= pc && pc - callee < SAME_FUNCTION_BYTES;
+	}
+	evidence->contradicts |= !same_module;
 }
 
 static bool counts_from_frame_pointer(const struct cfi_row *row)
@@ -62,22 +70,28 @@ static bool counts_from_frame_pointer(const struct cfi_row *row)
 	return row->cfa.kind == RULE_REGISTER && row->cfa.number == register_roles.frame_pointer;
 }
 
+/* A caller that may be the one: where it goes on, the end of what it called, what speaks for it, and its callers' ends. */
+struct caller {
+	raddr_t pc, cfa;
+	struct evidence evidence;
+	raddr_t outer[CALLS_TRIED];
+	size_t outer_count;
+};
+
 /*
- * Does a call that returned to the word at `at`, with these registers, lead on, by the tables, for CALLS_TRIED calls or to
+ * Does a call that returned to caller->pc, with these registers, lead on, by the tables, for CALLS_TRIED calls or to
  * where there is no caller? A word that is left over from an earlier call is followed by something else than its
  * callers. callee: an address in the function that was called.
  */
-static bool leads_on_with(const struct progress *progress, raddr_t callee, raddr_t at, struct registers caller,
-	struct evidence *evidence)
+static bool leads_on_with(
+	const struct progress *progress, raddr_t callee, struct registers registers, struct caller *caller)
 {
+	struct native_frame frame = { .stack_pointer = caller->cfa };
 	struct progress trial = *progress;
-	struct native_frame frame = { .stack_pointer = at + sizeof(uint64_t) };
-	uint64_t pc;
 
-	*evidence = (struct evidence){ 0 };
-	if (!copy_load(progress->copy, at, &pc))
-		return false;
-	enter_caller(&trial, &caller, frame.stack_pointer, pc & register_roles.code_mask, false);
+	caller->evidence = (struct evidence){ 0 };
+	caller->outer_count = 0;
+	enter_caller(&trial, &registers, caller->cfa, caller->pc, false);
 	for (int calls = 0; calls < CALLS_TRIED; calls++) {
 		const struct cfi_row *row = known_row(&trial, trial.registers.pc - 1);
 		struct evidence outer = { 0 };
@@ -89,25 +103,36 @@ static bool leads_on_with(const struct progress *progress, raddr_t callee, raddr
 		if (!trial.exact_pc && !row->is_signal) {
 			if (!is_behind_call(trial.unwinder->modules->target, trial.registers.pc))
 				return false;
-			weigh_call(&trial, trial.registers.pc, callee, calls ? &outer : evidence);
-			evidence->contradicts |= outer.contradicts;
+			weigh_call(&trial, trial.registers.pc, callee, calls ? &outer : &caller->evidence);
+			caller->evidence.contradicts |= outer.contradicts;
 		}
-		evidence->by_frame_pointer |= counts_from_frame_pointer(row);
+		caller->evidence.by_frame_pointer |= counts_from_frame_pointer(row);
 		callee = trial.registers.pc - 1;
 		frame.stack_pointer = stack_pointer(&trial);
 		frame.exact_pc = false;
 		result = step_by_row(&trial, row, &frame);
 		if (result != STEP_DONE) /* a word that is 0 may be any */
 			return result == STEP_END && row->return_address.kind == RULE_UNDEFINED;
+		caller->outer[caller->outer_count++] = stack_pointer(&trial);
 	}
 	return true;
 }
 
-static bool leads_on(const struct progress *progress, raddr_t at)
+/* The caller to which the word at `at` would return; false: it is no address of code that tables describe. */
+static bool caller_at(struct progress *progress, raddr_t at, struct caller *caller)
 {
-	struct evidence ignored;
+	if (!copy_load(progress->copy, at, &caller->pc))
+		return false;
+	caller->pc &= register_roles.code_mask;
+	caller->cfa = at + sizeof(caller->pc);
+	return caller->pc && known_row(progress, caller->pc - 1);
+}
 
-	return leads_on_with(progress, 0, at, progress->registers, &ignored);
+static bool leads_on(struct progress *progress, raddr_t at)
+{
+	struct caller caller;
+
+	return caller_at(progress, at, &caller) && leads_on_with(progress, 0, progress->registers, &caller);
 }
 
 /* ---- a frame pointer that is not known ---- */
@@ -149,23 +174,22 @@ void search_frame_pointer(struct progress *progress, const struct cfi_row *row, 
 {
 	const raddr_t start = (frame->stack_pointer + 7) & ~UINT64_C(7);
 	struct record record;
-	uint64_t pc, callers;
+	struct caller caller;
+	uint64_t callers;
 
 	if (!record_of(row, &record))
 		return;
-	for (raddr_t at = start; at - start < RECORD_SEARCH_BYTES && copy_load(progress->copy, at, &pc); at += sizeof(pc)) {
+	for (raddr_t at = start; at - start < RECORD_SEARCH_BYTES; at += sizeof(caller.pc)) {
 		const raddr_t pointer = at - (uint64_t)record.return_address;
-		struct registers caller = { 0 };
-		struct evidence evidence;
+		struct registers registers = { 0 };
 
-		pc &= register_roles.code_mask;
-		if (!pc || !known_row(progress, pc - 1) ||
+		if (!caller_at(progress, at, &caller) ||
 			!copy_load(progress->copy, pointer + (uint64_t)record.frame_pointer, &callers))
 			continue;
-		set_register(&caller, register_roles.frame_pointer, callers);
-		if (!leads_on_with(progress, frame->pc, at, caller, &evidence))
+		set_register(&registers, register_roles.frame_pointer, callers);
+		if (!leads_on_with(progress, frame->pc, registers, &caller))
 			continue;
-		if (!evidence.contradicts && (evidence.calls_it || evidence.by_frame_pointer))
+		if (!caller.evidence.contradicts && (caller.evidence.calls_it || caller.evidence.by_frame_pointer))
 			set_register(&progress->registers, register_roles.frame_pointer, pointer);
 		return;
 	}
@@ -188,26 +212,55 @@ static bool plausible_caller(struct progress *progress, raddr_t pc, raddr_t fram
 			(callers > frame_pointer && copy_load(progress->copy, callers, &ignored)));
 }
 
+/* Can both be callers, `other` further out? */
+static bool agrees(const struct caller *caller, const struct caller *other)
+{
+	for (size_t i = 0; i < caller->outer_count; i++)
+		if (caller->outer[i] >= other->cfa)
+			return caller->outer[i] == other->cfa;
+	return true;
+}
+
 /*
  * Code that no table describes and that has no frame of its own yet (the first instructions of a function, the
- * trampolines of libffi) has its return address among the first words. Further up it is not looked for: what
- * earlier calls have left in a large frame (OpenBLAS's kernels) leads on just as well.
+ * trampolines of libffi) has its return address in the register for it or among the first words. Further up it is not
+ * looked for: what earlier calls have left in a large frame (OpenBLAS's kernels) leads on just as well.
+ *
+ * So may what they left in these few words, where the code has made room on the stack that it has not written to.
+ * What is behind a call of something else is passed over; but as that may have jumped here, a gap is left. Where two
+ * could be the caller and do not agree, neither is taken.
  */
 enum step step_by_first_words(struct progress *progress, struct native_frame *frame)
 {
 	const raddr_t start = (frame->stack_pointer + 7) & ~UINT64_C(7);
-	struct registers caller = progress->registers;
-	uint64_t pc;
+	struct registers registers = progress->registers;
+	struct caller found = { 0 }, caller = { 0 };
+	bool passed_over = false;
 
-	for (raddr_t at = start; at < start + FIRST_BYTES && copy_load(progress->copy, at, &pc); at += sizeof(pc)) {
-		pc &= register_roles.code_mask;
-		if (!pc || !known_row(progress, pc - 1) || !leads_on(progress, at))
-			continue;
-		frame->end = at + sizeof(pc);
-		enter_caller(progress, &caller, frame->end, pc, false);
-		return STEP_DONE;
+	if (register_roles.return_in_register &&
+		get_register(&registers, register_roles.return_address, &caller.pc)) {
+		caller.pc &= register_roles.code_mask;
+		caller.cfa = frame->stack_pointer;
+		if (caller.pc && known_row(progress, caller.pc - 1) &&
+			leads_on_with(progress, frame->pc, registers, &caller) && !caller.evidence.contradicts)
+			found = caller;
 	}
-	return STEP_STUCK;
+	for (raddr_t at = start; at < start + FIRST_BYTES; at += sizeof(caller.pc)) {
+		if (!caller_at(progress, at, &caller) || !leads_on_with(progress, frame->pc, registers, &caller))
+			continue;
+		if (caller.evidence.contradicts)
+			passed_over |= !found.pc;
+		else if (!found.pc)
+			found = caller;
+		else if (!found.evidence.calls_it && !agrees(&found, &caller))
+			return STEP_STUCK;
+	}
+	if (!found.pc)
+		return STEP_STUCK;
+	if (!passed_over || found.evidence.calls_it)
+		frame->end = found.cfa;
+	enter_caller(progress, &registers, found.cfa, found.pc, false);
+	return STEP_DONE;
 }
 
 /*
@@ -217,13 +270,9 @@ enum step step_by_first_words(struct progress *progress, struct native_frame *fr
  */
 static bool may_skip_calls(struct progress *progress, const struct native_frame *frame, raddr_t pointer)
 {
-	uint64_t pc;
-
-	for (raddr_t at = (frame->stack_pointer + 7) & ~UINT64_C(7); at < pointer && copy_load(progress->copy, at, &pc);
-		at += sizeof(pc)) {
-		if (known_row(progress, (pc & register_roles.code_mask) - 1) && leads_on(progress, at))
+	for (raddr_t at = (frame->stack_pointer + 7) & ~UINT64_C(7); at < pointer; at += sizeof(uint64_t))
+		if (leads_on(progress, at))
 			return true;
-	}
 	return false;
 }
 

@@ -375,10 +375,12 @@ END_TEST
 
 static const struct made_way {
 	const char *name;
-	raddr_t place; /* of the jump to itself, in the code */
+	raddr_t place;     /* of the jump to itself, in the code */
+	bool is_uncertain; /* whether calls are missing between it and its caller */
 } made_ways[] = {
-	{ "made", 4 },
-	{ "trampoline", 11 },
+	{ .name = "made", .place = 4 },
+	{ .name = "trampoline", .place = 11 },
+	{ .name = "stale", .place = 12, .is_uncertain = true },
 };
 
 START_TEST(test_made_code)
@@ -394,8 +396,9 @@ START_TEST(test_made_code)
 			subject_copy(&subject);
 		while (subject.copy.registers.pc != subject.shared->made + way->place);
 		ck_assert_int_eq(subject_unwind(&subject, NULL, 0), UNWIND_WHOLE);
-		check_order(&subject.frames, false);
+		check_order(&subject.frames, way->is_uncertain);
 		check_returns(&subject, 2); /* the code itself, and who called it */
+		ck_assert_int_eq(subject.frames.list[1].stack_pointer > subject.frames.list[0].end, way->is_uncertain);
 		ck_assert_str_eq(modules_find(&subject.modules, subject.frames.list[0].pc)->name, "[jit]");
 	}
 	subject_stop(&subject);

@@ -40,16 +40,16 @@ bool ends_with_call(const unsigned char code[CALL_BYTES])
 		(word & 0xfefff800) == 0xd63f0800;
 }
 
-bool call_target(struct target *target, raddr_t return_address, raddr_t *callee)
+bool call_target(struct target *target, raddr_t return_address, struct call_target *found)
 {
 	const uint32_t bti_c = 0xd503245f;
 	uint32_t word, first[2];
 
 	if (!target_read(target, return_address - sizeof(word), &word, sizeof(word)) || (word & 0xfc000000) != 0x94000000)
 		return false;
-	*callee = return_address - sizeof(word) + (uint64_t)((int64_t)((uint64_t)word << 38) >> 36);
+	found->named = found->reached = return_address - sizeof(word) + (uint64_t)((int64_t)((uint64_t)word << 38) >> 36);
 	/* a stub begins with adrp x16 */
-	return target_read(target, *callee, first, sizeof(first)) &&
+	return target_read(target, found->named, first, sizeof(first)) &&
 		((first[0] == bti_c ? first[1] : first[0]) & 0x9f00001f) != 0x90000010;
 }
 

@@ -96,18 +96,23 @@ static bool follow_stub(struct target *target, raddr_t *callee)
 		target_read(target, by_distance(*callee + at + 6, code + at + 2), callee, sizeof(*callee));
 }
 
-bool call_target(struct target *target, raddr_t return_address, raddr_t *callee)
+bool call_target(struct target *target, raddr_t return_address, struct call_target *found)
 {
 	unsigned char code[CALL_BYTES];
 
 	if (!target_read(target, return_address - CALL_BYTES, code, CALL_BYTES))
 		return false;
-	if (code[CALL_BYTES - 6] == 0xff && code[CALL_BYTES - 5] == 0x15)
-		return target_read(target, by_distance(return_address, code + CALL_BYTES - 4), callee, sizeof(*callee));
+	if (code[CALL_BYTES - 6] == 0xff && code[CALL_BYTES - 5] == 0x15) {
+		if (!target_read(target, by_distance(return_address, code + CALL_BYTES - 4), &found->named,
+			    sizeof(found->named)))
+			return false;
+		found->reached = found->named;
+		return true;
+	}
 	if (code[CALL_BYTES - 5] != 0xe8)
 		return false;
-	*callee = by_distance(return_address, code + CALL_BYTES - 4);
-	return follow_stub(target, callee);
+	found->named = found->reached = by_distance(return_address, code + CALL_BYTES - 4);
+	return follow_stub(target, &found->reached);
 }
 
 bool arch_registers(pid_t tid, struct registers *registers)

@@ -12,6 +12,7 @@ struct unwind_shared {
 	int go_on;
 	uint64_t interrupted; /* where a signal came in; 0: none did */
 	uint64_t made;        /* an address in code that was made at run time */
+	uint64_t stale;       /* where a call returned to that is no longer on the stack */
 	uint64_t leaf;        /* the first instruction of the innermost function */
 	uint64_t count;
 	uint64_t returns[UNWIND_DEPTH +
