@@ -253,6 +253,8 @@ size_t python_code_count(const struct python *python);
 
 /* The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code object's. */
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
+/* Is the frame one that may not have executed anything yet? (From 3.13 on it may also be at its first instruction.) */
+bool python_frame_is_fresh(struct python *python, const struct code *code, const struct raw_frame *frame);
 /* Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame does? */
 bool python_root_is_learned(const struct python *python);
 /* Does the frame of a call lie right behind that of its caller, but for generators (3.11+)? */

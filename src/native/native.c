@@ -284,7 +284,8 @@ static void learn_evaluations(struct native *native)
 
 /*
  * Only the innermost call of the evaluation loop may be without an anchor, while it is being entered or left;
- * any other that is further in than one that has an anchor says that the chain is not that of this moment.
+ * any other that is further in than one that has an anchor says that the chain is not that of this moment. So does one that is
+ * further in than a call that runs nothing: it cannot have been called from there.
  * Further out there may be calls of other greenlets; but not together with Python frames that found no call (left).
  */
 static bool contradicts(const struct native *native, size_t left)
@@ -294,7 +295,9 @@ static bool contradicts(const struct native *native, size_t left)
 
 	for (size_t i = 0; i < frames->count; i++) {
 		if (has_anchor(&native->anchors, &frames->list[i], &at)) {
-			if (without > allowed)
+			const struct anchor *anchor = &native->anchors.list[at];
+
+			if (without > allowed || (without && anchor->begin == anchor->end))
 				return true;
 			without = allowed = 0;
 		} else {

@@ -392,6 +392,12 @@ int python_frame_line(struct python *python, const struct code *code, const stru
 	return unit < 0 ? code->function->first_line : code->lines[unit];
 }
 
+bool python_frame_is_fresh(struct python *python, const struct code *code, const struct raw_frame *frame)
+{
+	/* prev_instr, to 3.12, stands before the first instruction until that is executed; instr_ptr stands at it */
+	return frame_unit(python, code, frame) <= (python->layout.instruction == INSTRUCTION_POINTER ? 0 : -1);
+}
+
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame)
 {
 	if (code->hidden)

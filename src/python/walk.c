@@ -367,10 +367,12 @@ bool python_leaf_is_linked(const struct python *python, struct memory_view *view
 	raddr_t cframe = walk->pointer - layout->cframe.current_frame;
 	uint64_t outer, caller;
 
-	if (layout->frames != FRAMES_BY_CFRAME || !walk->pointer || !walk->group_count ||
-		!read_word(view, cframe + layout->cframe.previous, &outer) || !plausible(outer) ||
-		!read_word(view, outer + layout->cframe.current_frame, &caller))
+	if (layout->frames != FRAMES_BY_CFRAME || !walk->pointer || !walk->group_count)
 		return true;
+	/* a CFrame that is announced before it says who called it still holds what lay there before: anything */
+	if (!read_word(view, cframe + layout->cframe.previous, &outer) || !plausible(outer) ||
+		!read_word(view, outer + layout->cframe.current_frame, &caller))
+		return false;
 	/* the caller's own chain is what walk_cframe gives for a call that has no frame yet */
 	return walk->leaf == caller || is_behind_first_group(walk, caller);
 }

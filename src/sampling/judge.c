@@ -195,9 +195,20 @@ static bool leaf_is_linked(struct taker *taker, const struct subject *subject)
 	return taker->is_cut || python_leaf_is_linked(taker->looker.python, &still.view, &subject->walk);
 }
 
+struct sighting sighting_of(struct taker *taker, const struct subject *subject, const struct resolved_frame *frames, size_t count)
+{
+	const struct raw_frame *innermost = &subject->innermost;
+
+	if (!count || frames[count - 1].code->address != innermost->code)
+		return (struct sighting){ 0 };
+	return (struct sighting){ .path = proof_sighting(frames, count), .instruction = innermost->instruction,
+		.is_fresh = python_frame_is_fresh(taker->looker.python, frames[count - 1].code, innermost) };
+}
+
 /* subject->frames is what a thread showed that was stopped, wherever it was. */
 enum verdict judge_stopped(struct taker *taker, struct subject *subject)
 {
+	struct sighting sighting;
 	uint64_t cpu_ns = 0, slices = 0;
 
 	/* words of the call that was here before make a stack that may well be known, and is another moment's */
@@ -211,7 +222,8 @@ enum verdict judge_stopped(struct taker *taker, struct subject *subject)
 		return VERDICT_FRESH;
 	/* exact for a thread that is not on a CPU */
 	target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices);
-	if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, taker->seen, (int64_t)cpu_ns))
+	sighting = sighting_of(taker, subject, subject->frames, subject->frame_count);
+	if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, &sighting, &taker->seen, (int64_t)cpu_ns))
 		return VERDICT_UNPROVEN;
 	return VERDICT_PROVEN;
 }

@@ -26,6 +26,8 @@ enum verdict judge(struct taker *taker, struct subject *subject, const struct gi
 enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result,
 	bool is_first);
 /* subject->frames is what a thread showed that was stopped, wherever it was. */
+/* What frames, which the subject's last look showed, have as evidence. */
+struct sighting sighting_of(struct taker *taker, const struct subject *subject, const struct resolved_frame *frames, size_t count);
 enum verdict judge_stopped(struct taker *taker, struct subject *subject);
 /*
  * Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time; with native

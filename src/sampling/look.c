@@ -469,6 +469,7 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 	array_reserve(&subject->frames, &subject->frame_capacity, walk->count, sizeof(*subject->frames));
 	memo_reset(looker, subject);
 	subject->frame_count = 0;
+	subject->innermost.code = 0;
 	for (size_t k = 0; k < walk->count; k++) {
 		const struct raw_frame *frame = &walk->frames[walk->count - 1 - k];
 		struct memo *memo = &subject->memo[k];
@@ -488,8 +489,10 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 			*memo = (struct memo){ .code = frame->code, .instruction = frame->instruction, .entry = code,
 				.line = line };
 		}
-		if (python_frame_visible(looker->python, memo->entry, frame))
-			subject->frames[subject->frame_count++] = (struct resolved_frame){ memo->entry, memo->line };
+		if (!python_frame_visible(looker->python, memo->entry, frame))
+			continue;
+		subject->frames[subject->frame_count++] = (struct resolved_frame){ memo->entry, memo->line };
+		subject->innermost = *frame;
 	}
 	return loaded ? RESOLVE_LOADED : RESOLVED;
 }

@@ -15,11 +15,19 @@
  */
 #define STOPS_BETWEEN 64
 #define STOP_BITS 24 /* of a sighting; the rest is its CPU time in microseconds */
+#define FRESH_STOPS 4
 #define PROOF_SEED UINT64_C(0x5079726f7065)
+#define CALL_SEED UINT64_C(0x63616c6c)
 
 static uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
 {
 	return hash_combine(hash, frame->code->function->id << 32 ^ (uint32_t)frame->line);
+}
+
+/* hash: of the callers. For a proven call, whatever the line of its innermost frame. */
+static uint64_t call_hash(uint64_t hash, const struct resolved_frame *innermost)
+{
+	return hash_combine(hash_combine(hash, innermost->code->function->id), CALL_SEED);
 }
 
 bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
@@ -79,9 +87,13 @@ void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_
 		u64_map_clear(&proofs->paths);
 	u64_map_put(&proofs->paths, hash, 1);
 	for (size_t i = 0; i < count; i++) {
+		const uint64_t call = call_hash(hash, &frames[i]);
+
 		hash = proof_hash(hash, &frames[i]);
 		if (!u64_map_get(&proofs->paths, hash))
 			u64_map_put(&proofs->paths, hash, 1);
+		if (!u64_map_get(&proofs->paths, call))
+			u64_map_put(&proofs->paths, call, 1);
 	}
 }
 
@@ -114,13 +126,32 @@ static bool seen_in_two_stops(struct proofs *proofs, uint64_t sighting, int64_t 
 	return false;
 }
 
-bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count, uint64_t seen,
-	int64_t cpu_ns)
+/* Is an innermost frame that has executed nothing yet to be believed? */
+static bool fresh_is_believed(struct proofs *proofs, uint64_t sighting, int64_t cpu_ns)
 {
-	uint64_t sighting = proof_sighting(frames, count);
+	for (uint64_t stop = 2; stop < FRESH_STOPS; stop++)
+		if (!seen_in_two_stops(proofs, hash_combine(sighting, stop), cpu_ns))
+			return false;
+	return true;
+}
 
+static bool innermost_is_believed(
+	struct proofs *proofs, const struct sighting *now, const struct sighting *before, int64_t cpu_ns)
+{
+	const bool twice = seen_in_two_stops(proofs, now->path, cpu_ns);
+
+	if (now->is_fresh)
+		return u64_map_get(&proofs->paths, hash_combine(now->path, CALL_SEED)) ||
+			(twice && fresh_is_believed(proofs, now->path, cpu_ns));
+	/* where it has gone on it has run, and is not the same moment */
+	return twice || (now->path == before->path && now->instruction != before->instruction);
+}
+
+bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frames, size_t count,
+	const struct sighting *now, const struct sighting *before, int64_t cpu_ns)
+{
 	proofs->stops++;
-	if (count && sighting != seen && !seen_in_two_stops(proofs, sighting, cpu_ns)) {
+	if (count && !innermost_is_believed(proofs, now, before, cpu_ns)) {
 		proof_add(proofs, frames, count - 1);
 		return false;
 	}

@@ -87,6 +87,7 @@ struct subject {
 	/* decoded, outermost first; and the raw frames they were decoded from, to be used again */
 	struct resolved_frame *frames;
 	size_t frame_count, frame_capacity;
+	struct raw_frame innermost; /* that of the last of frames; code 0: there are none */
 	struct memo {
 		raddr_t code;
 		uint64_t instruction;

@@ -276,7 +276,7 @@ static enum take_result take_hard(struct taker *taker, struct subject *subject, 
 		first = VERDICT_TORN;
 	else
 		keep(taker, subject, has_first ? subject->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
-	taker->seen = proof_sighting(taker->frames, taker->frame_count);
+	taker->seen = sighting_of(taker, subject, taker->frames, taker->frame_count);
 	verdict = find_better(taker, subject, gil, &quality);
 	if (taker->is_deferred) {
 		taker->first = first;
@@ -370,7 +370,9 @@ static enum take_result take_native(struct taker *taker, struct subject *subject
 		take_sleeps_still(taker, subject) && take_kept(taker, subject))
 		return finish(subject);
 	keep(taker, subject, first == VERDICT_PROVEN ? subject->frame_count : 0, SAMPLE_VERIFIED);
-	taker->seen = first == VERDICT_UNPROVEN ? proof_sighting(subject->frames, subject->frame_count) : 0;
+	taker->seen = (struct sighting){ 0 };
+	if (first == VERDICT_UNPROVEN)
+		taker->seen = sighting_of(taker, subject, subject->frames, subject->frame_count);
 	taker->has_copy = taker->was_asleep = false;
 	verdict = look_asleep(taker, subject);
 	if (taker->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN && may_pause(taker)) {
@@ -499,7 +501,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	/* without the GIL its frames stand still anyway */
 	if (taker->policy != PAUSE_ALWAYS || (gil && !taker->is_holder))
 		return finish(subject);
-	taker->seen = proof_sighting(taker->frames, taker->frame_count);
+	taker->seen = sighting_of(taker, subject, taker->frames, taker->frame_count);
 	if (taker->defers) {
 		taker->first = VERDICT_PROVEN;
 		return TAKE_DEFERRED;

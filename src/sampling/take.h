@@ -23,7 +23,7 @@ struct first_look {
 	struct resolved_frame *frames;
 	size_t count, capacity;
 	enum sample_quality quality;
-	uint64_t seen;
+	struct sighting seen;
 	bool may_be_new, is_cut;
 };
 
@@ -38,7 +38,7 @@ struct taker {
 	int patience;  /* how many times the usual number of tries one sample may take */
 	bool is_slow;  /* ticks are far from each other */
 	int pauses_for_new; /* when what was looked at may be new, and a pause shows something else */
-	uint64_t seen; /* proof_sighting of the first look */
+	struct sighting seen; /* of the first look */
 	bool may_be_new; /* what the first look showed behind its trunk may be a stack that has not been proven yet */
 	struct sampling_statistics *statistics;
 	bool defers;         /* a sample that takes a pause is put off: TAKE_DEFERRED */

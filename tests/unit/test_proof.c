@@ -13,6 +13,14 @@ static struct function functions[8];
 static struct code codes[ARRAY_LENGTH(functions)];
 static struct resolved_frame stack[4];
 
+/* Is what a stop shows believed? The innermost frame is at this instruction, 0: it has executed none. */
+static bool stop(const struct resolved_frame *frames, size_t count, uint64_t instruction, int64_t cpu_ns)
+{
+	const struct sighting now = { proof_sighting(frames, count), instruction, instruction == 0 }, none = { 0 };
+
+	return proof_add_stopped(&proofs, frames, count, &now, &none, cpu_ns);
+}
+
 static void setup(void)
 {
 	memset(&proofs, 0, sizeof(proofs));
@@ -57,12 +65,12 @@ END_TEST
 /* The innermost frame of a stopped thread may be half pushed: one stop is not enough for it. */
 START_TEST(test_one_stop_proves_the_callers)
 {
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 1000000));
+	ck_assert(!stop(stack, 4, 8, 1000000));
 	ck_assert(proof_known(&proofs, stack, 3));
 	ck_assert(!proof_known(&proofs, stack, 4));
 	stack[3].line = 77; /* the same function at another line: a second sighting */
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 1000100)); /* it has not run since: the same stop */
-	ck_assert(proof_add_stopped(&proofs, stack, 4, 0, 2000000));
+	ck_assert(!stop(stack, 4, 8, 1000100)); /* it has not run since: the same stop */
+	ck_assert(stop(stack, 4, 8, 2000000));
 	ck_assert(proof_known(&proofs, stack, 4));
 	stack[3].line = 13;
 	ck_assert(!proof_known(&proofs, stack, 4));
@@ -74,30 +82,65 @@ START_TEST(test_stops_far_apart)
 {
 	struct resolved_frame other = { &codes[5], 1 };
 
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 1000000));
+	ck_assert(!stop(stack, 4, 8, 1000000));
 	for (int i = 0; i < 64; i++)
-		proof_add_stopped(&proofs, &other, 1, 0, 2000000 + i * 1000000);
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 90000000));
+		stop(&other, 1, 8, 2000000 + i * 1000000);
+	ck_assert(!stop(stack, 4, 8, 90000000));
 	for (int i = 0; i < 63; i++)
-		proof_add_stopped(&proofs, &other, 1, 0, 91000000 + i * 1000000);
-	ck_assert(proof_add_stopped(&proofs, stack, 4, 0, 190000000));
+		stop(&other, 1, 8, 91000000 + i * 1000000);
+	ck_assert(stop(stack, 4, 8, 190000000));
 }
 END_TEST
 
 START_TEST(test_the_look_before_counts)
 {
-	uint64_t seen = proof_sighting(stack, 4);
+	const struct sighting before = { proof_sighting(stack, 4), 8, false };
+	struct sighting now = before;
 
-	ck_assert(proof_add_stopped(&proofs, stack, 4, seen, 1));
+	/* at the same instruction it may not have run since, and the stop may be the same moment */
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, &now, &before, 1000));
+	now.instruction = 10;
+	ck_assert(proof_add_stopped(&proofs, stack, 4, &now, &before, 1001));
 	ck_assert(proof_known(&proofs, stack, 4));
+}
+END_TEST
+
+/* What has executed nothing may be linked to whoever was there before. */
+START_TEST(test_fresh)
+{
+	const struct sighting before = { proof_sighting(stack, 4), 8, false };
+	const struct sighting now = { proof_sighting(stack, 4), 0, true };
+
+	ck_assert(!proof_add_stopped(&proofs, stack, 4, &now, &before, 1000000));
+	ck_assert(!stop(stack, 4, 0, 2000000));
+	ck_assert(!stop(stack, 4, 0, 3000000));
+	ck_assert(!proof_known(&proofs, stack, 4));
+	ck_assert(proof_known(&proofs, stack, 3));
+	ck_assert(stop(stack, 4, 0, 4000000));
+	ck_assert(proof_known(&proofs, stack, 4));
+}
+END_TEST
+
+/* Once it has been seen at work its call is known, and those of its callers are. */
+START_TEST(test_fresh_of_a_known_call)
+{
+	ck_assert(!stop(stack, 4, 8, 1000000));
+	ck_assert(stop(stack, 4, 8, 2000000));
+	for (size_t count = 1; count <= 4; count++) {
+		stack[count - 1].line = 1;
+		ck_assert(!proof_known(&proofs, stack, count));
+		ck_assert(stop(stack, count, 0, 2000001 + (int64_t)count));
+		ck_assert(proof_known(&proofs, stack, count));
+		stack[count - 1].line = 9 + (int)count;
+	}
 }
 END_TEST
 
 START_TEST(test_another_caller_line_is_another_sighting)
 {
-	proof_add_stopped(&proofs, stack, 4, 0, 1000000);
+	stop(stack, 4, 8, 1000000);
 	stack[2].line = 50;
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, 0, 2000000));
+	ck_assert(!stop(stack, 4, 8, 2000000));
 	ck_assert(!proof_known(&proofs, stack, 4));
 }
 END_TEST
@@ -118,7 +161,7 @@ END_TEST
 
 START_TEST(test_no_frames)
 {
-	ck_assert(proof_add_stopped(&proofs, stack, 0, 0, 0));
+	ck_assert(stop(stack, 0, 8, 0));
 	ck_assert(proof_known(&proofs, stack, 0));
 }
 END_TEST
@@ -131,6 +174,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_one_stop_proves_the_callers);
 	tcase_add_test(tests, test_stops_far_apart);
 	tcase_add_test(tests, test_the_look_before_counts);
+	tcase_add_test(tests, test_fresh);
+	tcase_add_test(tests, test_fresh_of_a_known_call);
 	tcase_add_test(tests, test_another_caller_line_is_another_sighting);
 	tcase_add_test(tests, test_doubts);
 	tcase_add_test(tests, test_no_frames);

@@ -220,6 +220,13 @@ START_TEST(test_leaf_is_linked)
 	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
 	put(outer + layout->cframe.current_frame, 0, 8);
 	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
+	/* not even who called it is there yet, but whatever lay there before */
+	put(outer + layout->cframe.current_frame, FRAME(3), 8);
+	ck_assert(python_leaf_is_linked(&python, &fake.view, &walk));
+	put(CFRAME + layout->cframe.previous, 1, 8);
+	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
+	put(CFRAME + layout->cframe.previous, UINT64_C(1) << 60, 8);
+	ck_assert(!python_leaf_is_linked(&python, &fake.view, &walk));
 }
 END_TEST
 
