@@ -162,3 +162,30 @@ size_t merge(const struct merge_input *input, struct native_merged *merged)
 	}
 	return input->has_anchors ? merge_anchored(input, merged) : merge_held(input, merged);
 }
+
+/* ---- what cannot be ---- */
+
+bool merge_has_anchor(const struct anchors *anchors, const struct native_frame *frame, size_t *at)
+{
+	while (*at < anchors->count && anchors->list[*at].address < frame->stack_pointer)
+		++*at;
+	return *at < anchors->count && anchors->list[*at].address < frame->end;
+}
+
+bool merge_contradicts(const struct merge_input *input, size_t left)
+{
+	size_t at = 0, without = 0, allowed = 1;
+
+	for (size_t i = 0; i < input->frame_count; i++) {
+		if (merge_has_anchor(input->anchors, &input->frames[i], &at)) {
+			const struct anchor *anchor = &input->anchors->list[at];
+
+			if (without > allowed || (without && anchor->begin == anchor->end))
+				return true;
+			without = allowed = 0;
+		} else {
+			without += input->evaluates[i];
+		}
+	}
+	return left ? without > allowed : allowed && without > allowed;
+}

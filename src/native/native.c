@@ -260,13 +260,6 @@ static void find_evaluations(struct native *native)
 		native->evaluates[i] = python_evaluates(native->python, frames->list[i].pc) == EVALUATES;
 }
 
-static bool has_anchor(const struct anchors *anchors, const struct native_frame *frame, size_t *at)
-{
-	while (*at < anchors->count && anchors->list[*at].address < frame->stack_pointer)
-		++*at;
-	return *at < anchors->count && anchors->list[*at].address < frame->end;
-}
-
 /* The evaluation calls that were found show what such a frame looks like. */
 static void learn_evaluations(struct native *native)
 {
@@ -274,37 +267,12 @@ static void learn_evaluations(struct native *native)
 	const struct anchors *anchors = &native->anchors;
 
 	for (size_t i = 0, at = 0; i < frames->count && at < anchors->count; i++) {
-		if (has_anchor(anchors, &frames->list[i], &at) &&
+		if (merge_has_anchor(anchors, &frames->list[i], &at) &&
 			python_evaluates(native->python, frames->list[i].pc) != EVALUATES_NOT) {
 			unwinder_learn(native->unwinder, &frames->list[i], anchors->list[at].address);
 			return;
 		}
 	}
-}
-
-/*
- * Only the innermost call of the evaluation loop may be without an anchor, while it is being entered or left;
- * any other that is further in than one that has an anchor says that the chain is not that of this moment. So does one that is
- * further in than a call that runs nothing: it cannot have been called from there.
- * Further out there may be calls of other greenlets; but not together with Python frames that found no call (left).
- */
-static bool contradicts(const struct native *native, size_t left)
-{
-	const struct native_frames *frames = &native->frames;
-	size_t at = 0, without = 0, allowed = 1;
-
-	for (size_t i = 0; i < frames->count; i++) {
-		if (has_anchor(&native->anchors, &frames->list[i], &at)) {
-			const struct anchor *anchor = &native->anchors.list[at];
-
-			if (without > allowed || (without && anchor->begin == anchor->end))
-				return true;
-			without = allowed = 0;
-		} else {
-			without += native->evaluates[i];
-		}
-	}
-	return left ? without > allowed : allowed && without > allowed;
 }
 
 static void reverse(struct native_merged *merged)
@@ -339,7 +307,7 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 	input.evaluates = native->evaluates;
 	left = merge(&input, merged);
 	/* without any frames of its own a greenlet starts or ends, and all calls are those of others */
-	merged->contradicts = walk && walk->count && python_chain_may_lag(native->python) && contradicts(native, left);
+	merged->contradicts = walk && walk->count && python_chain_may_lag(native->python) && merge_contradicts(&input, left);
 	native->statistics.unmatched += left || merged->contradicts;
 	for (size_t i = 0; i < merged->count; i++) {
 		if (merged->frames[i].kind == MERGED_NATIVE)

@@ -105,6 +105,38 @@ START_TEST(test_call_being_entered)
 }
 END_TEST
 
+/* One call may be being entered or left, and not while another one is that called it. */
+START_TEST(test_contradictions)
+{
+	evaluates[1] = evaluates[4] = evaluates[7] = true;
+	input.frame_count = 9;
+	anchor(7, 0, 1);
+	ck_assert(merge_contradicts(&input, 0)); /* two without an anchor */
+	evaluates[1] = false;
+	ck_assert(!merge_contradicts(&input, 0)); /* one */
+	ck_assert(!merge_contradicts(&input, 1));
+	evaluates[1] = true;
+	anchors.count = 0;
+	anchor(4, 0, 1);
+	anchor(7, 1, 2);
+	ck_assert(!merge_contradicts(&input, 0));
+	anchor_list[0].end = anchor_list[1].begin = 0; /* who is being entered has not been called by anybody */
+	ck_assert(merge_contradicts(&input, 0));
+	evaluates[1] = false;
+	ck_assert(!merge_contradicts(&input, 0)); /* it is being left itself */
+	evaluates[1] = true;
+	anchors.count = 0; /* it is being left, and what is cleared for that calls Python */
+	anchor(1, 0, 1);
+	anchor(4, 1, 1);
+	anchor(7, 1, 2);
+	ck_assert(!merge_contradicts(&input, 0));
+	anchors.count = 0; /* calls of other greenlets, and frames without a call */
+	anchor(1, 0, 1);
+	ck_assert(!merge_contradicts(&input, 0));
+	ck_assert(merge_contradicts(&input, 1));
+}
+END_TEST
+
 /* 3.10: the anchor has gone, the frame is linked still. */
 START_TEST(test_call_being_left)
 {
@@ -265,6 +297,7 @@ static void add_tests(TCase *tests)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_calls_between);
 	tcase_add_test(tests, test_call_being_entered);
+	tcase_add_test(tests, test_contradictions);
 	tcase_add_test(tests, test_call_being_left);
 	tcase_add_test(tests, test_outer_end_is_missing);
 	tcase_add_test(tests, test_gap);

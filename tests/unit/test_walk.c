@@ -261,6 +261,29 @@ START_TEST(test_leaf_of_ends)
 }
 END_TEST
 
+/* What has not executed anything stands before its first instruction, or from 3.13 on at it. */
+START_TEST(test_fresh)
+{
+	const struct layout *layout = row(_i);
+	const struct code code = { .instructions = CODE(1), .unit_count = 10 };
+	struct raw_frame frame = { .instruction = (uint64_t)-1 };
+	uint64_t step = 1;
+
+	make_chain(layout, 1);
+	if (layout->frames != FRAMES_ON_HEAP) {
+		const bool stands_before = layout->instruction == INSTRUCTION_POINTER_LAST;
+
+		frame.instruction = CODE(1) - (stands_before ? 2 : 0);
+		step = 2;
+	}
+	ck_assert(python_frame_is_fresh(&python, &code, &frame));
+	frame.instruction += step;
+	ck_assert(!python_frame_is_fresh(&python, &code, &frame));
+	frame.instruction += step;
+	ck_assert(!python_frame_is_fresh(&python, &code, &frame));
+}
+END_TEST
+
 START_TEST(test_no_frames)
 {
 	const struct layout *layout = row(_i);
@@ -465,6 +488,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_chain, 0, rows);
 	tcase_add_loop_test(tests, test_call_without_frame_yet, 0, rows);
 	tcase_add_loop_test(tests, test_leaf_is_linked, 0, rows);
+	tcase_add_loop_test(tests, test_fresh, 0, rows);
 	tcase_add_loop_test(tests, test_leaf_of_ends, 0, rows);
 	tcase_add_loop_test(tests, test_no_frames, 0, rows);
 	tcase_add_loop_test(tests, test_tagged_pointers, 0, rows);
