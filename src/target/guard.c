@@ -14,6 +14,12 @@
  * signals blocked: that gives EINTR after a stop and a SIGCONT and for hardly any other reason (signal(7)). A debugger and a
  * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself. Nor does it under strace,
  * where each SIGCONT interrupts: whoever traces pyrope can stop it in other ways.
+ *
+ * The same thread keeps an execve of the target from waiting for ever. That waits until all other threads have gone, and one
+ * that is traced has gone only when its tracer has waited for it. Meanwhile PTRACE_SEIZE of another thread waits for the
+ * execve to be done (cred_guard_mutex in kernel/ptrace.c; to Linux 5.6 process_vm_readv does too, mm_access in
+ * kernel/fork.c), so that the tracer never comes to it. But any thread of the tracer's process may wait for what one of
+ * them traces.
  */
 #include "config.h"
 
@@ -28,6 +34,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +44,7 @@
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
 #define ASK_NS 100000000 /* the thread that knows of a stop has run by then; what comes later is another stop */
 #define STACK_BYTES 65536
+#define REAP_MS 20 /* for so long an execve may wait for a thread that has died while it was ours */
 
 static const struct itimerspec spans[] = {
 	{ .it_value.tv_nsec = FIRST_NS },
@@ -50,6 +58,8 @@ struct guard {
 	pthread_t thread;
 	int epoll_fd, end_fd;
 	atomic_uint interruptions;
+	atomic_int traced[PAUSES_AT_ONCE]; /* threads that are ours; 0: none */
+	size_t next;
 
 	/* between guard_begin and guard_end */
 	bool active;
@@ -71,15 +81,52 @@ static bool is_traced(void)
 	return field && strtol(field, NULL, 10) != 0;
 }
 
+/* The stops of what is traced are told as well, whatever is asked for, and once only: those are another thread's to hear of. */
+static void reap(struct guard *guard)
+{
+	const int options = WEXITED | WNOHANG | __WALL;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(guard->traced); i++) {
+		const pid_t tid = atomic_load(&guard->traced[i]);
+		siginfo_t info = { 0 };
+
+		if (tid && waitid(P_PID, (id_t)tid, &info, options | WNOWAIT) == 0 && info.si_pid == tid &&
+			info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+			waitid(P_PID, (id_t)tid, &info, options);
+	}
+}
+
 static void *watch(void *context)
 {
 	struct guard *guard = context;
 	struct epoll_event event;
+	int count;
 
 	prctl(PR_SET_NAME, "pyrope-guard");
-	while (epoll_wait(guard->epoll_fd, &event, 1, -1) < 0 && errno == EINTR)
-		atomic_fetch_add(&guard->interruptions, 1);
+	while ((count = epoll_wait(guard->epoll_fd, &event, 1, REAP_MS)) <= 0) {
+		if (count == 0)
+			reap(guard);
+		else if (errno == EINTR)
+			atomic_fetch_add(&guard->interruptions, 1);
+		else
+			break;
+	}
 	return NULL;
+}
+
+void guard_attach(struct guard *guard, pid_t tid)
+{
+	if (guard) /* where a thread has changed its tid a place is not given back, and is taken again in turn */
+		atomic_store(&guard->traced[guard->next++ % ARRAY_LENGTH(guard->traced)], tid);
+}
+
+void guard_detach(struct guard *guard, pid_t tid)
+{
+	for (size_t i = 0; guard && i < ARRAY_LENGTH(guard->traced); i++) {
+		int expected = tid;
+
+		atomic_compare_exchange_strong(&guard->traced[i], &expected, 0);
+	}
 }
 
 static bool start_thread(struct guard *guard)

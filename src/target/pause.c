@@ -175,6 +175,13 @@ static void remove_pending(struct target *target, size_t index)
 	target->pending[index] = target->pending[--target->pending_count];
 }
 
+/* The process's own end is not the guard's to be told: it may be pyrope's child. */
+static void attach(struct target *target, pid_t tid)
+{
+	if (tid != target->pid)
+		guard_attach(target->guard, tid);
+}
+
 /* Nothing is held any more, nor may be at any time. */
 static void release_guard(struct target *target)
 {
@@ -193,7 +200,9 @@ static void settle_one(struct target *target, size_t index)
 		switch (poll_thread(target, tid, &signal)) {
 		case OUTCOME_RUNNING:
 			/* a first thread that has ended before the others cannot be waited for, and need not be */
-			if (*tid != target->pid || target_task_state(target, *tid).activity != TASK_GONE)
+			if (*tid != target->pid ||
+				(target_task_state(target, *tid).activity != TASK_GONE &&
+					target_tracer(target, *tid) == (pid_t)syscall(SYS_gettid)))
 				return;
 			break;
 		case OUTCOME_STOPPED:
@@ -204,6 +213,7 @@ static void settle_one(struct target *target, size_t index)
 		case OUTCOME_GONE:
 			break;
 		}
+		guard_detach(target->guard, *tid);
 		remove_pending(target, index);
 		return;
 	}
@@ -252,8 +262,11 @@ static enum pause_result tell_thread(struct target *target, const struct pause_c
 {
 	if (condition && !condition->holds(condition->context))
 		return PAUSE_UNFIT;
-	if (ptrace(PTRACE_SEIZE, pause->tid, NULL, NULL))
+	attach(target, pause->tid);
+	if (ptrace(PTRACE_SEIZE, pause->tid, NULL, NULL)) {
+		guard_detach(target->guard, pause->tid);
 		return refused(target, pause->tid, err);
+	}
 	pause->begin_ns = monotonic_ns();
 	/*
 	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the state is
@@ -312,6 +325,8 @@ enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
 		pause->tid = target->pending[index].tid;
 		target->held_count++;
 		arch_restart_system_call(pause->tid);
+	} else {
+		guard_detach(target->guard, pause->tid);
 	}
 	if (index < target->pending_count)
 		remove_pending(target, index);
@@ -354,6 +369,8 @@ void pause_end(struct pause *pause)
 	if (ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal)) {
 		add_pending(target, pause->tid, true); /* it was killed in its stop */
 		settle_one(target, target->pending_count - 1);
+	} else {
+		guard_detach(target->guard, pause->tid);
 	}
 	release_guard(target);
 }
