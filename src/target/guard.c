@@ -34,6 +34,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
 #define ASK_NS 100000000 /* the thread that knows of a stop has run by then; what comes later is another stop */
 #define STACK_BYTES 65536
-#define REAP_MS 20 /* for so long an execve may wait for a thread that has died while it was ours */
+#define REAP_NS 20000000 /* for so long an execve may wait for a thread that has died while it was ours */
 
 static const struct itimerspec spans[] = {
 	{ .it_value.tv_nsec = FIRST_NS },
@@ -56,7 +57,7 @@ struct guard {
 	timer_t timers[ARRAY_LENGTH(spans)];
 	size_t timer_count;
 	pthread_t thread;
-	int epoll_fd, end_fd;
+	int epoll_fd, end_fd, reap_fd;
 	atomic_uint interruptions;
 	atomic_int traced[PAUSES_AT_ONCE]; /* threads that are ours; 0: none */
 	size_t next;
@@ -100,18 +101,21 @@ static void *watch(void *context)
 {
 	struct guard *guard = context;
 	struct epoll_event event;
-	int count;
 
 	prctl(PR_SET_NAME, "pyrope-guard");
-	while ((count = epoll_wait(guard->epoll_fd, &event, 1, REAP_MS)) <= 0) {
-		if (count == 0)
-			reap(guard);
-		else if (errno == EINTR)
+	for (;;) {
+		uint64_t times;
+
+		if (epoll_wait(guard->epoll_fd, &event, 1, -1) < 0) {
+			if (errno != EINTR)
+				return NULL;
 			atomic_fetch_add(&guard->interruptions, 1);
-		else
-			break;
+		} else if (event.data.fd == guard->end_fd) {
+			return NULL;
+		} else if (read(guard->reap_fd, &times, sizeof(times)) > 0) {
+			reap(guard);
+		}
 	}
-	return NULL;
 }
 
 void guard_attach(struct guard *guard, pid_t tid)
@@ -131,12 +135,14 @@ void guard_detach(struct guard *guard, pid_t tid)
 
 static bool start_thread(struct guard *guard)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event end = { .events = EPOLLIN, .data.fd = guard->end_fd };
+	struct epoll_event due = { .events = EPOLLIN, .data.fd = guard->reap_fd };
 	pthread_attr_t attributes;
 	sigset_t all, before;
 	int failed;
 
-	if (epoll_ctl(guard->epoll_fd, EPOLL_CTL_ADD, guard->end_fd, &event))
+	if (epoll_ctl(guard->epoll_fd, EPOLL_CTL_ADD, guard->end_fd, &end) ||
+		epoll_ctl(guard->epoll_fd, EPOLL_CTL_ADD, guard->reap_fd, &due))
 		return false;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES); /* if that is too little, it has the usual one */
@@ -156,6 +162,8 @@ static void release(struct guard *guard)
 		close(guard->epoll_fd);
 	if (guard->end_fd >= 0)
 		close(guard->end_fd);
+	if (guard->reap_fd >= 0)
+		close(guard->reap_fd);
 	free(guard);
 }
 
@@ -169,7 +177,8 @@ struct guard *guard_new(void)
 		guard->timer_count++;
 	guard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	guard->end_fd = eventfd(0, EFD_CLOEXEC);
-	if (guard->timer_count && guard->epoll_fd >= 0 && guard->end_fd >= 0 && start_thread(guard))
+	guard->reap_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (guard->timer_count && guard->epoll_fd >= 0 && guard->end_fd >= 0 && guard->reap_fd >= 0 && start_thread(guard))
 		return guard;
 	release(guard);
 	return NULL;
@@ -187,10 +196,12 @@ void guard_free(struct guard *guard)
 static void set_timers(struct guard *guard, bool on)
 {
 	const struct itimerspec never = { 0 };
+	const struct itimerspec often = { .it_value.tv_nsec = REAP_NS, .it_interval.tv_nsec = REAP_NS };
 	const int64_t now = monotonic_ns(), passed = now - guard->set_ns;
 
 	for (size_t i = 0; i < guard->timer_count; i++)
 		timer_settime(guard->timers[i], 0, on ? &spans[i] : &never, NULL);
+	timerfd_settime(guard->reap_fd, 0, on ? &often : &never, NULL);
 	if (guard->active && passed >= FIRST_NS && passed < LATE_NS)
 		guard->ask_until_ns = now + ASK_NS;
 	guard->set_ns = now;

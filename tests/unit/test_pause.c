@@ -58,21 +58,6 @@ static void run_child(void)
 		pause();
 }
 
-/* The state of a thread; 0: there is none. */
-static char state_of(pid_t pid, int tid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
-	file = fopen(path, "r");
-	if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	if (file)
-		fclose(file);
-	return state;
-}
-
 static bool is_sleep(pid_t pid)
 {
 	char path[64], name[32] = "";
@@ -101,7 +86,6 @@ START_TEST(test_exec)
 	struct target *target;
 	struct pause pause;
 	pid_t child;
-	char state;
 
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(shared, MAP_FAILED);
@@ -115,7 +99,7 @@ START_TEST(test_exec)
 		check_time(begin_ns);
 	if (pause_pending(target)) { /* else nothing can be traced here: an emulator */
 		atomic_store(&shared->go_on, true);
-		while ((state = state_of(child, shared->burns)) && state != 'Z')
+		while (target_task_state(target, shared->burns).activity != TASK_GONE)
 			check_time(begin_ns);
 		ptrace(PTRACE_SEIZE, child, NULL, NULL); /* it is refused; it must come back */
 		while (!is_sleep(child))
