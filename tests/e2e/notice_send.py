@@ -53,10 +53,15 @@ def ask(target, number, sent):
             return answer
 
 
+def late(_number, _frame):
+    raise TimeoutError("the target has taken too long")
+
+
 def main():
     split = sys.argv.index("--")
     count, helper = int(sys.argv[1]), sys.argv[2]
     pyrope, command = sys.argv[3:split], sys.argv[split + 1:]
+    signal.signal(signal.SIGALRM, late)
     signal.alarm(120 + count // 20)
     arguments = [*command, helper, *map(str, KINDS)]
     target = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)

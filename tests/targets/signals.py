@@ -5,6 +5,10 @@ The argument is how many queued ones will come.
 
 Handlers of Python run once for signals that came before it got round to them, so the sender waits for the answer before it
 sends the next one. The queued ones are taken by sigwaitinfo, which loses none (3.3 and later).
+
+The handled ones are for the main thread alone. The kernel gives a signal to another thread when the main one is stopped, and
+CPython (seen in 3.11) may then forget to run its handler: the main thread works out anew whether there is anything to do
+(COMPUTE_EVAL_BREAKER, Python/ceval_gil.c), and overwrites what the other one has just said.
 """
 import os
 import signal
@@ -14,6 +18,7 @@ import threading
 import support
 
 EXPECTED = int(sys.argv[1])
+ANSWERED = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGWINCH, signal.SIGCHLD, signal.SIGRTMIN + 1]
 
 counts = {}
 unanswered = []  # not in the handler: the next signal would come before it returns, and so on without an end
@@ -41,12 +46,13 @@ def take_queued(number):
 
 if hasattr(signal, "sigwaitinfo"):
     queued = signal.SIGRTMIN + 2
-    signal.pthread_sigmask(signal.SIG_BLOCK, [queued])
+    signal.pthread_sigmask(signal.SIG_BLOCK, ANSWERED + [signal.SIGTERM, queued])
     counts[queued] = 0
     thread = threading.Thread(target=take_queued, args=(queued,))
     thread.daemon = True
     thread.start()
-for number in signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGWINCH, signal.SIGCHLD, signal.SIGRTMIN + 1:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ANSWERED + [signal.SIGTERM])
+for number in ANSWERED:
     signal.signal(number, answer)
 signal.signal(signal.SIGTERM, finish)
 
