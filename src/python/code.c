@@ -183,9 +183,10 @@ static bool read_unit_count(struct python *python, const struct code_fields *fie
 			return false;
 		count /= line_unit_bytes(layout);
 	}
-	if (count > CODE_LIMIT_BYTES)
+	if (count > CODE_LIMIT_UNITS || count > CODES_LIMIT_UNITS - python->unit_count)
 		return false;
 	code->unit_count = (uint32_t)count;
+	python->unit_count += code->unit_count;
 	return true;
 }
 
@@ -209,8 +210,9 @@ static bool is_trampoline(const struct function *function)
 	return strcmp(function->file, function->name) == 0 && strcmp(function->file, "__init__") == 0;
 }
 
-static void free_entry(struct code *code)
+static void free_entry(struct python *python, struct code *code)
 {
+	python->unit_count -= code->unit_count;
 	free(code->lines);
 	free(code);
 }
@@ -290,7 +292,7 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 	code->is_volatile = known != NULL;
 	/* the second look: what was decoded belongs to one and the same object */
 	if (!decode(python, &fields, code) || !still_true(python, code)) {
-		free_entry(code);
+		free_entry(python, code);
 		error_set(err, ERROR_RACED, "the code object at %#llx changed", (unsigned long long)address);
 		return NULL;
 	}
@@ -321,7 +323,7 @@ bool python_has_stale(const struct python *python)
 void python_release_stale(struct python *python)
 {
 	for (size_t i = 0; i < python->stale_count; i++)
-		free_entry(python->stale_codes[i]);
+		free_entry(python, python->stale_codes[i]);
 	python->stale_count = 0;
 }
 
@@ -336,7 +338,7 @@ void python_free_codes(struct python *python)
 	python_release_stale(python);
 	free(python->stale_codes);
 	for (size_t i = 0; i < python->code_count; i++)
-		free_entry(python->all_codes[i]);
+		free_entry(python, python->all_codes[i]);
 	free(python->all_codes);
 	u64_map_release(&python->codes);
 }

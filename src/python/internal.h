@@ -37,6 +37,7 @@ struct python {
 
 	struct code **stale_codes; /* replaced, and perhaps still in use: see python_release_stale */
 	size_t stale_count, stale_capacity;
+	size_t unit_count; /* of all entries, stale ones too */
 
 	struct function **functions;
 	size_t function_count, function_capacity;

@@ -15,6 +15,10 @@
 #define HARD_LOOKS 64          /* over so many the hard ones are counted */
 #define RANGE_AGE 1024    /* looks after which a range in which there is no frame any more is forgotten */
 #define RANGE_PROBATION 32 /* and so soon when there never was one */
+#define ROOM_FRAMES 16384      /* less is not worth giving back */
+#define ROOM_BYTES 4194304
+#define ROOM_FRAME_BYTES 4096  /* more than that for each frame is room that they do not need */
+#define ROOM_FACTOR 16
 
 struct subject *subject_new(const struct python_thread *thread, size_t state_bytes)
 {
@@ -26,26 +30,53 @@ struct subject *subject_new(const struct python_thread *thread, size_t state_byt
 	return subject;
 }
 
+/* What grows with the depth of the chain. */
+static void release_room(struct subject *subject)
+{
+	free(subject->ranges);
+	free(subject->copy);
+	free(subject->frames);
+	free(subject->memo);
+	free(subject->trunk_frames);
+	walk_release(&subject->walk);
+}
+
 void subject_free(struct subject *subject)
 {
 	if (!subject)
 		return;
-	free(subject->ranges);
+	release_room(subject);
 	free(subject->state);
 	free(subject->state_after);
-	free(subject->copy);
 	free(subject->checked);
 	free(subject->check_bytes);
-	free(subject->frames);
-	free(subject->memo);
 	free(subject->trunk);
 	free(subject->pointer_bytes);
 	free(subject->pointer_bytes_after);
-	free(subject->trunk_frames);
 	free(subject->kept);
 	native_merged_release(&subject->kept_merged);
-	walk_release(&subject->walk);
 	free(subject);
+}
+
+void subject_fit(struct subject *subject, size_t frame_count)
+{
+	if ((subject->walk.capacity <= ROOM_FRAMES || subject->walk.capacity / ROOM_FACTOR <= frame_count) &&
+		(subject->copy_capacity <= ROOM_BYTES || subject->copy_capacity / ROOM_FRAME_BYTES <= frame_count))
+		return;
+	release_room(subject);
+	subject->ranges = NULL;
+	subject->range_capacity = 0;
+	subject->copy = NULL;
+	subject->copy_capacity = 0;
+	subject->frames = NULL;
+	subject->frame_count = subject->frame_capacity = 0;
+	subject->innermost.code = 0;
+	subject->memo = NULL;
+	subject->memo_capacity = 0;
+	subject->trunk_frames = NULL;
+	subject->trunk_count = subject->trunk_capacity = 0;
+	subject->is_kept = false; /* a merged stack goes with its walk */
+	subject_clear_ranges(subject);
 }
 
 static raddr_t range_end(const struct range *range)

@@ -114,6 +114,11 @@ void subject_drop_ranges(struct subject *subject);
 struct range *subject_range_of(const struct subject *subject, raddr_t address);
 /* Forgets the prediction. */
 void subject_clear_ranges(struct subject *subject);
+/*
+ * Gives back the memory of the looks, and forgets what they showed, when it is far more than a sample of so many frames needs:
+ * garbage has led there, or a recursion that is over.
+ */
+void subject_fit(struct subject *subject, size_t frame_count);
 /* Has the words at this address read beside the thread state, and those that were, if they are near each other. */
 void subject_add_pointer(struct subject *subject, raddr_t address, size_t length);
 /* The first look at a tick was enough, or not. */

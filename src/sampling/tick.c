@@ -227,6 +227,7 @@ static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, b
 		case TAKEN:
 			sampler->predicted[index] = holder;
 			add_taken(sampler, subject, holder, now_ns);
+			subject_fit(subject, sampler->taker.frame_count);
 			*found = true;
 			return true;
 		case TAKE_OTHER:
@@ -289,6 +290,7 @@ static bool add_if_taken(struct sampler *sampler, struct subject *subject, enum 
 	}
 	add_taken(sampler, subject, holder, now_ns);
 	take_keep(&sampler->taker, subject);
+	subject_fit(subject, sampler->taker.frame_count);
 	return true;
 }
 

@@ -52,6 +52,37 @@ START_TEST(test_neighbours_become_one)
 }
 END_TEST
 
+/* Room for a chain of 100,000 frames in 10 MB. */
+static void make_room(void)
+{
+	const size_t count = 100000;
+
+	subject_add_range(subject, 0x10000, 10 << 20);
+	array_reserve(&subject->walk.frames, &subject->walk.capacity, count, sizeof(*subject->walk.frames));
+	array_reserve(&subject->frames, &subject->frame_capacity, count, sizeof(*subject->frames));
+	array_reserve(&subject->memo, &subject->memo_capacity, count, sizeof(*subject->memo));
+	subject->walk.count = subject->frame_count = count;
+	subject->is_kept = true;
+}
+
+START_TEST(test_room_is_given_back)
+{
+	make_room();
+	subject_fit(subject, 100000);
+	ck_assert_uint_eq(subject->range_count, 1);
+	ck_assert_uint_ge(subject->copy_capacity, 10 << 20);
+	ck_assert_uint_eq(subject->frame_count, 100000);
+	subject_fit(subject, 100); /* the sample has no more */
+	ck_assert_uint_eq(subject->range_count + subject->copy_capacity + subject->frame_capacity, 0);
+	ck_assert_uint_eq(subject->memo_capacity + subject->walk.capacity + subject->walk.count, 0);
+	ck_assert_uint_eq(subject->frame_count, 0);
+	ck_assert(!subject->is_kept);
+	subject_add_range(subject, 0x10000, 100);
+	subject_fit(subject, 0); /* so little is kept */
+	ck_assert_uint_eq(subject->range_count, 1);
+}
+END_TEST
+
 START_TEST(test_range_below)
 {
 	subject_add_range(subject, 0x20000, 16);
@@ -227,6 +258,7 @@ static void add_tests(TCase *tests)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_ranges_stay_sorted);
 	tcase_add_test(tests, test_neighbours_become_one);
+	tcase_add_test(tests, test_room_is_given_back);
 	tcase_add_test(tests, test_range_below);
 	tcase_add_test(tests, test_bytes);
 	tcase_add_test(tests, test_useless_ranges);
