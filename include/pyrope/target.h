@@ -124,9 +124,17 @@ void target_task_comm(struct target *target, pid_t tid, char name[64]);
 /* Who traces the process already (TracerPid), 0: nobody. */
 pid_t target_tracer(struct target *target, pid_t tid);
 
-/* ---- holding one thread still ---- */
+/* ---- registers, numbered as in DWARF (x86_64 psABI 1.0, figure 3.36; DWARF for the Arm 64-bit Architecture, 4.1) ---- */
 
-struct registers; /* below */
+#define REGISTER_COUNT 33
+
+struct registers {
+	uint64_t values[REGISTER_COUNT];
+	uint64_t known; /* bit n: values[n] is known */
+	raddr_t pc;
+};
+
+/* ---- holding one thread still ---- */
 
 #define PAUSES_AT_ONCE 32 /* threads that are held, or told to stop */
 
@@ -152,6 +160,7 @@ struct pause {
 	int signal; /* to be delivered when it goes on, 0: none */
 	int64_t begin_ns;
 	int64_t end_ns;
+	struct registers registers; /* for pause_registers: what the stop had to ask for anyway; known is 0 when it had not */
 };
 
 /*
@@ -200,17 +209,8 @@ void pause_forget_stop(struct target *target, unsigned stops);
 /* Sleeps until until_ns (CLOCK_MONOTONIC) or until all pending threads have stopped and were let go. SIGCHLD is blocked. */
 void pause_settle(struct target *target, int64_t until_ns);
 
-/* ---- registers, numbered as in DWARF (x86_64 psABI 1.0, figure 3.36; DWARF for the Arm 64-bit Architecture, 4.1) ---- */
+/* ---- what unwinding has to know of the processor ---- */
 
-#define REGISTER_COUNT 33
-
-struct registers {
-	uint64_t values[REGISTER_COUNT];
-	uint64_t known; /* bit n: values[n] is known */
-	raddr_t pc;
-};
-
-/* What unwinding has to know of the processor. */
 struct register_roles {
 	uint8_t stack_pointer, frame_pointer;
 	uint8_t return_address;    /* the column of unwind tables; on aarch64 also a register, x30 */

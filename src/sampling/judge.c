@@ -169,11 +169,15 @@ enum verdict judge_either(struct taker *taker, struct subject *subject, const st
 	return judge_voting(taker, subject, gil, look_from(&taker->looker, subject, false), ROOT_NO_VOTE);
 }
 
-/* The memory of a thread that stands still, a word at a time: what the look has read along, else what is there. */
+/*
+ * The memory of a thread that stands still, a word at a time: what the look or the copy of the stack has read along, else what
+ * is there.
+ */
 struct still_view {
 	struct memory_view view;
 	struct target *target;
 	const struct subject *subject;
+	const struct native_copy *copy; /* NULL: none was made in this stop */
 	uint64_t word;
 };
 
@@ -184,13 +188,16 @@ static const void *still_at(struct memory_view *view, raddr_t address, size_t le
 
 	if (copied)
 		return copied;
+	if (still->copy && length <= still->copy->length && address >= still->copy->start &&
+		address - still->copy->start <= still->copy->length - length)
+		return still->copy->bytes + (address - still->copy->start);
 	return length == sizeof(still->word) && target_read(still->target, address, &still->word, length) ? &still->word : NULL;
 }
 
 static bool leaf_is_linked(struct taker *taker, const struct subject *subject)
 {
 	struct still_view still = { .view = { .at = still_at }, .target = python_target(taker->looker.python),
-		.subject = subject };
+		.subject = subject, .copy = taker->has_copy ? &taker->copy : NULL };
 
 	return taker->is_cut || python_leaf_is_linked(taker->looker.python, &still.view, &subject->walk);
 }
@@ -266,6 +273,7 @@ enum verdict look_asleep(struct taker *taker, struct subject *subject)
 		if (taker->native && taker->policy != PAUSE_NEVER && !taker->may_do_with_less &&
 			task_stopped_in_code(&stillness.task))
 			return VERDICT_UNPROVEN;
+		taker->has_copy = false;
 		if (task_registers(&stillness.task, &registers))
 			copy_stack(taker, subject, &registers);
 		result = look(&taker->looker, subject, NULL);

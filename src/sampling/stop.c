@@ -173,7 +173,8 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	struct registers registers = { 0 };
 	enum verdict verdict;
 	bool was_stopped = false;
-	pid_t tid = python_thread_tid(python, &subject->thread);
+	/* a state that has the tid has been read by the look before, which would have told that it is another thread's */
+	pid_t tid = python_state_has_tid(python) ? subject->thread.tid : python_thread_tid(python, &subject->thread);
 
 	if (!tid || tid != subject->thread.tid)
 		return tid ? VERDICT_FOREIGN : VERDICT_UNPROVEN;

@@ -373,8 +373,9 @@ static enum take_result take_native(struct taker *taker, struct subject *subject
 	taker->seen = (struct sighting){ 0 };
 	if (first == VERDICT_UNPROVEN)
 		taker->seen = sighting_of(taker, subject, subject->frames, subject->frame_count);
-	taker->has_copy = taker->was_asleep = false;
-	verdict = look_asleep(taker, subject);
+	taker->was_asleep = false;
+	/* what holds the GIL seldom sleeps, and is asked about right before it would be stopped */
+	verdict = taker->is_holder ? VERDICT_UNPROVEN : look_asleep(taker, subject);
 	if (taker->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN && may_pause(taker)) {
 		taker->first = first;
 		return TAKE_DEFERRED;
@@ -472,7 +473,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	taker->is_holder = taker->is_deferred = false;
 	if (taker->retry_ns)
 		bear_refusal(taker);
-	taker->has_merged = false;
+	taker->has_merged = taker->has_copy = false;
 	taker->lacks_native = taker->native && taker->policy == PAUSE_NEVER;
 	if (result == LOOK_FOREIGN)
 		return TAKE_FOREIGN; /* perhaps nothing could be read at all, the lock neither */

@@ -195,6 +195,7 @@ static void settle_one(struct target *target, size_t index)
 	pid_t *tid = &target->pending[index].tid;
 
 	while (target->pending[index].is_late) {
+		struct registers ignored;
 		int signal = 0;
 
 		switch (poll_thread(target, tid, &signal)) {
@@ -206,7 +207,7 @@ static void settle_one(struct target *target, size_t index)
 				return;
 			break;
 		case OUTCOME_STOPPED:
-			arch_restart_system_call(*tid);
+			arch_restart_system_call(*tid, &ignored);
 			if (ptrace(PTRACE_DETACH, *tid, NULL, (void *)(long)signal))
 				continue; /* killed in its stop: see how it ended */
 			break;
@@ -324,7 +325,7 @@ enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
 	if (outcome == OUTCOME_STOPPED) {
 		pause->tid = target->pending[index].tid;
 		target->held_count++;
-		arch_restart_system_call(pause->tid);
+		arch_restart_system_call(pause->tid, &pause->registers);
 	} else {
 		guard_detach(target->guard, pause->tid);
 	}
@@ -392,5 +393,8 @@ bool pause_back_in_stop(const struct pause *pause, const struct registers *regis
 
 bool pause_registers(const struct pause *pause, struct registers *registers)
 {
-	return arch_registers(pause->tid, registers);
+	if (!pause->registers.known)
+		return arch_registers(pause->tid, registers);
+	*registers = pause->registers;
+	return true;
 }

@@ -14,10 +14,10 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-bool arch_restart_system_call(pid_t tid)
+void arch_restart_system_call(pid_t tid, struct registers *registers)
 {
 	(void)tid;
-	return false;
+	registers->known = 0;
 }
 
 /*

@@ -18,19 +18,47 @@
  */
 #define KERNEL_ERESTARTNOHAND 514
 
-bool arch_restart_system_call(pid_t tid)
+static bool read_user(pid_t tid, struct user_regs_struct *user)
 {
-	struct user_regs_struct registers;
-	struct iovec io = { .iov_base = &registers, .iov_len = sizeof(registers) };
+	struct iovec io = { .iov_base = user, .iov_len = sizeof(*user) };
 
-	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io))
-		return false;
+	return ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io) == 0 && io.iov_len == sizeof(*user);
+}
+
+static struct registers registers_of(const struct user_regs_struct *user)
+{
+	return (struct registers){
+		.values = { user->rax, user->rdx, user->rcx, user->rbx, user->rsi, user->rdi, user->rbp, user->rsp,
+			user->r8, user->r9, user->r10, user->r11, user->r12, user->r13, user->r14, user->r15, user->rip },
+		.known = (UINT64_C(1) << 17) - 1,
+		.pc = user->rip,
+	};
+}
+
+void arch_restart_system_call(pid_t tid, struct registers *registers)
+{
+	struct user_regs_struct user;
+	struct iovec io = { .iov_base = &user, .iov_len = sizeof(user) };
+
+	registers->known = 0;
+	if (!read_user(tid, &user))
+		return;
+	*registers = registers_of(&user);
 	/* orig_rax is -1 unless the thread was caught on its way out of a system call */
-	if ((long)registers.orig_rax < 0 || (long)registers.rax != -EINTR ||
-		!restartable_system_call((long)registers.orig_rax))
+	if ((long)user.orig_rax < 0 || (long)user.rax != -EINTR || !restartable_system_call((long)user.orig_rax))
+		return;
+	user.rax = (unsigned long)-KERNEL_ERESTARTNOHAND;
+	ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &io);
+}
+
+bool arch_registers(pid_t tid, struct registers *registers)
+{
+	struct user_regs_struct user;
+
+	if (!read_user(tid, &user))
 		return false;
-	registers.rax = (unsigned long)-KERNEL_ERESTARTNOHAND;
-	return ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &io) == 0;
+	*registers = registers_of(&user);
+	return true;
 }
 
 /* psABI 1.0: rbx, rbp and r12 to r15 survive a call; 128 bytes below rsp are the function's. */
@@ -113,20 +141,4 @@ bool call_target(struct target *target, raddr_t return_address, struct call_targ
 		return false;
 	found->named = found->reached = by_distance(return_address, code + CALL_BYTES - 4);
 	return follow_stub(target, &found->reached);
-}
-
-bool arch_registers(pid_t tid, struct registers *registers)
-{
-	struct user_regs_struct from;
-	struct iovec io = { .iov_base = &from, .iov_len = sizeof(from) };
-
-	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io) || io.iov_len < sizeof(from))
-		return false;
-	*registers = (struct registers){
-		.values = { from.rax, from.rdx, from.rcx, from.rbx, from.rsi, from.rdi, from.rbp, from.rsp, from.r8,
-			from.r9, from.r10, from.r11, from.r12, from.r13, from.r14, from.r15, from.rip },
-		.known = (UINT64_C(1) << 17) - 1,
-		.pc = from.rip,
-	};
-	return true;
 }
