@@ -9,8 +9,8 @@
 /* Bounds on what is read from a target. */
 #define STRING_LIMIT_CHARACTERS (256 * 1024)
 #define LINE_TABLE_LIMIT_BYTES (4 * 1024 * 1024)
-#define CODE_LIMIT_UNITS (8 * 1024 * 1024)   /* of one code object; its lines are decoded while its thread may be held */
-#define CODES_LIMIT_UNITS (24 * 1024 * 1024) /* of all that are kept, 4 bytes each: a program has 50 to 200 in a function */
+#define CODE_LIMIT_UNITS (4 * 1024 * 1024)   /* of one code object; its lines are decoded while its thread may be held */
+#define CODES_LIMIT_UNITS (48 * 1024 * 1024) /* of all that are kept, 4 bytes each: a program has 50 to 200 in a function */
 
 /*
  * Decodes a whole line table: lines[i] becomes the line of the instruction unit i (a unit is 2 bytes, but 1

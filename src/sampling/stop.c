@@ -173,8 +173,12 @@ enum verdict pause_and_look(struct taker *taker, struct subject *subject)
 	struct registers registers = { 0 };
 	enum verdict verdict;
 	bool was_stopped = false;
-	/* a state that has the tid has been read by the look before, which would have told that it is another thread's */
-	pid_t tid = python_state_has_tid(python) ? subject->thread.tid : python_thread_tid(python, &subject->thread);
+	/*
+	 * A state that has the tid has been read by the look before, which would have told that it is another thread's; but not if
+	 * it had none yet.
+	 */
+	const bool is_known = subject->thread.tid && python_state_has_tid(python);
+	pid_t tid = is_known ? subject->thread.tid : python_thread_tid(python, &subject->thread);
 
 	if (!tid || tid != subject->thread.tid)
 		return tid ? VERDICT_FOREIGN : VERDICT_UNPROVEN;

@@ -374,8 +374,7 @@ static enum take_result take_native(struct taker *taker, struct subject *subject
 	if (first == VERDICT_UNPROVEN)
 		taker->seen = sighting_of(taker, subject, subject->frames, subject->frame_count);
 	taker->was_asleep = false;
-	/* what holds the GIL seldom sleeps, and is asked about right before it would be stopped */
-	verdict = taker->is_holder ? VERDICT_UNPROVEN : look_asleep(taker, subject);
+	verdict = look_asleep(taker, subject);
 	if (taker->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN && may_pause(taker)) {
 		taker->first = first;
 		return TAKE_DEFERRED;
