@@ -40,7 +40,7 @@ static void set_length(unsigned char *string, uint64_t length)
 static void put_text(unsigned char *string, const char *text)
 {
 	set_length(string, strlen(text));
-	memcpy(string + python.layout.bytes.ob_sval, text, strlen(text));
+	memcpy(string + python.layout.bytes.ob_sval, text, strlen(text) + 1);
 }
 
 static void setup(void)
