@@ -104,13 +104,23 @@ static void find_saved(
 			set_register(caller, register_roles.saved[i], value);
 }
 
+/*
+ * May a frame take no room on the stack? Only one that has just begun or was interrupted (exact_pc), where return addresses
+ * come in a register; and not again and again.
+ */
+static bool may_be_empty(const struct progress *progress, const struct native_frame *frame)
+{
+	return register_roles.return_in_register && frame->exact_pc &&
+		(progress->frames->count == progress->first + 1 || frame[-1].stack_pointer < frame->stack_pointer);
+}
+
 enum step step_by_row(struct progress *progress, const struct cfi_row *row, struct native_frame *frame)
 {
 	struct registers caller;
 	raddr_t cfa, pc;
 
 	if (!find_cfa(progress, &row->cfa, &cfa) || cfa < frame->stack_pointer ||
-		(cfa == frame->stack_pointer && !frame->exact_pc))
+		(cfa == frame->stack_pointer && !may_be_empty(progress, frame)))
 		return STEP_STUCK;
 	frame->end = cfa;
 	if (row->return_address.kind == RULE_UNDEFINED)

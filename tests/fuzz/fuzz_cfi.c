@@ -27,7 +27,8 @@ static void check_frames(const struct native_frames *frames, const struct native
 			abort();
 		if (i + 1 < frames->count && frames->list[i + 1].stack_pointer < frame->end)
 			abort();
-		if (i > 1 && frame->stack_pointer <= frames->list[i - 1].stack_pointer)
+		if (i > 1 && frame->stack_pointer <= frames->list[i - 1].stack_pointer &&
+			!(register_roles.return_in_register && frames->list[i - 1].exact_pc))
 			abort();
 	}
 	if (frames->count > copy->length + 2)
