@@ -51,6 +51,14 @@ struct native_copy {
 bool native_copy(struct native *native, struct native_copy *copy, const struct registers *registers);
 void native_copy_release(struct native_copy *copy);
 
+/* length bytes of the target's at address, or NULL: they are not all in the copy. */
+static inline const void *native_copy_at(const struct native_copy *copy, raddr_t address, size_t length)
+{
+	if (address < copy->start || length > copy->length || address - copy->start > copy->length - length)
+		return NULL;
+	return copy->bytes + (address - copy->start);
+}
+
 /* ---- 2. merge: when it runs again ---- */
 
 /* One code address, for the whole run: equal places of one file share it. Opaque; owned by the native. */

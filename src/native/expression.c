@@ -26,11 +26,11 @@ struct machine {
 
 bool copy_load(const struct native_copy *copy, raddr_t address, uint64_t *value)
 {
-	if (copy->length < sizeof(*value) || address < copy->start ||
-		address - copy->start > copy->length - sizeof(*value))
-		return false;
-	memcpy(value, copy->bytes + (address - copy->start), sizeof(*value));
-	return true;
+	const void *bytes = native_copy_at(copy, address, sizeof(*value));
+
+	if (bytes)
+		memcpy(value, bytes, sizeof(*value));
+	return bytes != NULL;
 }
 
 static bool push(struct machine *machine, uint64_t value)
@@ -56,13 +56,15 @@ static bool push_picked(struct machine *machine, uint64_t index)
 static bool load(struct machine *machine, uint64_t bytes)
 {
 	uint64_t value = 0, *top;
+	const void *from;
 
-	if (!machine->depth || !bytes || bytes > sizeof(value) || machine->copy->length < bytes)
+	if (!machine->depth || !bytes || bytes > sizeof(value))
 		return false;
 	top = &machine->stack[machine->depth - 1];
-	if (*top < machine->copy->start || *top - machine->copy->start > machine->copy->length - bytes)
+	from = native_copy_at(machine->copy, *top, bytes);
+	if (!from)
 		return false;
-	memcpy(&value, machine->copy->bytes + (*top - machine->copy->start), bytes);
+	memcpy(&value, from, bytes);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	value >>= 8 * (sizeof(value) - bytes);
 #endif

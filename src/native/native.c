@@ -229,12 +229,7 @@ struct copy_view {
 
 static const void *copy_at(struct memory_view *view, raddr_t address, size_t length)
 {
-	const struct native_copy *copy = ((const struct copy_view *)view)->copy;
-
-	if (address < copy->start || address - copy->start >= copy->length ||
-		length > copy->length - (address - copy->start))
-		return NULL;
-	return copy->bytes + (address - copy->start);
+	return native_copy_at(((const struct copy_view *)view)->copy, address, length);
 }
 
 /* Unwinding starts again at an anchor where it is stuck, so it has to know where they are. */

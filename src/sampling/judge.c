@@ -186,11 +186,10 @@ static const void *still_at(struct memory_view *view, raddr_t address, size_t le
 	struct still_view *still = (struct still_view *)view;
 	const void *copied = subject_pointer(still->subject, address, length);
 
+	if (!copied && still->copy)
+		copied = native_copy_at(still->copy, address, length);
 	if (copied)
 		return copied;
-	if (still->copy && length <= still->copy->length && address >= still->copy->start &&
-		address - still->copy->start <= still->copy->length - length)
-		return still->copy->bytes + (address - still->copy->start);
 	return length == sizeof(still->word) && target_read(still->target, address, &still->word, length) ? &still->word : NULL;
 }
 

@@ -17,6 +17,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Was this one interrupted, where return addresses come in a register? Then it may be at the stack pointer of its caller. */
+static bool may_be_empty(const struct native_frame *frame)
+{
+	return register_roles.return_in_register && frame->exact_pc && frame[-1].stack_pointer < frame->stack_pointer;
+}
+
 /* Each frame lies above the one before it, whatever the tables say. */
 static void check_frames(const struct native_frames *frames, const struct native_copy *copy)
 {
@@ -27,8 +33,7 @@ static void check_frames(const struct native_frames *frames, const struct native
 			abort();
 		if (i + 1 < frames->count && frames->list[i + 1].stack_pointer < frame->end)
 			abort();
-		if (i > 1 && frame->stack_pointer <= frames->list[i - 1].stack_pointer &&
-			!(register_roles.return_in_register && frames->list[i - 1].exact_pc))
+		if (i > 1 && frame->stack_pointer <= frames->list[i - 1].stack_pointer && !may_be_empty(frame - 1))
 			abort();
 	}
 	if (frames->count > copy->length + 2)
