@@ -12,12 +12,9 @@ build=${BUILD:-build}
 	(cd "$build" && "$OLDPWD/configure" --quiet && make -j "$(getconf _NPROCESSORS_ONLN)")
 } >&2
 
-"$build/pyrope" -r 1ms -o "$build/service.collapsed" -t python3 examples/service
+"$build/pyrope" -r 1ms -o "$build/service.collapsed" -o "$build/service.svg" -t python3 examples/service
 cat "$build/service.collapsed"
 cat >&2 <<END
 
-These were the stacks and how often each was seen, also in $build/service.collapsed. A picture of them:
-  flamegraph.pl $build/service.collapsed >service.svg        https://github.com/brendangregg/FlameGraph
-  inferno-flamegraph $build/service.collapsed >service.svg   cargo install inferno
-or drop the file on https://www.speedscope.app, which opens it as it is.
+These were the stacks and how often each was seen, also in $build/service.collapsed. The picture of them is $build/service.svg, for a browser.
 END

@@ -13,8 +13,8 @@ AC_DEFUN([PYROPE_SUGGEST],
 # PYROPE_PACKAGE(VARIABLE, MODULE, [VERSION-CHECK], [WHEN-MISSING])
 # Looks for a library by pkg-config; where it is missing, says which package has it (WHEN-MISSING: AC_MSG_ERROR).
 AC_DEFUN([PYROPE_PACKAGE],
-[PKG_CHECK_MODULES([$1], [$2 $3], [have_$2=yes],
-	[have_$2=no
+[PKG_CHECK_MODULES([$1], [$2 $3], [AS_TR_SH([have_$2])=yes],
+	[AS_TR_SH([have_$2])=no
 	PYROPE_SUGGEST([$2])
 	m4_default([$4], [AC_MSG_ERROR])([$2 is missing: $pyrope_suggestion])])])
 

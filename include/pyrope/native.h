@@ -96,13 +96,17 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 void native_merged_release(struct native_merged *merged);
 
 struct native_statistics {
-	uint64_t stacks, truncated; /* merged; of these, not unwound to the end */
+	uint64_t stacks;            /* merged */
+	uint64_t truncated;         /* samples with the mark "(native truncated)"; counted by who puts it there */
 	uint64_t frames;            /* native ones */
 	uint64_t rows;              /* of unwind tables that were looked up and kept */
 	uint64_t modules;           /* files that were opened for unwinding */
+	uint64_t unnamed, unread;   /* addresses and debug files that were left because looking up names had cost too much */
 	uint64_t unmatched;         /* stacks in which a Python frame found no evaluation call, or a call no frame */
 };
 void native_statistics(const struct native *native, struct native_statistics *statistics);
+/* Only unnamed and unread, which naming counts; from any thread. */
+void native_naming_statistics(const struct native *native, struct native_statistics *statistics);
 
 /* ---- 3. name: any one other thread ---- */
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profile in, bytes out: one file per format. Sees the profile and nothing of processes.
+ * Events or a profile in, bytes out: one file per format. Sees nothing of processes.
  */
 #ifndef PYROPE_OUTPUT_H
 #define PYROPE_OUTPUT_H
 
 #include "pyrope/base.h"
+#include "pyrope/event.h"
 #include "pyrope/profile.h"
 
 /* ---- where the bytes go ---- */
@@ -16,85 +17,145 @@
  */
 struct output_file;
 
-/* err: a directory, not writable, no such directory. Checked before sampling begins. */
+/*
+ * err: a directory, not writable, no such directory, a symbolic link that another user may exchange. Checked before
+ * sampling begins, and the path is not looked up again. Until it is committed the file is for nobody else.
+ */
 int output_open(struct output_file **file, const char *path, struct error *err);
+/* A new file with this ending in the folder for temporary files ($TMPDIR, /tmp), which only its owner may read; the caller frees *path. */
+int output_open_rescue(struct output_file **file, char **path, const char *ending, struct error *err);
+/* From now on what is written goes out as a gzip stream. Before the first byte. */
+void output_compress(struct output_file *file);
 /* Buffered; the first failure is kept and reported by output_commit (and by output_flush). */
 void output_write(struct output_file *file, const void *bytes, size_t length);
 int output_flush(struct output_file *file, struct error *err);
+/* As output_flush, and puts the file in its place now; what is written from then on is appended to it there, and stays. */
+int output_publish(struct output_file *file, struct error *err);
 /*
  * Writes what is left and puts the file in its place. 0, or -1: disk full, and what to do. A closed pipe (EPIPE) is
  * ERROR_GONE with an empty message: the reader has had enough, which is no error to print.
  */
 int output_commit(struct output_file *file, struct error *err);
+/* How much was written so far, before it was compressed. */
+uint64_t output_bytes(const struct output_file *file);
 /* Releases; what was not committed is removed. Accepts NULL. */
 void output_close(struct output_file *file);
 
 /* ---- formats ---- */
 
-/* What a user may choose about the text of a profile. */
+/* The rows of a table. */
+enum table_by { BY_FUNCTION, BY_LINE, BY_FILE, BY_MODULE };
+enum table_sort { SORT_SELF, SORT_TOTAL, SORT_NAME };
+
+/* What the colours of a picture say: what a frame is, which function it is, how much of its time it holds the GIL. */
+enum colour_by { COLOUR_BY_KIND, COLOUR_BY_FUNCTION, COLOUR_BY_GIL };
+
+/* What a user may choose about the text of a profile, and what a format has to know of the run. */
 struct output_options {
-	bool no_lines; /* file:function, without the line */
+	bool no_lines;       /* file:function, without the line */
+	unsigned groups;     /* of enum profile_group: which root frames to put before each stack */
+	bool per_thread;     /* several threads at each tick, each in its own time; else one stack a tick */
+	bool is_cpu;         /* what is shown is time on a CPU; else it is time of the wall */
+	int64_t interval_ns; /* between two ticks, on average */
+	int64_t epoch_ns;    /* what to add to the time of an event for the wall clock's */
+	bool short_paths;    /* a file's name as short_path has it */
+	const char *const *roots; /* NULL, or a list for short_path, which may still grow; borrowed */
+	size_t columns, rows;     /* of the terminal that it is for; 0: no limit */
+	enum table_by by;         /* these five: of a table */
+	enum table_sort sort;
+	bool tree;                /* calls below their callers */
+	bool has_limit;
+	size_t limit;             /* rows; 0: all */
+	bool inverted;            /* these five: of a picture. The root at the top */
+	bool all_frames;          /* those that only lead to the program, too */
+	enum colour_by colour_by;
+	double least_part;        /* of all samples; a frame with less is left out */
+	const char *title;        /* NULL: the command */
+};
+
+/* V8 has no longer string, and readers that are pages take a file as one: v8::String::kMaxLength, 2^29 - 24. */
+#define READER_STRING_BYTES ((UINT64_C(1) << 29) - 24)
+
+enum output_needs {
+	NEEDS_COUNTS, /* how often each stack was seen: a profile */
+	NEEDS_TIME,   /* each event of what is shown, in order */
+	NEEDS_ALL,    /* each event, whatever is asked to be shown: every thread with its state */
+};
+
+/* What becomes of stacks that have no time, as collapsed ones. */
+enum output_untimed {
+	UNTIMED_TAKEN,   /* the format has no time either */
+	UNTIMED_IN_A_ROW, /* they stand one behind the other, each as long as its ticks take */
+	UNTIMED_REFUSED,
 };
 
 struct output_format {
-	const char *name;        /* as in --format */
-	const char *extension;   /* ".txt" */
-	const char *description; /* one line, for --help */
-	/* Writes a finished profile. NULL for a format that can only be streamed. */
+	const char *name;              /* as in --format */
+	const char *const *extensions; /* NULL-terminated, with their dots; NULL: no file name asks for it */
+	const char *description;       /* one line, for --help */
+	const char *viewer;            /* how to look at a file, with its name in the place of %s */
+	bool is_compressed;            /* with gzip, whatever the file is called */
+	bool for_eyes;                 /* made to be read: with short paths unless the user wants full ones */
+	enum output_needs needs;
+	enum output_untimed untimed;
+	uint64_t reader_bytes;         /* more than that the usual reader does not take; 0: no limit is known */
+	/* NEEDS_COUNTS: writes a finished profile. */
 	void (*write)(const struct profile *profile, const struct output_options *options, struct output_file *file);
+	/* NEEDS_TIME and NEEDS_ALL: the sink that writes to the file, which is borrowed, as the options are. */
+	struct sink *(*open)(struct output_file *file, const struct output_options *options);
 };
 
-/* NULL-terminated. */
+/* NULL-terminated; the first one is what is written where nothing else was asked for. */
 extern const struct output_format *const output_formats[];
 const struct output_format *output_format_find(const char *name);
+/* By the ending of a file's name, the longest that fits; NULL: none does. */
+const struct output_format *output_format_of_path(const char *path);
+/* Does it ask for gzip? Those that end in .gz and in what names a format do. */
+bool output_path_is_compressed(const char *path);
 
 /*
  * A frame as text, as every line-based output prints it: file:function:line, cleaned so that it is one frame of one
  * line of collapsed stacks (";" becomes ":", no newline, never empty, no trailing " 123"). A line that is not known is 0.
  */
-void frame_append(struct buffer *buffer, const struct profile_frame *frame, const struct output_options *options);
+void frame_append(struct buffer *buffer, const struct stack_frame *frame, const struct output_options *options);
 
-/* ---- the stream of --flamechart: consecutive equal stacks merged, a time in each ---- */
-
+/* The frames of a sample with those of its groups before them, each as above, with semicolons between them; never empty. */
+void stack_append(struct buffer *buffer, const struct sample *sample, const struct output_options *options);
 /*
- * Lines of collapsed stacks in order of time, with microseconds instead of counts, as flamegraph.pl --flamechart reads
- * them. A sample stands for the time until the next one; where many ticks were missed it stands for one interval, and the
- * rest is a line "(missed)". Memory does not grow with the length of the run.
+ * What a function (line, file, module) is called where names have to be the same in all runs: module and name, of lines the
+ * distance from the function's first one, for what stands before it in the file may have grown. Allocated.
  */
-struct flamechart;
+char *row_name(const struct function *function, int line, enum table_by by, const char *const *roots);
+/*
+ * The part of a file's name below the entry of sys.path in which it is: behind site-packages/, dist-packages/ or
+ * lib/pythonX.Y/, or behind the longest of the roots (NULL-terminated; each absolute, with its slash at the end; may be NULL)
+ * that it begins with. Else the whole name. Points into file.
+ */
+const char *short_path(const char *file, const char *const *roots);
 
-struct flamechart_options {
-	struct output_options text;
-	unsigned groups;     /* of enum profile_group: which root frames to put before each stack */
-	bool per_thread;     /* several threads at each tick: equal stacks of one thread are merged, each in its own time */
-	int64_t interval_ns; /* between two samples, on average */
-};
-
-/* The file is borrowed. */
-struct flamechart *flamechart_new(struct output_file *file, const struct flamechart_options *options);
-void flamechart_add(struct flamechart *flamechart, const struct sample *sample);
-/* The sample is left out on purpose: the stack before it ends here, and what follows is not missed. */
-void flamechart_skip(struct flamechart *flamechart, const struct sample *sample);
-/* The last stacks are written. */
-void flamechart_finish(struct flamechart *flamechart);
-/* How many stacks it holds in memory: those of the threads of about the last second. */
-size_t flamechart_streams(const struct flamechart *flamechart);
-void flamechart_free(struct flamechart *flamechart); /* accepts NULL */
+/* Whose file is it, by its name? */
+enum path_kind { PATH_OWN, PATH_LIBRARY /* site-packages */, PATH_STANDARD /* Python's own */ };
+enum path_kind path_kind(const char *file);
 
 /* ---- every thread once: pyrope dump ---- */
 
 struct dump_header {
 	pid_t pid;
+	pid_t inner_pid;          /* in its own pid namespace; the same, or 0: not to be shown */
+	pid_t parent;             /* 0: not to be shown */
 	const char *process_name; /* clean UTF-8 */
-	const char *version;      /* of the interpreter, "3.11.7" */
+	const char *command_line; /* the same, bounded; NULL: not to be shown */
+	const char *version;      /* of the interpreter, "3.11.7"; NULL: there is none */
+	const char *obstacle;     /* why there are no threads; NULL: there are */
 	bool colour;              /* for a terminal */
+	bool short_paths;         /* as in output_options */
+	const char *const *roots;
 };
 
 struct dump_format {
-	void (*begin)(struct output_file *file, const struct dump_header *header);
-	void (*thread)(struct output_file *file, const struct dump_header *header, const struct sample *sample,
-		size_t index); /* of this thread among those dumped, from 0 */
-	void (*end)(struct output_file *file);
+	/* The samples are those of all threads, in the order of the interpreter's list. */
+	void (*write)(struct output_file *file, const struct dump_header *header, const struct sample *samples, size_t count);
+	const char *before, *between, *after; /* several processes */
 };
 
 extern const struct dump_format dump_text, dump_json;

@@ -9,6 +9,8 @@
 #ifndef PYROPE_PYTHON_H
 #define PYROPE_PYTHON_H
 
+#include <stdatomic.h>
+
 #include "pyrope/base.h"
 #include "pyrope/sample.h"
 #include "pyrope/target.h"
@@ -16,9 +18,10 @@
 struct python;
 
 struct python_options {
+	struct functions *functions; /* of the run: where what it executes is entered; borrowed, must outlive the python */
 	int abi;         /* 0: find out; else major * 100 + minor, as 311 */
 	int64_t wait_ns; /* how long to wait for an interpreter that has not got a thread state yet */
-	const volatile int *cancelled; /* NULL, or a flag that ends the wait early */
+	const atomic_int *cancelled; /* NULL, or a flag that ends the wait early */
 };
 
 /*
@@ -28,9 +31,22 @@ struct python_options {
  * (accepts NULL).
  */
 int python_attach(struct python **python, struct target *target, const struct python_options *options, struct error *err);
+/*
+ * As python_attach, for a process that has been forked from that of `parent` and has not called execve: its interpreter lies
+ * where the parent's does, which is checked in its own memory; no file is read, and nothing is waited for. Only what does not
+ * change while a process runs is taken over (where the interpreter is, its layout): code objects, frames and what is proven of
+ * them may be others in the child a moment later. The parent may be sampled meanwhile. ERROR_RACED: it is not there.
+ */
+int python_attach_forked(struct python **python, struct target *target, const struct python *parent, struct error *err);
+/*
+ * A process that runs no Python, so that its native stacks can be taken as a Python's are: it has no threads of Python's and
+ * no locks, and its version is "". It stays that until it executes another program.
+ */
+void python_attach_none(struct python **python, struct target *target, struct functions *functions);
 void python_free(struct python *python);
 
 struct target *python_target(const struct python *python);
+struct functions *python_functions(const struct python *python);
 const char *python_version(const struct python *python);  /* "3.11.7", "3.13.0 free-threaded" */
 const char *python_warning(const struct python *python);  /* NULL, or what a user should know ("newer than known") */
 const char *python_known_range(void);                     /* "2.6, 2.7, 3.4 to 3.15" */
@@ -44,11 +60,12 @@ struct python_thread {
 	uint64_t interpreter_id;
 	uint64_t pthread_id; /* thread_id: pthread_self() of the thread */
 	pid_t tid;           /* kernel tid as pyrope sees it; 0: not known */
+	pid_t recorded_tid;  /* what the thread state says (3.11+): stale after a fork that Python does not know of; 0: nothing */
 };
 
 /*
  * All thread states of all interpreters, as the lists say now (bounded at 100,000; a list that changes
- * meanwhile is read again). *threads is grown with array_reserve; the caller frees it. Returns the count, or
+ * meanwhile is read again), but for those whose thread has gone. A tid that is no thread of the process is not believed. *threads is grown with array_reserve; the caller frees it. Returns the count, or
  * -1 (ERROR_RACED when the lists did not stand still, ERROR_GONE).
  */
 ssize_t python_list_threads(struct python *python, struct python_thread **threads, size_t *capacity, struct error *err);
@@ -72,8 +89,13 @@ bool python_thread_name(struct python *python, const struct python_thread *threa
  * once more.
  */
 pid_t python_thread_tid(struct python *python, const struct python_thread *thread);
-/* Is that in the thread state itself, so that python_thread_matches sees it, too (3.11+, in our pid namespace)? */
+/* Is that in the thread state itself, so that python_thread_matches sees it, too (3.11+)? */
 bool python_state_has_tid(const struct python *python);
+/*
+ * Is the thread attached to its interpreter, that is, may it run Python? Asked where there is no GIL; one that computes in C or is in
+ * a system call has detached itself (_PyThreadState_Detach, Python/pystate.c). true where the interpreter does not say.
+ */
+bool python_thread_attached(const struct python *python, const struct python_thread *thread);
 /* Does state, the first python_thread_state_bytes() of a thread state, still belong to this thread? */
 bool python_thread_matches(const struct python *python, const struct python_thread *thread, const void *state);
 
@@ -223,13 +245,22 @@ struct code {
 	uint32_t first_traceable; /* 3.11+: the unit below which a frame is incomplete */
 	bool hidden;              /* interpreter trampolines and shims: no frame of the user's */
 	bool is_volatile; /* this address has held another code object before: check it in every look */
+	bool is_settled;  /* it has been there for long; until then: the same */
 	uint8_t check_count;
 	struct code_check checks[CODE_CHECKS];
 	raddr_t thread_local_code; /* free-threaded: co_tlbc; 0: none */
 	int *lines;                /* by instruction unit */
-	uint64_t mark;             /* free for whoever holds the python; 0 at first */
+	uint64_t mark, listed, sure; /* free for whoever holds the python; 0 at first */
+	uint64_t checked_look;       /* the same: the number of the last look that has checked it */
+	int64_t loaded_ns;           /* when it was decoded */
 	size_t index;              /* of the python's own list */
 };
+
+/* Does every look have to check that it is still the same object, because it may not be there for long? */
+static inline bool code_may_go(const struct code *code)
+{
+	return code->is_volatile || !code->is_settled;
+}
 
 /* The entry for this address if it is known; the caller has to prove that it is still the same object. */
 struct code *python_code_known(struct python *python, raddr_t address);
@@ -241,6 +272,11 @@ bool python_code_unchanged(const struct python *python, const struct code *code,
  * unreadable, or no code object (ERROR_RACED).
  */
 struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
+
+/* A thread is going to be held: makes the room for what may be decoded meanwhile, for tables are slow to grow. */
+void python_make_room(struct python *python);
+/* A thread is held meanwhile: code objects that take long to decode are as if they could not be read. */
+void python_be_brief(struct python *python, bool is_brief);
 
 /* Are there entries whose addresses other code objects have taken? */
 bool python_has_stale(const struct python *python);
@@ -257,6 +293,12 @@ int python_frame_line(struct python *python, const struct code *code, const stru
 bool python_frame_is_fresh(struct python *python, const struct code *code, const struct raw_frame *frame);
 /* Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame does? */
 bool python_root_is_learned(const struct python *python);
+/*
+ * Is the frame in which a whole chain ends the outermost one for sure, by itself? To 3.10 it is while the thread stands still, since
+ * one function makes a frame and another one links it; in 3.11 a frame at the bottom of the data stack is. state: the thread
+ * state's bytes. (A thread of greenlets has as many outermost frames as greenlets, and is met in each of them once in a while.)
+ */
+bool python_root_is_sure(const struct python *python, const void *state, raddr_t root, bool is_still);
 /* Does the frame of a call lie right behind that of its caller, but for generators (3.11+)? */
 bool python_frames_are_neighbours(const struct python *python);
 /* May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What crosses from sampling to profile: one look at one thread. Lent by the sampler for the length of one call;
- * who wants to keep it copies it. `struct function` objects live as long as the sampler does.
+ * who wants to keep it copies it. `struct function` objects live as long as the table that the run has of them.
  */
 #ifndef PYROPE_SAMPLE_H
 #define PYROPE_SAMPLE_H
@@ -10,23 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum function_kind {
-	FUNCTION_PYTHON,
-	FUNCTION_MARKER, /* "(idle)", "(partial)", "(failed)", "(truncated)", "(gc)": no file, no line */
-	FUNCTION_NATIVE, /* C, C++, Rust, Cython: the file is the name of its module ("libc.so.6", "[vdso]") */
-};
-
-/* One code object as it was decoded, a native function, or a marker. Immutable. Texts are clean UTF-8 (see utf8_clean), never NULL. */
-struct function {
-	uint64_t id; /* unique in this run of pyrope, from 1 */
-	enum function_kind kind;
-	const char *name; /* co_qualname where there is one (3.11+), else co_name */
-	const char *file; /* co_filename; "" for markers */
-	int first_line;   /* co_firstlineno; 0 for markers and native functions */
-};
-
-/* An id that no function has yet. Safe in any thread. */
-uint64_t function_new_id(void);
+#include "pyrope/functions.h"
 
 struct sample_frame {
 	const struct function *function;
@@ -40,8 +24,12 @@ enum thread_state {
 	THREAD_WAITS_GIL, /* wants the GIL, does not have it */
 	THREAD_RUNNING,   /* on a CPU, without the GIL */
 	THREAD_SLEEPING,  /* blocked in a system call */
+	THREAD_WAITS_CPU, /* could run, without the GIL, if it had a CPU */
 	THREAD_STATES
 };
+
+/* As a user writes them; NULL-terminated. */
+extern const char *const thread_state_names[THREAD_STATES + 1];
 
 /* How sure we are of the stack. */
 enum sample_quality {
@@ -63,7 +51,9 @@ struct sample {
 	const char *thread_name;  /* clean UTF-8, "" for an idle sample */
 	enum thread_state state;
 	long syscall_number; /* -1: none or not known */
+	bool is_collecting;  /* garbage, where that was asked for */
 	enum sample_quality quality;
+	uint64_t weight; /* how many ticks it stands for */
 	size_t frame_count;
 	const struct sample_frame *frames; /* outermost first */
 };

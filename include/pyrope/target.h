@@ -29,6 +29,22 @@ bool target_alive(struct target *target);
  * read of /proc/PID/stat too, so that nobody who looks at the old address space can keep it true.
  */
 bool target_same_image(struct target *target);
+/*
+ * Only ENOENT and ESRCH say that something is gone. What fails otherwise (EMFILE, ENFILE, ENOMEM, EIO) leaves the question
+ * open, and as long as it is open the target counts as alive and as running the same program. True: the question is open,
+ * and err says what failed and why. A question is closed by the next answer to it, or by target_ask_again.
+ */
+enum target_question {
+	ASKED_LIFE,   /* target_alive, target_same_image, target_execed */
+	ASKED_MEMORY, /* target_read and its kin */
+	ASKED_TASKS,  /* target_task_state, target_list_tids */
+	ASKED_FILES,  /* elf_image_open */
+	TARGET_QUESTIONS,
+};
+bool target_unanswered(const struct target *target, enum target_question question, struct error *err);
+void target_ask_again(struct target *target);
+/* The process has gone, and its number belongs to another one: what was read last may have been of that. */
+bool target_replaced(struct target *target);
 /* The program that it runs now has begun to run: target_same_image may go by where its code and its stack begin. */
 void target_remember_image(struct target *target);
 /* Has it called execve since it was opened (or since the last call that returned true)? */
@@ -65,6 +81,15 @@ uint64_t target_read_calls(const struct target *target);
 /* For tests: use /proc/PID/mem even where process_vm_readv works (also PYROPE_NO_VM_READV=1 in the environment). */
 void target_force_proc_mem(struct target *target, bool force);
 
+/* ---- what a person knows it by ---- */
+
+/* Its arguments with spaces between them, cleaned, or its comm where it has none; no wider than this. */
+void target_command_line(struct target *target, struct buffer *text, size_t columns);
+/* The first ones of its arguments as they are, in the bytes that the caller releases. The count. */
+size_t target_arguments(struct target *target, char *arguments[], size_t limit, struct buffer *bytes);
+/* Appends the folder that it works in, as it names it itself (in its own root). False: it cannot be told. */
+bool target_folder(struct target *target, struct buffer *path);
+
 /* ---- maps: one parsed /proc/PID/maps ---- */
 
 struct mapping {
@@ -89,6 +114,25 @@ int target_read_maps(struct target *target, struct maps *maps, struct error *err
 void maps_release(struct maps *maps);
 const struct mapping *maps_find(const struct maps *maps, raddr_t address); /* NULL: not mapped */
 
+/* ---- what it uses up ---- */
+
+struct process_counters {
+	uint64_t user_ns, system_ns; /* CPU time, in steps of some ms */
+	uint64_t resident_bytes;
+	uint64_t minor_faults, major_faults;
+	uint64_t voluntary_switches, involuntary_switches; /* of its first thread */
+};
+
+/*
+ * With which status, as of waitpid(2), the process has ended: it is known while nobody has waited for it, and from Linux 6.15 on
+ * afterwards, too. -1: not known, or it has not ended after wait_ms: between losing its memory and its end it needs a CPU.
+ */
+int target_exit_status(struct target *target, int wait_ms);
+/* By the pid alone, so that any thread may ask. False: it is gone, or /proc does not say. */
+bool target_read_counters(pid_t pid, struct process_counters *counters);
+/* The parent's pid as pyrope sees it; 0: not known, or not in our pid namespace. */
+pid_t target_parent(pid_t pid);
+
 /* ---- threads of the process ---- */
 
 /* Fills *tids (grown with array_reserve; caller frees) with the kernel tids, ascending. Count, or -1 with err. */
@@ -101,6 +145,7 @@ enum task_activity {
 	TASK_TRACED,   /* stopped by a tracer */
 	TASK_DISK,     /* uninterruptible */
 	TASK_GONE,
+	TASK_UNKNOWN, /* the system did not say */
 };
 
 struct task_state {
@@ -112,11 +157,20 @@ struct task_state {
 
 /* What a thread does now, by /proc/PID/task/TID/syscall and, where that is refused, .../stat. */
 struct task_state target_task_state(struct target *target, pid_t tid);
+/* Does it run, or may it, for all that is known? */
+bool task_may_run(const struct task_state *task);
 /* Was it stopped by a signal while it was not in a system call? Then stack pointer and pc are all that this state tells of it. */
 bool task_stopped_in_code(const struct task_state *task);
 /* Time on CPU in ns and the number of time slices, from schedstat; false when not available. A thread whose two
  * readings are equal has not run in between. */
 bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
+/*
+ * How often the thread has left a CPU, and when the scheduler last looked at its clock, which it does when the thread leaves its
+ * CPU; that clock is the CPU's. False: this kernel does not say (CONFIG_SCHED_DEBUG).
+ */
+bool target_task_sched(struct target *target, pid_t tid, uint64_t *switches, uint64_t *exec_ns);
+/* Now, by that clock on the CPU of the calling thread; 0: not known. */
+uint64_t own_exec_start(void);
 /* The CPU that the thread is on, or was last; -1: not known. */
 int target_task_cpu(struct target *target, pid_t tid);
 /* The kernel's comm, cleaned, at most 63 bytes. "" when the thread is gone. */
@@ -136,6 +190,7 @@ struct registers {
 
 /* ---- holding one thread still ---- */
 
+#define PAUSE_LONG_NS 10000000
 #define PAUSES_AT_ONCE 32 /* threads that are held, or told to stop */
 
 enum pause_result {
@@ -158,8 +213,13 @@ struct pause {
 	struct target *target;
 	pid_t tid; /* that of its process when the thread has just called execve */
 	int signal; /* to be delivered when it goes on, 0: none */
-	int64_t begin_ns;
-	int64_t end_ns;
+	int64_t begin_ns, stopped_ns, end_ns; /* when it was told, when that it had stopped was seen, when it was let go */
+	int64_t own_cpu_ns, own_waited_ns; /* of the thread of ours, before */
+	unsigned own_stops; /* pauser_stops, before */
+	/* from when it was told until it had been let go */
+	int64_t worked_ns;    /* CPU time of our thread */
+	int64_t waited_ns;    /* how long our thread was ready to run and had no CPU; where the kernel does not say: how long it had none */
+	bool was_interrupted; /* pyrope itself was stopped meanwhile; told where it was held for longer than PAUSE_LONG_NS */
 	struct registers registers; /* for pause_registers: what the stop had to ask for anyway; known is 0 when it had not */
 };
 
@@ -202,10 +262,18 @@ void pause_end(struct pause *pause);
 bool pause_back_in_stop(const struct pause *pause, const struct registers *registers, uint64_t *cpu_ns, uint64_t *slices);
 /* Is there a thread that was told to stop, did not in time, and still has to be let go? (Or one that has not been awaited.) */
 bool pause_pending(const struct target *target);
+/*
+ * What one thread of pyrope knows of all that it holds: a target has one of its own, or shares one with others that the same
+ * thread looks at. Borrowed by the target, which must not pause anybody any more when it is freed. While nothing is held.
+ */
+struct pauser;
+struct pauser *pauser_new(void);
+void pauser_free(struct pauser *pauser); /* accepts NULL */
+void target_use_pauser(struct target *target, struct pauser *pauser);
 /* How often pyrope itself has been stopped and continued; to be asked before it lets itself be stopped, while it holds nobody. */
-unsigned pause_stops(const struct target *target);
+unsigned pauser_stops(const struct pauser *pauser);
 /* It has been, and has been continued. Takes 0.1 s when it was not stopped after all. */
-void pause_forget_stop(struct target *target, unsigned stops);
+void pauser_forget_stop(struct pauser *pauser, unsigned stops);
 /* Sleeps until until_ns (CLOCK_MONOTONIC) or until all pending threads have stopped and were let go. SIGCHLD is blocked. */
 void pause_settle(struct target *target, int64_t until_ns);
 
@@ -235,6 +303,17 @@ struct call_target {
  */
 bool call_target(struct target *target, raddr_t return_address, struct call_target *found);
 
+/* What is left to do for code that only returns: where, counted from the stack pointer, lies what it takes from there. */
+#define EPILOGUE_BYTES 32
+struct epilogue {
+	uint64_t cfa;         /* the stack pointer behind the return */
+	uint64_t return_address;
+	uint64_t at[REGISTER_COUNT];
+	uint64_t taken;       /* bit n: register n, from at[n] */
+};
+/* False: the code does something else first, or it is none that is known. */
+bool epilogue_decode(const unsigned char code[EPILOGUE_BYTES], struct epilogue *epilogue);
+
 /* The registers of a thread that is held. False when it is gone. */
 bool pause_registers(const struct pause *pause, struct registers *registers);
 /* What is known of a thread that sleeps in a system call: stack pointer and pc. False: it does not sleep. */
@@ -253,8 +332,20 @@ int permission_explain(pid_t pid, int errno_value, struct error *err);
  * mask as pyrope itself was started with. Returns the child's pid, or -1: command not found (exit_code 127), not
  * executable (126). The child has called execve when this returns.
  */
-struct launch_state; /* signal mask and dispositions as they were at start; see launch_remember */
-void launch_remember(void); /* call first thing in main */
+/*
+ * To be called first thing in main: remembers signal mask, dispositions and limits for what is launched, and then raises the
+ * soft limit of descriptors to the hard one for pyrope itself.
+ */
+void launch_remember(void);
 pid_t launch_command(char *const argv[], struct error *err);
+
+/* ---- files of /proc ---- */
+
+/* Reads a small /proc file, relative to directory, whole or up to size - 1 bytes; NUL-terminates. -1 with errno. */
+ssize_t proc_read(int directory, const char *name, char *text, size_t size);
+/* Behind the ") " of a stat line, or NULL. The name in it may hold anything, ")" too. */
+const char *stat_fields(const char *line);
+/* The value behind "Name:" in the text of a status file, or NULL. */
+const char *status_field(const char *text, const char *name);
 
 #endif

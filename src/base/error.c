@@ -6,6 +6,7 @@
 
 #include "pyrope/base.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,19 @@ int error_set(struct error *err, enum error_kind kind, const char *format, ...)
 	return -1;
 }
 
+/* What to do about it, where that is the same whatever failed. */
+static const char *remedy(int errno_value)
+{
+	switch (errno_value) {
+	case EMFILE:
+		return ": allow pyrope more file descriptors (ulimit -n)";
+	case ENFILE:
+		return ": allow the system more open files (sysctl fs.file-max)";
+	default:
+		return "";
+	}
+}
+
 int error_set_errno(struct error *err, enum error_kind kind, int errno_value, const char *format, ...)
 {
 	if (err) {
@@ -39,7 +53,8 @@ int error_set_errno(struct error *err, enum error_kind kind, int errno_value, co
 		format_message(err, format, arguments);
 		va_end(arguments);
 		length = strlen(err->message);
-		snprintf(err->message + length, sizeof(err->message) - length, ": %s", strerror(errno_value));
+		snprintf(err->message + length, sizeof(err->message) - length, ": %s%s", strerror(errno_value),
+			remedy(errno_value));
 	}
 	return -1;
 }

@@ -8,6 +8,7 @@
 #include "pyrope/native.h"
 #include "pyrope/output.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,11 +22,11 @@
 static void fill_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) != fd)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY | O_CLOEXEC) != fd)
 			_exit(1);
 }
 
-static int print(const struct buffer *text, struct error *err)
+int print_text(const struct buffer *text, struct error *err)
 {
 	struct output_file *file = NULL;
 	int result = output_open(&file, NULL, err);
@@ -38,7 +39,7 @@ static int print(const struct buffer *text, struct error *err)
 	return result;
 }
 
-static int print_text(const struct options *options, struct error *err)
+static int print_asked(const struct options *options, struct error *err)
 {
 	struct buffer text = { 0 };
 	int result = 0;
@@ -50,7 +51,7 @@ static int print_text(const struct options *options, struct error *err)
 	else
 		result = completion_append(&text, options->completion, err);
 	if (result == 0)
-		result = print(&text, err);
+		result = print_text(&text, err);
 	buffer_release(&text);
 	return result;
 }
@@ -65,8 +66,14 @@ static int run(const struct options *options, struct error *err)
 		return command_record(options, err);
 	case COMMAND_DUMP:
 		return command_dump(options, err);
+	case COMMAND_DIFF:
+		return command_diff(options, err);
+	case COMMAND_CHECK:
+		return command_check(options, err);
+	case COMMAND_REPORT:
+		return command_report(options, err);
 	default:
-		return print_text(options, err);
+		return print_asked(options, err);
 	}
 }
 

@@ -1,45 +1,87 @@
 /* SPDX-License-Identifier: MIT */
-/* pyrope dump: every thread once, as a person wants to read it in an incident, or as JSON. */
+/*
+ * pyrope dump: every thread once, as a person wants to read it in an incident, or as JSON. With --follow one process after the
+ * other, each parent before its children.
+ */
 #include "config.h"
 
+#include "commands/children.h"
 #include "commands/command.h"
+#include "commands/roots.h"
+#include "commands/terminal.h"
 #include "pyrope/output.h"
+#include "pyrope/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#define COMMAND_LINE_COLUMNS 500
 #define ATTACH_WAIT_NS INT64_C(1000000000)
+#define CHILD_WAIT_NS INT64_C(100000000) /* one that starts is shown as that */
+#define PROCESSES_LIMIT 1000
+#define CHILDREN_TOLD 100
 
-struct dumping {
-	const struct dump_format *format;
-	struct dump_header header;
-	struct output_file *file;
-	size_t threads;
+/* What was seen of each thread: a sample is lent, and the threads are shown in another order than that of the list. */
+struct dumped {
+	struct sample *samples;
+	size_t count, capacity;
 };
 
 static int dump_sample(void *context, const struct sample *sample, struct error *err)
 {
-	struct dumping *dumping = context;
+	struct dumped *dumped = context;
+	struct sample_frame *frames = xreallocarray(NULL, sample->frame_count + 1, sizeof(*frames));
+	struct sample *copy;
 
 	(void)err;
-	dumping->format->thread(dumping->file, &dumping->header, sample, dumping->threads++);
+	array_reserve(&dumped->samples, &dumped->capacity, dumped->count + 1, sizeof(*dumped->samples));
+	copy = &dumped->samples[dumped->count++];
+	*copy = *sample;
+	if (sample->frame_count)
+		memcpy(frames, sample->frames, sample->frame_count * sizeof(*frames));
+	copy->frames = frames;
+	copy->thread_name = xstrdup(sample->thread_name);
+	copy->process_name = ""; /* the header has it */
 	return 0;
 }
 
-/* https://no-color.org: set and not empty. */
-static bool wants_colour(const struct options *options)
+static void dumped_release(struct dumped *dumped)
 {
-	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-	if (options->output && strcmp(options->output, "-") != 0)
-		return false;
-	return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) &&
-		!(terminal && strcmp(terminal, "dumb") == 0);
+	for (size_t i = 0; i < dumped->count; i++) {
+		free((void *)dumped->samples[i].frames);
+		free((void *)dumped->samples[i].thread_name);
+	}
+	free(dumped->samples);
 }
 
-static int dump_python(
-	const struct options *options, struct python *python, struct output_file *file, struct error *err)
+static bool goes_to_terminal(const struct options *options)
+{
+	return (!options->output_count || strcmp(options->outputs[0], "-") == 0) && isatty(STDOUT_FILENO);
+}
+
+struct dump {
+	const struct options *options;
+	const struct dump_format *format;
+	struct functions *functions;
+	struct output_file *file;
+	size_t count; /* of processes that were written */
+};
+
+static struct dump_header header_of(const struct options *options, struct target *target, const struct roots *roots)
+{
+	return (struct dump_header){
+		.pid = target_pid(target),
+		.inner_pid = target_inner_pid(target),
+		.colour = goes_to_terminal(options) && terminal_has_colours(STDOUT_FILENO),
+		.short_paths = options->paths == PATHS_SHORT ||
+			(options->paths == PATHS_OF_FORMAT && goes_to_terminal(options)),
+		.roots = roots->list,
+	};
+}
+
+static int collect(const struct options *options, struct python *python, struct dumped *dumped, struct error *err)
 {
 	struct sampling_options sampling = {
 		.interval_ns = options->interval_ns,
@@ -51,50 +93,153 @@ static int dump_python(
 		.mark_syscalls = options->mark_syscalls,
 		.max_depth = options->max_depth,
 	};
-	struct dumping dumping = {
-		.format = options->json ? &dump_json : &dump_text,
-		.file = file,
-		.header = { .pid = options->pid,
-			.version = python_version(python),
-			.colour = wants_colour(options) },
-	};
-	struct sampler_callbacks callbacks = { .sample = dump_sample, .context = &dumping };
+	struct sampler_callbacks callbacks = { .sample = dump_sample, .context = dumped };
 	const struct native_options native = { .show_all = options->native == NATIVE_ALL };
-	struct sampler *sampler;
-	char name[64];
 	int result;
 
 	if (options->native && native_new(&sampling.native, python, &native, err) != 0)
 		return -1;
-	sampler = sampler_new(python, &sampling);
-	target_task_comm(python_target(python), target_pid(python_target(python)), name);
-	dumping.header.process_name = name;
-	dumping.format->begin(file, &dumping.header);
-	result = sampler_dump(sampler, &callbacks, err);
-	dumping.format->end(file);
-	sampler_free(sampler);
+	result = sampling_dump(python, &sampling, &callbacks, err);
 	native_free(sampling.native);
-	return result == 0 ? output_commit(file, err) : -1;
+	return result;
 }
 
-int command_dump(const struct options *options, struct error *err)
+/* python: NULL: there is none, because of the obstacle. */
+static int write_process(
+	struct dump *dump, struct target *target, struct python *python, pid_t parent, const char *obstacle, struct error *err)
 {
-	struct python_options python_options = { .abi = options->abi, .wait_ns = ATTACH_WAIT_NS };
-	struct output_file *file = NULL;
+	struct dumped dumped = { 0 };
+	struct roots roots = { 0 };
+	struct buffer command_line = { 0 };
+	struct dump_header header;
+	char name[64];
+	int result = 0;
+
+	/* before the threads are held: the names of what ends soon */
+	target_task_comm(target, target_pid(target), name);
+	target_command_line(target, &command_line, COMMAND_LINE_COLUMNS);
+	roots_learn(&roots, target);
+	header = header_of(dump->options, target, &roots);
+	header.parent = parent;
+	header.process_name = name;
+	header.command_line = command_line.length ? command_line.data : NULL;
+	header.version = python ? python_version(python) : NULL;
+	header.obstacle = obstacle;
+	if (python)
+		result = collect(dump->options, python, &dumped, err);
+	if (result == 0) {
+		const char *separator = dump->count++ ? dump->format->between : dump->options->follow ? dump->format->before : "";
+
+		output_write(dump->file, separator, strlen(separator));
+		dump->format->write(dump->file, &header, dumped.samples, dumped.count);
+	}
+	dumped_release(&dumped);
+	roots_release(&roots);
+	buffer_release(&command_line);
+	return result;
+}
+
+static int dump_process(struct dump *dump, pid_t pid, pid_t parent, int64_t wait_ns, struct error *err)
+{
+	const struct python_options python_options = {
+		.functions = dump->functions,
+		.abi = dump->options->abi,
+		.wait_ns = wait_ns,
+	};
 	struct target *target = NULL;
 	struct python *python = NULL;
 	int result = -1;
 
-	if (output_open(&file, options->output, err) != 0)
-		goto out;
-	if (target_open(&target, options->pid, err) != 0)
-		goto out;
-	if (python_attach(&python, target, &python_options, err) != 0)
-		goto out;
-	result = dump_python(options, python, file, err);
-out:
+	if (target_open(&target, pid, err) != 0)
+		return -1;
+	if (python_attach(&python, target, &python_options, err) == 0) {
+		result = write_process(dump, target, python, parent, NULL, err);
+	} else if (dump->options->follow && err->kind != ERROR_GONE) {
+		struct error ignored = { 0 };
+
+		write_process(dump, target, NULL, parent, err->kind == ERROR_UNSUPPORTED ? "no Python" : err->message, &ignored);
+	}
 	python_free(python);
 	target_close(target);
-	output_close(file);
+	return result;
+}
+
+/* ---- trees ---- */
+
+/* The children of this process, each before its own; those that cannot be shown are no failure of the whole. */
+static size_t dump_children(struct dump *dump, pid_t pid, const struct descendant *found, size_t count)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct error err = { 0 };
+
+		if (found[i].parent != pid || found[i].pid == pid)
+			continue;
+		shown += dump_process(dump, found[i].pid, pid, CHILD_WAIT_NS, &err) == 0;
+		shown += dump_children(dump, found[i].pid, found + i + 1, count - i - 1);
+	}
+	return shown;
+}
+
+/* What is not shown is told, so that nobody looks for a worker's stack in its master. */
+static void tell_children(const struct dump *dump, pid_t pid)
+{
+	pid_t pids[CHILDREN_TOLD];
+	bool has_more;
+	const size_t pythons =
+		children_that_are_pythons(pid, dump->functions, dump->options->abi, pids, CHILDREN_TOLD, &has_more);
+
+	if (pythons)
+		fprintf(stderr, "pyrope: %zu%s %s: dump -f shows %s\n", pythons, has_more ? " or more" : "",
+			pythons == 1 ? "child is a Python" : "children are Pythons", pythons == 1 ? "it" : "them");
+}
+
+static int dump_all(struct dump *dump, struct error *err)
+{
+	const pid_t pid = dump->options->pid;
+	struct tree *tree = tree_new(PROCESSES_LIMIT);
+	const struct descendant *found = NULL;
+	const size_t count = tree_add(tree, pid) ? tree_look(tree, &found) : 0;
+	int result = dump_process(dump, pid, 0, ATTACH_WAIT_NS, err);
+
+	if (!dump->options->follow) {
+		if (result == 0)
+			tell_children(dump, pid);
+	} else if (result != 0 && dump_children(dump, pid, found, count)) { /* a shell, with a Python below */
+		error_clear(err);
+		result = 0;
+	} else if (result == 0) {
+		dump_children(dump, pid, found, count);
+	}
+	if (dump->options->follow && tree_left_out(tree))
+		fprintf(stderr, "pyrope: more than %d processes: %llu are left out\n", PROCESSES_LIMIT,
+			(unsigned long long)tree_left_out(tree));
+	tree_free(tree);
+	return result;
+}
+
+int command_dump(const struct options *options, struct error *err)
+{
+	struct dump dump = {
+		.options = options,
+		.format = options->json ? &dump_json : &dump_text,
+		.functions = functions_new(),
+	};
+	int result = -1;
+
+	if (output_open(&dump.file, options->output_count ? options->outputs[0] : NULL, err) == 0)
+		result = dump_all(&dump, err);
+	if (result == 0) {
+		if (options->follow)
+			output_write(dump.file, dump.format->after, strlen(dump.format->after));
+		result = output_commit(dump.file, err);
+	}
+	if (files_unanswered())
+		fprintf(stderr, "pyrope: " FILES_UNANSWERED "\n");
+	if (descriptors_lacking())
+		fprintf(stderr, "pyrope: " SHORT_OF_DESCRIPTORS "\n", descriptor_limit());
+	functions_free(dump.functions);
+	output_close(dump.file);
 	return result;
 }

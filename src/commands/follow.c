@@ -1,58 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Following one process. Attached to, it has to be a Python and stays one until it ends. Launched, it may be
- * anything at first: env, sh -c, nice and the shims of pyenv replace themselves by the Python that is meant
- * (execve, the same process id), and until then there is nothing to do but to look again. A wrapper that
- * forks is another process, not followed.
+ * The processes of a run: those that were named or launched, or are in a control group, through all that they execute (execve,
+ * the same process id), and with --follow all that descend from them. Attached to, the only one has to be a Python at first, unless
+ * it has children; one that reloads itself executes another one. Launched, it may be anything at first: env, sh -c, nice and the shims of pyenv replace
+ * themselves by the Python that is meant, or start it as a child. While a process is no Python there is nothing to do but to
+ * look again.
+ *
+ * All of this happens in the thread that takes the samples, between them: an attach takes some ms, and delays no tick.
  */
 #include "config.h"
 
+#include "commands/children.h"
+#include "commands/events.h"
+#include "commands/member.h"
 #include "commands/recording.h"
 #include "commands/signals.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #define MILLISECOND_NS INT64_C(1000000)
 #define ATTACH_WAIT_NS (5000 * MILLISECOND_NS)
 #define CHILD_WAIT_NS (60000 * MILLISECOND_NS)
-
-/* How often an exec is looked for, and how the tries to find an interpreter (some ms of CPU each) thin out.
- */
-#define EXEC_CHECK_NS (MILLISECOND_NS / 2)
-#define RETRY_FIRST_NS (2 * MILLISECOND_NS)
-#define RETRY_LAST_NS (500 * MILLISECOND_NS)
+/* While others are sampled, or may come, they are not kept waiting for one that starts. */
+#define CROWD_WAIT_NS (10 * MILLISECOND_NS)
 /* A command that is no Python for so long is worth a word. */
 #define PATIENCE_NS (3000 * MILLISECOND_NS)
+#define POLL_LEAST_NS (2 * MILLISECOND_NS)
+#define POLL_MOST_NS (5 * MILLISECOND_NS)
+#define POLL_FIRST_NS (MILLISECOND_NS / 2) /* while something is about to become a Python */
+#define POLL_IDLE_NS (50 * MILLISECOND_NS)
+#define EXIT_CHECK_NS (100 * MILLISECOND_NS)
+#define EXIT_WAIT_NS (1000 * MILLISECOND_NS) /* for the exit status of one that is about to be gone */
+#define EXIT_LAST_WAIT_MS 20
+#define PROCESSES_LIMIT 1000
+#define OTHERS_SHOWN 8
+
+struct follow {
+	struct recording *recording;
+	struct tree *tree; /* NULL: descendants are not followed */
+	struct member **members;
+	size_t count, capacity;
+	size_t waiting; /* of those that are not sampled */
+	bool is_over;
+	enum follow_end end;
+	struct error refusal; /* of the only process: the system refuses what sampling takes */
+	bool told_failure, told_limit;
+	int64_t exits_ns; /* when it was looked last who has ended */
+};
 
 /* ---- samples ---- */
 
-/* What -x leaves out: time in which nothing happened. */
-static bool is_idle(const struct recording *recording, const struct sample *sample)
-{
-	return sample->quality == SAMPLE_IDLE ||
-		(recording->options->mode == MODE_WALL && sample->state == THREAD_SLEEPING);
-}
-
 static int take_sample(void *context, const struct sample *sample, struct error *err)
 {
-	struct recording *recording = context;
-	bool left_out = recording->options->exclude_idle && is_idle(recording, sample);
+	const struct follow *follow = context;
 
-	(void)err;
-	recording->left_out += left_out;
-	recording->kept += !left_out;
-	if (recording->flamechart && left_out)
-		flamechart_skip(recording->flamechart, sample);
-	else if (recording->flamechart)
-		flamechart_add(recording->flamechart, sample);
-	else if (!left_out)
-		profile_add(recording->profile, sample);
-	return 0;
+	return events_sample(follow->recording, sample, err);
+}
+
+static void end_run(struct follow *follow, enum follow_end end)
+{
+	if (!follow->is_over)
+		follow->end = end;
+	follow->is_over = true;
+	sampler_stop(follow->recording->sampler);
 }
 
 /* A stream is passed on every second, and nobody samples for a reader that has gone. */
@@ -63,246 +73,547 @@ static void flush_stream(struct recording *recording)
 	if (now_ns - recording->flush_ns < 1000 * MILLISECOND_NS || recording->stream.kind != ERROR_NONE)
 		return;
 	recording->flush_ns = now_ns;
-	if (output_flush(recording->file, &recording->stream) != 0)
+	if (outputs_flush(&recording->outputs, &recording->stream) != 0)
 		sampler_stop(recording->sampler);
+}
+
+/* The time runs from when sampling is on first: as the sampling thread has it, which on a busy machine begins later than it was told to. */
+void recording_begin_time(struct recording *recording)
+{
+	const int64_t began_ns = sampler_began_ns(recording->sampler);
+
+	recording->was_on |= recording->has_python && !sampling_gate_is_off(gate_of(recording));
+	if (began_ns && recording->options->has_duration)
+		recording->until_ns = began_ns + recording->options->duration_ns;
+}
+
+static int tell_all(struct follow *follow, struct error *err)
+{
+	for (size_t i = 0; i < follow->count; i++) {
+		struct member *member = follow->members[i];
+
+		if (member->watch && events_tick(follow->recording, &member->told, member->watch, err) != 0)
+			return -1;
+	}
+	return events_clock(follow->recording, err);
 }
 
 static void idle(void *context)
 {
-	struct recording *recording = context;
+	struct follow *follow = context;
+	struct recording *recording = follow->recording;
 	struct sampling_statistics now;
 
-	if (recording->flamechart)
-		flush_stream(recording);
+	recording_begin_time(recording);
+	if (recording->stream.kind == ERROR_NONE && tell_all(follow, &recording->stream) != 0)
+		sampler_stop(recording->sampler);
+	flush_stream(recording);
+	if (!progress_is_due(recording))
+		return;
 	sampler_statistics(recording->sampler, &now);
-	now.samples += recording->statistics.samples;
-	now.elapsed_ns += recording->statistics.elapsed_ns;
 	progress_draw(recording, &now);
 }
 
-static struct sampling_options sampling_options(const struct recording *recording)
+/* What shows time has to know of threads that fall asleep. */
+static bool counts_only(const struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (outputs->list[i].sink)
+			return false;
+	return true;
+}
+
+static struct sampling_options sampling_options(struct recording *recording)
 {
 	const struct options *options = recording->options;
+	const bool all = recording->outputs.needs_all;
+	const bool leaves_out = options->exclude_idle && options->mode == MODE_WALL;
 	struct sampling_options sampling = {
 		.interval_ns = options->interval_ns,
 		.duration_ns = options->duration_ns,
 		.once = options->has_duration && options->duration_ns == 0,
-		.mode = options->mode,
+		.mode = all ? MODE_WALL : options->mode,
 		.pause = options->pause,
-		.mark_gc = options->mark_gc,
-		.mark_syscalls = options->mark_syscalls,
-		.want_names = (options->groups & GROUP_THREAD) != 0,
-		.want_states = options->exclude_idle && options->mode == MODE_WALL,
+		.gate = gate_of(recording),
+		.mark_gc = !all && options->mark_gc,
+		.mark_syscalls = !all && options->mark_syscalls,
+		.want_names = all || (options->groups & GROUP_THREAD) != 0,
+		.leave_out_sleeping = !all && leaves_out && counts_only(&recording->outputs),
+		.want_states = all || leaves_out,
+		.want_gc = all,
 		.max_depth = options->max_depth,
 	};
 
-	/* After an exec: what is left of the time. */
-	if (sampling.duration_ns) {
-		sampling.duration_ns -= recording->statistics.elapsed_ns;
-		if (sampling.duration_ns < 1)
-			sampling.duration_ns = 1;
-	}
 	return sampling;
 }
 
-static enum follow_end follow_end_of(const struct recording *recording, enum sampling_end end)
+/* ---- what there is to say of one ---- */
+
+static void say_obstacle(struct recording *recording, struct member *member)
 {
-	if (recording->stream.kind != ERROR_NONE)
-		return FOLLOW_OUTPUT;
-	switch (end) {
+	char name[64] = "";
+
+	member->said = true;
+	if (member->launched) {
+		note(recording, "no samples of '%s': %s", recording->options->launch[0], member->obstacle.message);
+		return;
+	}
+	if (!member->was_sampled) {
+		note(recording, "%s", member->obstacle.message);
+		return;
+	}
+	/* nothing is known of it then, and it may run what it did */
+	if (member->obstacle.kind == ERROR_SYSTEM) {
+		note(recording, "process %d is not sampled any more: %s", (int)member->pid, member->obstacle.message);
+		return;
+	}
+	target_task_comm(member->target, member->pid, name);
+	note(recording, "process %d runs another program now (%s) and is watched, but there is nothing to sample: %s",
+		(int)member->pid, *name ? name : "?",
+		member->obstacle.kind == ERROR_UNSUPPORTED ? "it is not a Python" : member->obstacle.message);
+}
+
+/* A child that cannot be sampled ends nothing. The first one is told of, the others are counted. */
+static void count_failure(struct follow *follow, struct member *member)
+{
+	const enum error_kind kind = member->obstacle.kind;
+
+	if (member->said || (kind != ERROR_PERMISSION && kind != ERROR_SYSTEM))
+		return;
+	member->said = true;
+	follow->recording->processes.failed++;
+	if (!follow->told_failure)
+		note(follow->recording, "process %d is not sampled: %s", (int)member->pid, member->obstacle.message);
+	follow->told_failure = true;
+}
+
+/* ---- the processes ---- */
+
+static struct member *find_member(const struct follow *follow, pid_t pid)
+{
+	for (size_t i = 0; i < follow->count; i++)
+		if (follow->members[i]->pid == pid && !follow->members[i]->is_gone)
+			return follow->members[i];
+	return NULL;
+}
+
+static struct member *add_member(struct follow *follow, pid_t pid, pid_t parent)
+{
+	struct member *member = member_new(pid, parent);
+
+	array_reserve(&follow->members, &follow->capacity, follow->count + 1, sizeof(struct member *));
+	follow->members[follow->count++] = member;
+	follow->waiting++;
+	return member;
+}
+
+static bool is_root(const struct member *member)
+{
+	return member->launched || member->named;
+}
+
+static int64_t wait_of(const struct follow *follow, const struct member *member)
+{
+	if (follow->tree || follow->count > 1 || !is_root(member))
+		return CROWD_WAIT_NS;
+	return member->launched ? CHILD_WAIT_NS : ATTACH_WAIT_NS;
+}
+
+static int try_member(struct follow *follow, struct member *member, int64_t wait_ns, struct error *err)
+{
+	if (member_try(member, follow->recording, find_member(follow, member->parent), wait_ns, err) != 0)
+		return -1;
+	follow->waiting--;
+	return 0;
+}
+
+/* Of what was no Python the summary says what it was. */
+static void count_other(struct recording *recording, const struct member *member)
+{
+	struct buffer *others = &recording->processes.others;
+
+	recording->processes.other++;
+	if (!member->command || recording->processes.others_shown == OTHERS_SHOWN)
+		return;
+	recording->processes.others_shown++;
+	buffer_printf(others, "%s%d (%s)", others->length ? ", " : "", (int)member->pid, member->command);
+}
+
+/* It may take a moment until its exit status is to be had; is_last: it has had that. */
+static void tell_exit(struct follow *follow, struct member *member, bool is_last)
+{
+	struct recording *recording = follow->recording;
+	int status;
+
+	if (member->told_exit || !member->was_sampled || recording->stream.kind != ERROR_NONE)
+		return;
+	status = member->target ? target_exit_status(member->target, is_last ? EXIT_LAST_WAIT_MS : 0) : -1;
+	if (status < 0 && member->target && !is_last && monotonic_ns() - member->gone_ns < EXIT_WAIT_NS)
+		return;
+	member->told_exit = true;
+	events_exit(recording, member->pid, status, &recording->stream);
+}
+
+/* Its samples stay. */
+static void lose(struct follow *follow, struct member *member)
+{
+	struct recording *recording = follow->recording;
+
+	if (member->is_gone)
+		return;
+	follow->waiting -= !member->watch;
+	member->is_gone = true;
+	member->gone_ns = monotonic_ns();
+	if (follow->tree)
+		tree_remove(follow->tree, member->pid);
+	if (!member->was_sampled) {
+		count_other(recording, member);
+		return;
+	}
+	recording->processes.gone++;
+	tell_exit(follow, member, false);
+}
+
+static void watch_ended(void *context, void *owner, const struct watch_result *result)
+{
+	struct follow *follow = context;
+	struct recording *recording = follow->recording;
+	struct member *member = owner;
+
+	if (result->statistics.note)
+		note(recording, "%s", result->statistics.note);
+	if (recording->stream.kind == ERROR_NONE)
+		events_missed(recording, &member->told, &result->statistics, &recording->stream);
+	member_ended(member);
+	follow->waiting++;
+	switch (result->end) {
 	case SAMPLING_GONE:
-		return FOLLOW_EXITED;
-	case SAMPLING_EXECED:
-		return FOLLOW_EXECED;
-	case SAMPLING_STOPPED:
-		return FOLLOW_SIGNAL;
-	default:
-		return FOLLOW_DURATION;
-	}
-}
-
-static int sample_python(
-	struct recording *recording, struct python *python, enum follow_end *end, struct error *err)
-{
-	struct sampling_options options = sampling_options(recording);
-	struct sampler_callbacks callbacks = { .sample = take_sample, .idle = idle, .context = recording };
-	const struct native_options native = { .show_all = recording->options->native == NATIVE_ALL };
-	struct sampling_statistics statistics;
-	enum sampling_end sampling_end = SAMPLING_DURATION;
-	int result;
-
-	if (recording->options->native && native_new(&options.native, python, &native, err) != 0)
-		return -1;
-	if (python_warning(python) && !recording->warned)
-		say(recording, true, "%s", python_warning(python));
-	recording->warned |= python_warning(python) != NULL;
-	recording->has_python = true;
-	recording->sampler = sampler_new(python, &options);
-	signals_set_sampler(recording->sampler);
-	result = sampler_run(recording->sampler, &callbacks, &sampling_end, err);
-	signals_set_sampler(NULL);
-	sampler_statistics(recording->sampler, &statistics);
-	statistics_add(recording, &statistics);
-	sampler_free(recording->sampler);
-	native_free(options.native);
-	recording->sampler = NULL;
-	*end = follow_end_of(recording, sampling_end);
-	return result;
-}
-
-/* ---- a process that runs already ---- */
-
-int follow_process(struct recording *recording, pid_t pid, enum follow_end *end, struct error *err)
-{
-	struct python_options options = {
-		.abi = recording->options->abi,
-		.wait_ns = ATTACH_WAIT_NS,
-		.cancelled = signals_flag(),
-	};
-	struct target *target = NULL;
-	struct python *python = NULL;
-	int result = -1;
-
-	if (target_open(&target, pid, err) != 0)
-		return -1;
-	if (python_attach(&python, target, &options, err) == 0) {
-		result = sample_python(recording, python, end, err);
-	} else if (signals_caught()) {
-		*end = FOLLOW_SIGNAL;
-		result = 0;
-	}
-	python_free(python);
-	target_close(target);
-	return result;
-}
-
-/* ---- a child ---- */
-
-/* Why there is nothing to sample yet, as far as it is known. */
-struct obstacle {
-	struct error err;
-	int64_t since_ns;
-	bool said;
-	bool has_children;
-};
-
-static bool child_exited(pid_t child)
-{
-	siginfo_t info = { 0 };
-
-	return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
-}
-
-/* Has it children of its own? (proc(5): needs CONFIG_PROC_CHILDREN; without, the answer is no.) */
-static bool has_children(pid_t pid)
-{
-	char path[64];
-	FILE *file;
-	int first;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	first = fgetc(file);
-	fclose(file);
-	return first != EOF;
-}
-
-static void pause_for(int64_t nanoseconds)
-{
-	struct timespec span = { .tv_nsec = (long)nanoseconds };
-
-	nanosleep(&span, NULL);
-}
-
-static void say_obstacle(struct recording *recording, const struct obstacle *obstacle)
-{
-	const char *command = recording->options->launch[0];
-
-	if (obstacle->has_children)
-		say(recording, true,
-			"no samples of '%s': it runs another program as a child, which is not followed: "
-			"profile the command itself",
-			command);
-	else
-		say(recording, true, "no samples of '%s': %s", command, obstacle->err.message);
-}
-
-/* Waits until another try makes sense. False: the child has exited. */
-static bool wait_for_change(struct recording *recording, pid_t child, struct target *target,
-	int64_t *retry_ns, struct obstacle *obstacle)
-{
-	int64_t until_ns = monotonic_ns() + *retry_ns;
-
-	for (;;) {
-		int64_t now_ns = monotonic_ns();
-
-		if (child_exited(child))
-			return false;
-		if (target && target_execed(target)) {
-			*retry_ns = RETRY_FIRST_NS;
-			return true;
+		lose(follow, member);
+		break;
+	case SAMPLING_EXECED: /* whatever reads a stream gets what there is */
+		if (recording->stream.kind == ERROR_NONE)
+			outputs_flush(&recording->outputs, &recording->stream);
+		break;
+	case SAMPLING_REFUSED:
+		member->obstacle = result->refusal;
+		if (follow->count == 1) {
+			follow->refusal = result->refusal;
+			end_run(follow, FOLLOW_REFUSED);
+		} else {
+			count_failure(follow, member);
 		}
-		if (now_ns >= until_ns)
-			break;
-		pause_for(EXEC_CHECK_NS);
+		break;
+	case SAMPLING_DURATION:
+		member->is_done = recording->options->has_duration && !recording->options->duration_ns;
+		break;
+	case SAMPLING_STOPPED:
+	case SAMPLING_STUCK: /* of the whole run, see follow_run */
+		break;
 	}
-	obstacle->has_children = has_children(child);
-	if (!obstacle->said && monotonic_ns() - obstacle->since_ns > PATIENCE_NS) {
-		obstacle->said = true;
-		say_obstacle(recording, obstacle);
+}
+
+static void find_descendants(struct follow *follow)
+{
+	const struct descendant *found;
+	const size_t count = follow->tree ? tree_look(follow->tree, &found) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!find_member(follow, found[i].pid))
+			add_member(follow, found[i].pid, found[i].parent);
+}
+
+/* Members that have gone, once nothing points to them. */
+static void sweep(struct follow *follow)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < follow->count; i++) {
+		struct member *member = follow->members[i];
+
+		if (member->is_gone)
+			tell_exit(follow, member, false);
+		if (member->is_gone && !is_root(member) && (member->told_exit || !member->was_sampled))
+			member_free(member);
+		else
+			follow->members[kept++] = member;
 	}
-	*retry_ns = *retry_ns * 2 < RETRY_LAST_NS ? *retry_ns * 2 : RETRY_LAST_NS;
+	follow->count = kept;
+}
+
+static void find_exits(struct follow *follow, int64_t now_ns)
+{
+	if (now_ns - follow->exits_ns < EXIT_CHECK_NS)
+		return;
+	follow->exits_ns = now_ns;
+	for (size_t i = 0; i < follow->count; i++) {
+		struct member *member = follow->members[i];
+
+		if (!member->watch && !is_root(member) && !tree_lives(follow->tree, member->pid))
+			lose(follow, member);
+	}
+	sweep(follow);
+}
+
+static void try_waiting(struct follow *follow, int64_t now_ns)
+{
+	const size_t crowd = follow->waiting;
+
+	for (size_t i = 0; i < follow->count && !follow->is_over; i++) {
+		struct member *member = follow->members[i];
+		struct error err = { 0 };
+
+		if (member->is_gone || member->watch || member->is_done)
+			continue;
+		/* why a command could not have been sampled is said, however soon it has ended */
+		if (is_root(member) && member->was_tried && member_has_exited(member)) {
+			lose(follow, member);
+		} else if (member_is_due(member, now_ns, crowd) && try_member(follow, member, wait_of(follow, member), &err) != 0) {
+			if (!is_root(member))
+				count_failure(follow, member);
+		} else if (is_root(member) && !member->said && !follow->tree && member->obstacle.message[0] && !member->watch &&
+			now_ns - member->since_ns > PATIENCE_NS) {
+			say_obstacle(follow->recording, member);
+		}
+	}
+}
+
+/* Is there nothing more to wait for? The run of a command is over when that has ended: what it leaves behind is let go. */
+static bool is_over(const struct follow *follow, enum follow_end *end)
+{
+	const struct recording *recording = follow->recording;
+	const bool launched = recording->options->launch != NULL;
+	bool any = false, looks = false;
+
+	for (size_t i = 0; i < follow->count; i++) {
+		const struct member *member = follow->members[i];
+
+		looks |= (is_root(member) || (recording->options->cgroup_count && member->watch)) && !member->is_gone &&
+			!member->is_done;
+		any |= !member->is_gone && (!launched || (member->launched && !member_has_exited(member)));
+	}
+	if (!any && !(follow->tree && tree_awaits(follow->tree)))
+		*end = FOLLOW_EXITED;
+	else if (!launched && signals_caught())
+		*end = FOLLOW_SIGNAL;
+	else if (recording->options->duration_ns ? recording->until_ns && monotonic_ns() >= recording->until_ns
+						 : recording->options->has_duration && !looks)
+		*end = FOLLOW_DURATION; /* one look (-s 0) ends when it was taken, however late that is */
+	else
+		return false;
 	return true;
 }
 
-/* One try to find an interpreter in the child and to sample it. 0: sampled, *end says until when. */
-static int try_child(struct recording *recording, pid_t child, struct target **target, enum follow_end *end,
-	struct error *err)
+static int64_t next_poll_ns(const struct follow *follow)
 {
-	struct python_options options = { .abi = recording->options->abi, .wait_ns = CHILD_WAIT_NS };
-	struct python *python = NULL;
-	int result = -1;
+	const int64_t half_ns = follow->recording->options->interval_ns / 2;
+	bool is_young = false;
 
-	error_clear(err);
-	target_close(*target);
-	*target = NULL;
-	if (target_open(target, child, err) == 0 && python_attach(&python, *target, &options, err) == 0)
-		result = sample_python(recording, python, end, err);
-	python_free(python);
+	if (!follow->tree && !follow->waiting)
+		return POLL_IDLE_NS;
+	for (size_t i = 0; i < follow->count && !is_young; i++) {
+		const struct member *member = follow->members[i];
+
+		is_young = !member->watch && !member->is_gone && monotonic_ns() - member->since_ns < 20 * MILLISECOND_NS;
+	}
+	if (is_young)
+		return POLL_FIRST_NS;
+	return half_ns < POLL_LEAST_NS ? POLL_LEAST_NS : half_ns > POLL_MOST_NS ? POLL_MOST_NS : half_ns;
+}
+
+static void count_left_out(struct follow *follow)
+{
+	follow->recording->processes.left_out = tree_left_out(follow->tree);
+	if (!follow->recording->processes.left_out || follow->told_limit)
+		return;
+	follow->told_limit = true;
+	note(follow->recording, "there are more than %d processes: those beyond are counted, and not sampled", PROCESSES_LIMIT);
+}
+
+static int64_t poll(void *context)
+{
+	struct follow *follow = context;
+	const int64_t now_ns = monotonic_ns();
+	enum follow_end end;
+
+	if (follow->recording->stream.kind != ERROR_NONE) {
+		sampler_stop(follow->recording->sampler);
+		return POLL_IDLE_NS;
+	}
+	if (follow->tree) {
+		find_descendants(follow);
+		find_exits(follow, now_ns);
+		count_left_out(follow);
+	}
+	try_waiting(follow, now_ns);
+	if (!follow->is_over && is_over(follow, &end))
+		end_run(follow, end);
+	return next_poll_ns(follow);
+}
+
+/* ---- the run ---- */
+
+static void follow_begin(struct follow *follow, struct recording *recording)
+{
+	const struct sampling_options options = sampling_options(recording);
+
+	*follow = (struct follow){ .recording = recording, .end = FOLLOW_DURATION };
+	recording->sampler = sampler_new(&options);
+	if (recording->options->follow)
+		follow->tree = tree_new(PROCESSES_LIMIT);
+}
+
+static int follow_run(struct follow *follow, struct error *err)
+{
+	struct recording *recording = follow->recording;
+	const struct sampler_callbacks callbacks = {
+		.sample = take_sample, .ended = watch_ended, .idle = idle, .poll = poll, .context = follow
+	};
+	enum sampling_end end = SAMPLING_DURATION;
+	int result;
+
+	signals_set_sampler(recording->sampler);
+	result = sampler_run(recording->sampler, &callbacks, &end, err);
+	signals_set_sampler(NULL);
+	for (size_t i = 0; i < follow->count && end != SAMPLING_STUCK; i++)
+		if (follow->members[i]->is_gone || member_has_exited(follow->members[i]))
+			tell_exit(follow, follow->members[i], true);
+	if (end == SAMPLING_STUCK) {
+		recording->is_stuck = true;
+		end_run(follow, FOLLOW_REFUSED);
+		follow->end = FOLLOW_REFUSED;
+		error_set(&follow->refusal, ERROR_SYSTEM,
+			"a read of the memory of process %d has not returned for seconds: what provides that memory (userfaultfd, "
+			"a file system) does not answer; the profile ends there", (int)sampler_stuck_pid(recording->sampler));
+	}
+	if (recording->stream.kind != ERROR_NONE)
+		follow->end = FOLLOW_OUTPUT;
+	else if (!follow->is_over)
+		follow->end = end == SAMPLING_STOPPED ? FOLLOW_SIGNAL : FOLLOW_DURATION;
+	if (result == 0)
+		result = events_clock(recording, err);
+	if (follow->end == FOLLOW_REFUSED) {
+		*err = follow->refusal;
+		result = -1;
+	}
 	return result;
 }
 
-void follow_child(struct recording *recording, pid_t child, enum follow_end *end)
+static void follow_release(struct follow *follow)
 {
-	struct obstacle obstacle = { .since_ns = monotonic_ns() };
-	struct target *target = NULL;
-	int64_t retry_ns = RETRY_FIRST_NS;
+	struct recording *recording = follow->recording;
 
-	for (;;) {
-		struct error err = { 0 };
+	for (size_t i = 0; i < follow->count; i++) {
+		if (!follow->members[i]->was_sampled && !follow->members[i]->is_gone)
+			count_other(recording, follow->members[i]);
+		if (!recording->is_stuck)
+			member_free(follow->members[i]);
+	}
+	if (recording->sampler)
+		sampler_statistics(recording->sampler, &recording->statistics);
+	sampler_free(recording->sampler);
+	recording->sampler = NULL;
+	tree_free(follow->tree);
+	free(follow->members);
+}
 
-		if (try_child(recording, child, &target, end, &err) == 0) {
-			if (*end != FOLLOW_EXECED)
-				break;
-			/* A Python that becomes another program: maybe another Python. */
-			retry_ns = RETRY_FIRST_NS;
-			obstacle = (struct obstacle){ .since_ns = monotonic_ns(), .said = true };
+/* Adds those that were named. -1: none of them can be sampled, and err says why the first one cannot. A group may be empty yet. */
+static int add_named(struct follow *follow, struct error *err)
+{
+	const struct options *options = follow->recording->options;
+	bool any = options->cgroup_count > 0;
+
+	for (size_t i = 0; i < options->cgroup_count; i++)
+		if (tree_add_cgroup(follow->tree, options->cgroups[i], err) != 0)
+			return -1;
+	for (size_t i = 0; i < options->pid_count && !signals_caught(); i++) {
+		struct member *member = add_member(follow, options->pids[i], 0);
+		struct error own = { 0 };
+
+		member->named = true;
+		if (follow->tree)
+			tree_add(follow->tree, member->pid);
+		if (try_member(follow, member, ATTACH_WAIT_NS, &own) == 0) {
+			any = true;
 			continue;
 		}
-		/* An exec or the exit in the middle of a try says nothing about the command. */
-		if (err.kind != ERROR_GONE && err.kind != ERROR_RACED)
-			obstacle.err = err;
-		if (!wait_for_change(recording, child, target, &retry_ns, &obstacle)) {
-			*end = FOLLOW_EXITED;
-			break;
-		}
+		if (err->kind == ERROR_NONE)
+			*err = own;
+		if (options->pid_count > 1)
+			say(follow->recording, "%s", own.message);
+		member->said = true;
+		if (own.kind != ERROR_UNSUPPORTED || !follow->tree)
+			lose(follow, member);
 	}
-	if (!recording->has_python && !obstacle.said && *end == FOLLOW_EXITED) {
-		if (!obstacle.err.message[0])
-			error_set(&obstacle.err, ERROR_GONE, "it exited before a Python was found in it");
-		say_obstacle(recording, &obstacle);
+	/* what is no Python may have children that are */
+	find_descendants(follow);
+	for (size_t i = options->pid_count; i < follow->count; i++) {
+		struct error own = { 0 };
+
+		any |= try_member(follow, follow->members[i], ATTACH_WAIT_NS, &own) == 0 || own.kind != ERROR_GONE;
+		if (!follow->members[i]->watch)
+			count_failure(follow, follow->members[i]);
 	}
-	target_close(target);
+	return any ? 0 : -1;
+}
+
+/* What was not followed is told at the end, so that nobody looks for a worker's time in its master. */
+static void find_children(struct recording *recording)
+{
+	const struct options *options = recording->options;
+
+	if (options->follow || options->pid_count != 1 || recording->is_stuck || !summary_is_wanted(recording))
+		return;
+	recording->children.count = children_that_are_pythons(options->pids[0], recording->functions, options->abi,
+		recording->children.pids, CHILDREN_NAMED, &recording->children.has_more);
+}
+
+int follow_processes(struct recording *recording, enum follow_end *end, struct error *err)
+{
+	struct follow follow;
+	int result;
+
+	follow_begin(&follow, recording);
+	result = add_named(&follow, err);
+	if (result == 0) {
+		error_clear(err);
+		result = follow_run(&follow, err);
+	} else if (signals_caught()) {
+		follow.end = FOLLOW_SIGNAL;
+		result = 0;
+	}
+	for (size_t i = 0; i < follow.count && result == 0; i++) {
+		struct member *member = follow.members[i];
+
+		if (member->named && !member->said && member->obstacle.message[0])
+			say_obstacle(recording, member);
+	}
+	*end = follow.end;
+	follow_release(&follow);
+	if (result == 0)
+		find_children(recording);
+	return result;
+}
+
+int follow_child(struct recording *recording, pid_t child, enum follow_end *end, struct error *err)
+{
+	struct follow follow;
+	struct member *member;
+	int result;
+
+	follow_begin(&follow, recording);
+	member = add_member(&follow, child, 0);
+	member->launched = true;
+	if (follow.tree)
+		tree_add(follow.tree, child);
+	result = follow_run(&follow, err);
+	*end = follow.end;
+	if (result == 0 && !recording->has_python && !member->said) {
+		if (!member->obstacle.message[0])
+			error_set(&member->obstacle, ERROR_GONE, "it exited before a Python was found in it");
+		say_obstacle(recording, member);
+		if (member->obstacle.kind == ERROR_SYSTEM)
+			result = error_set(err, ERROR_SYSTEM, "%s", "");
+	}
+	follow_release(&follow);
+	return result;
 }

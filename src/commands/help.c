@@ -5,6 +5,7 @@
 #include "commands/options.h"
 
 #include "pyrope/native.h"
+#include "pyrope/output.h"
 #include "pyrope/python.h"
 
 #define HELP_COLUMN 28
@@ -52,6 +53,18 @@ static void append_option(struct buffer *buffer, const struct option_row *row)
 	buffer_append_char(buffer, '\n');
 }
 
+static void append_format(struct buffer *buffer, const struct output_format *format)
+{
+	const char *const *extension = format->extensions;
+	size_t line_start = buffer->length;
+
+	buffer_printf(buffer, "  %s", format->name);
+	for (; extension && *extension; extension++)
+		buffer_printf(buffer, " %s", *extension);
+	pad(buffer, line_start);
+	buffer_printf(buffer, "%s\n", format->description);
+}
+
 void help_append(struct buffer *buffer)
 {
 	buffer_append_string(buffer,
@@ -73,10 +86,14 @@ void help_append(struct buffer *buffer)
 	buffer_append_string(buffer, "\noptions:\n");
 	for (size_t i = 0; i < option_count; i++)
 		append_option(buffer, &option_table[i]);
+	buffer_append_string(buffer, "\nformats, and the endings of files that name them:\n");
+	for (size_t i = 0; output_formats[i]; i++)
+		append_format(buffer, output_formats[i]);
 	buffer_append_string(buffer,
 		"\n"
 		"TIME is in seconds, or has a unit: 0.5, 10ms, 250us, 2m, 1h.\n"
-		"The output is one line for each stack, file:function:line;...;file:function:line COUNT.\n"
+		"The output is one line for each stack, file:function:line;...;file:function:line COUNT;\n"
+		"on a terminal, where neither -o nor --format says otherwise, a table of functions.\n"
 		"\n"
 		"examples:\n"
 		"  pyrope -s 60 -o prof.txt 4711\n"

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "commands/options.h"
+#include "commands/spellings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@ struct parser {
 	char *const *arguments; /* what is not yet read; NULL-terminated */
 	bool only_operands;     /* after -- */
 	bool has_command;
-	bool ended; /* -t COMMAND, --help and the like: what follows is not looked at */
+	bool says_record; /* the word record has come, as in py-spy's commands */
+	bool ended;       /* -t COMMAND, --help and the like: what follows is not looked at */
 	const struct option_row *given[64]; /* in order, to check them against the command */
 	size_t given_count;
 	struct error *err;
@@ -44,7 +46,7 @@ static bool has_prefix(const char *name, const char *prefix, size_t length)
 
 static int unknown_name(const struct parser *parser, const char *name, size_t length)
 {
-	const char *names[2 * 64];
+	const char **names = xreallocarray(NULL, 2 * option_count, sizeof(*names));
 	size_t count = 0;
 	char *word = xstrndup(name, length);
 	const char *nearest;
@@ -60,22 +62,36 @@ static int unknown_name(const struct parser *parser, const char *name, size_t le
 			nearest);
 	else
 		error_set(parser->err, ERROR_USAGE, "unknown option '--%.64s'", word);
+	free(names);
 	free(word);
 	return -1;
+}
+
+static const struct option_row *find_own_name(const char *name, size_t length)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_row *row = &option_table[i];
+
+		if (strlen(row->name) == length && strncmp(row->name, name, length) == 0)
+			return row;
+		if (row->alias && strlen(row->alias) == length && strncmp(row->alias, name, length) == 0)
+			return row;
+	}
+	return NULL;
 }
 
 /* The row whose name is, or alone begins with, name[0..length). NULL with err set when there is none. */
 static const struct option_row *find_name(const struct parser *parser, const char *name, size_t length)
 {
-	const struct option_row *found = NULL, *other = NULL;
+	const struct option_row *found = find_own_name(name, length), *other = NULL;
 
+	if (found)
+		return found;
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option_row *row = &option_table[i];
 
 		if (!has_prefix(row->name, name, length) && !has_prefix(row->alias, name, length))
 			continue;
-		if (strlen(row->name) == length || (row->alias && strlen(row->alias) == length))
-			return row;
 		other = found;
 		found = row;
 	}
@@ -91,11 +107,24 @@ static const struct option_row *find_name(const struct parser *parser, const cha
 
 /* ---- applying ---- */
 
+/* More than 1, which is the same as an interval in seconds and as a rate. */
+static bool is_whole_number(const char *value)
+{
+	return strspn(value, "0123456789") == strlen(value) && strcmp(value, "0") != 0 &&
+		strcmp(value, "1") != 0;
+}
+
 /* written is the option as the user wrote it, for messages. */
 static int apply(struct parser *parser, const struct option_row *row, const char *written, const char *value)
 {
 	struct options *options = parser->options;
 
+	if (parser->says_record && row->letter == 'r' && value && is_whole_number(value))
+		return error_set(parser->err, ERROR_USAGE,
+			"option '%.64s': '%.32s' is an interval of %.32s seconds here, and samples per "
+			"second in "
+			"py-spy: write --rate %.32s, or -r %.32ss",
+			written, value, value, value, value);
 	if (row->flag)
 		*(bool *)((char *)options + row->flag) = true;
 	else if (row->means)
@@ -130,13 +159,88 @@ static int apply_next(struct parser *parser, const struct option_row *row, const
 	return 0;
 }
 
+/* ---- spellings of other profilers ---- */
+
+static int parse_long(struct parser *parser, const char *word);
+
+static int parse_spelling(struct parser *parser, const struct spelling *spelling, const char *attached)
+{
+	const char *value = attached;
+	const char *first = spelling->means[0];
+
+	if (!first || !find_own_name(first + 2, strcspn(first + 2, "=")))
+		return error_set(parser->err, ERROR_USAGE, "pyrope has no option '%s': %s", spelling->name,
+			spelling->instead);
+	if (!spelling->takes_argument && value)
+		return error_set(parser->err, ERROR_USAGE, "option '%s' takes no argument", spelling->name);
+	if (spelling->takes_argument && !value && !(value = *parser->arguments))
+		return error_set(parser->err, ERROR_USAGE, "option '%s' needs an argument: it means %s",
+			spelling->name, first);
+	if (spelling->takes_argument && !attached)
+		parser->arguments++;
+	for (size_t i = 0; i < ARRAY_LENGTH(spelling->means) && spelling->means[i]; i++) {
+		bool takes = i == 0 && value;
+		char *word = takes ? xasprintf("%s=%s", first, value) : xstrdup(spelling->means[i]);
+		int result = parse_long(parser, word);
+
+		free(word);
+		if (result != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Austin's -i INTERVAL, a whole number of microseconds or one with a unit; where no number follows it is py-spy's -i, for
+ * what sleeps, too.
+ */
+static int parse_letter_i(struct parser *parser, const char *attached)
+{
+	const char *value = *attached ? attached : *parser->arguments;
+	char *word;
+	int result;
+
+	if (!value || value[0] < '0' || value[0] > '9')
+		return *attached ? error_set(parser->err, ERROR_USAGE, "unknown option '-i%.32s'", attached)
+				 : parse_long(parser, "--threads");
+	if (!*attached)
+		parser->arguments++;
+	word = xasprintf("--interval=%s%s", value, strspn(value, "0123456789") == strlen(value) ? "us" : "");
+	result = parse_long(parser, word);
+	free(word);
+	return result;
+}
+
+/* True: the letter is another profiler's, *result is what came of it. */
+static bool parse_foreign_letter(struct parser *parser, const char *letter, int *result)
+{
+	const char name[] = { '-', *letter, '\0' };
+	const struct spelling *spelling = find_letter(*letter) ? NULL : spelling_find(name, 2);
+	const bool takes = spelling && spelling->takes_argument;
+
+	if (*letter == 'i' && !find_letter('i'))
+		*result = parse_letter_i(parser, letter + 1);
+	else if (spelling && (takes || !letter[1]))
+		*result = parse_spelling(parser, spelling, takes && letter[1] ? letter + 1 : NULL);
+	else
+		return false;
+	return true;
+}
+
+/* ---- options ---- */
+
 static int parse_long(struct parser *parser, const char *word)
 {
 	const char *name = word + 2;
 	size_t length = strcspn(name, "=");
-	const struct option_row *row = find_name(parser, name, length);
+	const struct spelling *spelling =
+		find_own_name(name, length) ? NULL : spelling_find(word, length + 2);
+	const struct option_row *row;
 	char written[80];
 
+	if (spelling)
+		return parse_spelling(parser, spelling, name[length] ? name + length + 1 : NULL);
+	row = find_name(parser, name, length);
 	if (!row)
 		return -1;
 	strcpy(written, "--");
@@ -180,9 +284,15 @@ static int bad_letter(const struct parser *parser, const char *written, const ch
 static int parse_letters(struct parser *parser, const char *word)
 {
 	for (const char *letter = word + 1; *letter; letter++) {
-		const struct option_row *row = find_letter(*letter);
+		/* pyflame's -d is dump; behind the word record, which pyflame does not have, it is py-spy's */
+		const struct option_row *row = *letter == 'd' && parser->says_record
+			? find_own_name("seconds", strlen("seconds"))
+			: find_letter(*letter);
 		const char written[] = { '-', *letter, '\0' };
+		int result;
 
+		if (!row && parse_foreign_letter(parser, letter, &result))
+			return result;
 		if (!row)
 			return bad_letter(parser, written, word, NULL);
 		if (!row->argument || row->argument_optional) {
@@ -204,46 +314,102 @@ static int parse_letters(struct parser *parser, const char *word)
 
 /* ---- operands ---- */
 
-static int parse_operand(struct parser *parser, const char *word)
+static bool is_number(const char *word)
+{
+	return word[0] >= '0' && word[0] <= '9';
+}
+
+/* Of report, diff and check, operands are files, and -p leaves out other processes of theirs. */
+static bool takes_files(const struct options *options)
+{
+	return options->command == COMMAND_REPORT || options->command == COMMAND_DIFF || options->command == COMMAND_CHECK;
+}
+
+/* Behind --: a process id, or the command to start, as in py-spy's commands. */
+static int parse_behind_dashes(struct parser *parser, const char *word)
 {
 	struct options *options = parser->options;
-	const char *names[8];
+
+	if (takes_files(options))
+		return add_input(options, word, parser->err);
+	if (is_number(word) || !word[0] || options->command == COMMAND_DUMP)
+		return parse_pids(options, word, parser->err);
+	options->launch = parser->arguments - 1;
+	parser->ended = true;
+	return 0;
+}
+
+static const struct command_row *find_command(const char *word)
+{
+	for (size_t i = 0; i < command_count; i++)
+		if (strcmp(command_table[i].name, word) == 0)
+			return &command_table[i];
+	return NULL;
+}
+
+static const char *nearest_command(const char *word)
+{
+	const char **names = xreallocarray(NULL, command_count, sizeof(*names));
 	const char *nearest;
 
-	if (options->pid)
-		return error_set(parser->err, ERROR_USAGE,
-			"too many arguments: '%.64s': to start a command, use -t", word);
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; i < command_count; i++)
 		names[i] = command_table[i].name;
-		if (!parser->has_command && !parser->only_operands && strcmp(word, names[i]) == 0) {
-			if (options->command == COMMAND_RECORD)
-				options->command = command_table[i].command;
-			parser->has_command = true;
-			return 0;
-		}
-	}
-	if (parse_pid(word, &options->pid, parser->err) == 0)
-		return 0;
-	nearest = parser->has_command ? NULL : nearest_word(word, names, command_count);
+	nearest = nearest_word(word, names, command_count);
+	free(names);
+	return nearest;
+}
+
+/* A word that is neither a command nor a process id. */
+static int unknown_word(struct parser *parser, const char *word)
+{
+	const struct spelling *spelling = spelling_find(word, strlen(word));
+	const struct option_row *last = parser->given_count ? parser->given[parser->given_count - 1] : NULL;
+	const char *nearest = nearest_command(word);
+
+	for (size_t i = 0; last && last->argument_optional && last->choices && last->choices[i]; i++)
+		if (strcmp(last->choices[i], word) == 0)
+			return error_set(parser->err, ERROR_USAGE, "'%.64s' alone: did you mean '--%s=%s'?",
+				word, last->name, word);
+	if (spelling && spelling->instead)
+		return error_set(parser->err, ERROR_USAGE, "pyrope has no command '%.64s': %s", word,
+			spelling->instead);
 	if (nearest)
 		return error_set(parser->err, ERROR_USAGE, "unknown command '%.64s': did you mean '%s'?",
 			word, nearest);
-	if (word[0] < '0' || word[0] > '9') {
-		size_t length = strlen(parser->err->message);
+	return error_set(parser->err, ERROR_USAGE,
+		"unknown command '%.64s': name a process by its id, and to start a command, use -t", word);
+}
 
-		strncat(parser->err->message, ": to start a command, use -t",
-			ERROR_MESSAGE_BYTES - 1 - length);
+static int parse_operand(struct parser *parser, const char *word)
+{
+	struct options *options = parser->options;
+	const struct command_row *command = find_command(word);
+
+	if (takes_files(options))
+		return add_input(options, word, parser->err);
+	if (options->pid && !is_number(word))
+		return error_set(parser->err, ERROR_USAGE,
+			"too many arguments: '%.64s': to start a command, use -t", word);
+	if (command && !parser->has_command) {
+		if (options->command == COMMAND_RECORD)
+			options->command = command->command;
+		parser->has_command = true;
+		parser->says_record = command->command == COMMAND_RECORD;
+		return 0;
 	}
-	return -1;
+	if (!word[0] || is_number(word) || parser->has_command || options->command != COMMAND_RECORD)
+		return parse_pids(options, word, parser->err);
+	return unknown_word(parser, word);
 }
 
 static int parse_word(struct parser *parser, const char *word)
 {
-	if (parser->only_operands || word[0] != '-' || !word[1])
+	if (parser->only_operands)
+		return parse_behind_dashes(parser, word);
+	if (word[0] != '-' || !word[1])
 		return parse_operand(parser, word);
 	if (word[1] >= '0' && word[1] <= '9')
-		return parse_pid(word, &parser->options->pid,
-			parser->err); /* -1 is no option: say what is wrong with it */
+		return parse_pids(parser->options, word, parser->err); /* -1 is no option: say what is wrong with it */
 	if (word[1] != '-')
 		return parse_letters(parser, word);
 	if (word[2])
@@ -254,15 +420,78 @@ static int parse_word(struct parser *parser, const char *word)
 
 /* ---- the whole ---- */
 
+/* "with dump", of a command that has not been named: "without dump or diff". */
+static void append_use(struct buffer *text, const struct option_row *row, enum command command)
+{
+	const char *separator = "without ";
+
+	for (size_t i = 0; i < command_count; i++) {
+		if (command_table[i].command == command && command != COMMAND_RECORD)
+			buffer_printf(text, "with %s", command_table[i].name);
+		if (command != COMMAND_RECORD || !(row->commands & (1u << command_table[i].command)))
+			continue;
+		buffer_printf(text, "%s%s", separator, command_table[i].name);
+		separator = " or ";
+	}
+}
+
 static int check_commands(const struct parser *parser)
 {
 	enum command command = parser->options->command;
 
-	for (size_t i = 0; i < parser->given_count; i++)
-		if (!(parser->given[i]->commands & (1u << command)))
-			return error_set(parser->err, ERROR_USAGE, "option '--%s' is of no use %s",
-				parser->given[i]->name,
-				command == COMMAND_DUMP ? "with dump" : "without dump: pyrope dump PID");
+	for (size_t i = 0; i < parser->given_count; i++) {
+		const struct option_row *row = parser->given[i];
+		struct buffer use = { 0 };
+
+		if (row->commands & (1u << command))
+			continue;
+		append_use(&use, row, command);
+		error_set(parser->err, ERROR_USAGE, "option '--%s' is of no use %s", row->name, use.data);
+		buffer_release(&use);
+		return -1;
+	}
+	return 0;
+}
+
+/* BEFORE AFTER, or the files that --before and --after name. */
+static int check_sides(const struct parser *parser)
+{
+	struct options *options = parser->options;
+
+	if (!options->has_before && !options->has_after && options->input_count == 2) {
+		options->later_inputs[options->later_input_count++] = options->inputs[--options->input_count];
+		return 0;
+	}
+	if (options->input_count && options->later_input_count)
+		return 0;
+	return error_set(parser->err, ERROR_USAGE,
+		"diff compares two sides: pyrope diff BEFORE AFTER, or with several runs a side, --before FILE... --after FILE...");
+}
+
+/* What a check needs besides its budgets, which may be in a file. */
+static int check_check(const struct parser *parser)
+{
+	const struct options *options = parser->options;
+
+	if (options->groups == (GROUP_PROCESS | GROUP_THREAD))
+		return error_set(parser->err, ERROR_USAGE, "check looks at each process or at each thread: name one of them with --group");
+	if (options->input_count)
+		return 0;
+	parser->err->exit_code = 1;
+	return error_set(parser->err, ERROR_USAGE, "no profile: name a recording, or a file of collapsed stacks");
+}
+
+/* What record takes for --check alone. */
+static int check_recorded_check(const struct parser *parser)
+{
+	const struct options *options = parser->options;
+
+	if (options->budget_file && !options->launch)
+		return error_set(parser->err, ERROR_USAGE,
+			"--check is for a command that is started with -t: record to a file, and then 'pyrope check'");
+	if (!options->budget_file && (options->baseline || options->baseline_runs || options->strict || options->force || options->report_count))
+		return error_set(parser->err, ERROR_USAGE,
+			"--baseline, --baseline-runs, --strict, --force and --report are for budgets: name a file of them with --check");
 	return 0;
 }
 
@@ -270,19 +499,44 @@ static int check(const struct parser *parser)
 {
 	struct options *options = parser->options;
 
+	if (options->command == COMMAND_REPORT && check_commands(parser) == 0)
+		return options->input_count ? 0
+					    : error_set(parser->err, ERROR_USAGE,
+						      "no file: name a recording, or a file of collapsed stacks");
+	if (options->command == COMMAND_DIFF && check_commands(parser) == 0)
+		return check_sides(parser);
+	if (options->command == COMMAND_CHECK && check_commands(parser) == 0)
+		return check_check(parser);
 	if (options->command != COMMAND_RECORD && options->command != COMMAND_DUMP)
-		return 0;
+		return parser->err->kind == ERROR_NONE ? 0 : -1;
 	if (options->pid && options->launch)
 		return error_set(parser->err, ERROR_USAGE, "both a process id and -t COMMAND: one of them");
+	if (options->cgroup_count && options->launch)
+		return error_set(parser->err, ERROR_USAGE, "both --cgroup and -t COMMAND: one of them");
 	if (check_commands(parser) != 0)
 		return -1;
-	if (!options->pid && !options->launch)
+	if (!options->pid && !options->launch && !options->cgroup_count)
 		return error_set(parser->err, ERROR_USAGE,
 			"no process: name it by its process id, or start a command with -t");
+	if (check_recorded_check(parser) != 0)
+		return -1;
+	if (options->paused && options->has_delay)
+		return error_set(parser->err, ERROR_USAGE, "both --paused and --delay: one of them");
+	if (options->command == COMMAND_DUMP && options->pid_count > 1)
+		return error_set(parser->err, ERROR_USAGE, "several process ids: dump shows one process at a time");
+	if (options->follow && options->no_follow)
+		return error_set(parser->err, ERROR_USAGE, "both --follow and --no-follow: one of them");
+	if (options->cgroup_count && options->no_follow)
+		return error_set(parser->err, ERROR_USAGE, "both --cgroup and --no-follow: one of them");
+	options->follow |= options->cgroup_count || (options->launch && !options->no_follow);
+	if (options->all_programs && (!options->native || options->mode == MODE_GIL))
+		return error_set(parser->err, ERROR_USAGE,
+			"--all shows programs that are no Python by their native stacks: it takes --native, and no --mode=gil");
 	if (options->native && options->pause == PAUSE_NEVER)
 		return error_set(parser->err, ERROR_USAGE,
-			"--native has to pause a running thread to read its registers: leave out --pause=never");
-	if (!options->has_duration && !options->launch)
+			"--native has to pause a running thread to read its registers: leave out "
+			"--pause=never");
+	if (!options->has_duration && !options->unlimited && !options->launch)
 		options->duration_ns = DEFAULT_DURATION_NS;
 	return 0;
 }
@@ -291,7 +545,12 @@ int options_parse(struct options *options, int argc, char *const argv[], struct 
 {
 	struct parser parser = { .options = options, .arguments = argv + (argc > 0), .err = err };
 
-	*options = (struct options){ .interval_ns = DEFAULT_INTERVAL_NS, .max_depth = DEFAULT_MAX_DEPTH };
+	*options = (struct options){
+		.arguments = argv,
+		.interval_ns = DEFAULT_INTERVAL_NS,
+		.max_depth = DEFAULT_MAX_DEPTH,
+		.work = 1,
+	};
 	while (*parser.arguments && !parser.ended)
 		if (parse_word(&parser, *parser.arguments++) != 0)
 			return -1;

@@ -7,12 +7,17 @@
 #define PYROPE_COMMANDS_OPTIONS_H
 
 #include "pyrope/base.h"
+#include "pyrope/filter.h"
+#include "pyrope/output.h"
 #include "pyrope/profile.h"
 #include "pyrope/sampling.h"
 
 enum command {
 	COMMAND_RECORD, /* no word needed, as in pyflame */
 	COMMAND_DUMP,
+	COMMAND_REPORT,
+	COMMAND_DIFF,
+	COMMAND_CHECK,
 	COMMAND_HELP,
 	COMMAND_VERSION,
 	COMMAND_COMPLETION,
@@ -21,28 +26,91 @@ enum command {
 enum summary {
 	SUMMARY_TERMINAL, /* as text, when stderr is a terminal */
 	SUMMARY_TEXT,
+	SUMMARY_FULL, /* as text, with what was done to the target */
 	SUMMARY_JSON,
 };
+
+#define PIDS_LIMIT 1000
+#define CGROUPS_LIMIT 64
+#define INPUTS_LIMIT 256
+#define OUTPUTS_LIMIT 16 /* of one run */
+#define BUDGET_WORDS_LIMIT 64
+#define REPORTS_LIMIT 16
+
+/* --paths */
+enum path_choice { PATHS_OF_FORMAT, PATHS_FULL, PATHS_SHORT };
 
 /* --native */
 enum native_choice { NATIVE_NONE, NATIVE_WITHOUT_PLUMBING, NATIVE_ALL };
 
+/* A budget as it was written: of --max-total, the key is "max-total". Borrowed. */
+struct budget_word {
+	const char *key, *value;
+};
+
+/* --report=FORMAT or FORMAT=FILE */
+struct report_choice {
+	const char *format; /* one of the choices */
+	const char *path;   /* NULL: it is printed; borrowed */
+};
+
 struct options {
 	enum command command; /* first: no flag has the offset 0 */
-	pid_t pid;            /* 0: not given */
+	pid_t pid;            /* the first one; 0: not given */
+	pid_t pids[PIDS_LIMIT];
+	size_t pid_count;
+	const char *cgroups[CGROUPS_LIMIT]; /* borrowed */
+	size_t cgroup_count;
+	bool follow;          /* descendants, too */
+	bool no_follow;
+	bool all_programs;    /* native stacks of what is no Python, too */
+	char *const *arguments; /* the whole command line, NULL-terminated; borrowed */
 	char *const *launch;  /* NULL, or the command to start with its arguments; borrowed from argv */
 	bool has_duration;
+	bool unlimited;      /* not has_duration, and no default */
 	int64_t duration_ns; /* 0 with has_duration: one sample */
+	bool has_delay, paused; /* sampling begins later; SIGUSR1 switches it */
+	int64_t delay_ns;
 	int64_t interval_ns;
-	const char *output; /* NULL: standard output */
+	const char *inputs[INPUTS_LIMIT]; /* of report and check, and of diff those before; borrowed */
+	size_t input_count;
+	const char *later_inputs[INPUTS_LIMIT]; /* of diff, those after; borrowed */
+	size_t later_input_count;
+	bool has_before, has_after; /* --before, --after: what follows belongs to that side */
+	bool names_after;           /* the last one was --after */
+	bool compare_total;
+	bool force;
+	struct budget_word budgets[BUDGET_WORDS_LIMIT];
+	size_t budget_count;
+	const char *budget_file, *baseline; /* NULL: not given; borrowed */
+	int64_t baseline_runs;              /* 0: not given */
+	bool strict;
+	double work;                        /* --per: units of work of a run, 1 where it was not given */
+	struct report_choice reports[REPORTS_LIMIT];
+	size_t report_count;
+	const char *outputs[OUTPUTS_LIMIT]; /* none: standard output */
+	size_t output_count;
+	const char *format; /* the name of one; NULL: as the ending of each output says */
 	bool exclude_idle;
+	bool require_samples;
 	bool no_lines;
-	bool flamechart;
+	enum path_choice paths;
+	enum table_by by;
+	enum table_sort sort;
+	bool tree;
+	bool inverted, all_frames;
+	enum colour_by colour_by;
+	double least_part;
+	const char *title; /* borrowed */
+	bool has_limit;
+	size_t limit;
 	bool mark_gc;
 	bool json;
 	bool mark_syscalls;
 	enum native_choice native;
 	enum sample_mode mode;
+	bool has_mode;
+	struct filter_options filter; /* what --from, --only and the like say; the rest of it stays 0 */
 	enum pause_policy pause;
 	size_t max_depth;
 	unsigned groups; /* of enum profile_group */
@@ -56,6 +124,9 @@ enum completion_kind { COMPLETE_NOTHING, COMPLETE_CHOICES, COMPLETE_FILE, COMPLE
 
 #define FOR_RECORD (1u << COMMAND_RECORD)
 #define FOR_DUMP (1u << COMMAND_DUMP)
+#define FOR_REPORT (1u << COMMAND_REPORT)
+#define FOR_DIFF (1u << COMMAND_DIFF)
+#define FOR_CHECK (1u << COMMAND_CHECK)
 
 struct option_row {
 	char letter;            /* 0: none */
@@ -65,7 +136,7 @@ struct option_row {
 	bool argument_optional; /* then only as --name=ARGUMENT */
 	bool ends_options;      /* what follows the argument belongs to it */
 	const char *help;
-	unsigned commands; /* FOR_RECORD, FOR_DUMP */
+	unsigned commands; /* FOR_RECORD and the like */
 	enum completion_kind completion;
 	const char *const *choices; /* NULL-terminated, for COMPLETE_CHOICES */
 	/* What it does is one of these three. */
@@ -91,8 +162,10 @@ extern const size_t command_count;
 /* Fills options from the arguments (argv[0] is the program). ERROR_USAGE when they make no sense. */
 int options_parse(struct options *options, int argc, char *const argv[], struct error *err);
 
-/* Reads a process id as it stands on a command line. */
-int parse_pid(const char *text, pid_t *pid, struct error *err);
+/* Another file of samples, borrowed: of the side that was named last. */
+int add_input(struct options *options, const char *path, struct error *err);
+/* Reads process ids as they stand on a command line: one, or several with commas or spaces between them. */
+int parse_pids(struct options *options, const char *text, struct error *err);
 
 void help_append(struct buffer *buffer);
 void version_append(struct buffer *buffer);

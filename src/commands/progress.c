@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What pyrope says about itself, all on standard error: one line that is drawn over and over while it samples
- * (on a terminal that is ours alone), notes, and a summary at the end.
+ * What pyrope says while it runs, all on standard error: one line that is drawn over and over (on a terminal that is ours
+ * alone, never wider than that is at the moment), and notes.
  */
 #include "config.h"
 
 #include "commands/recording.h"
+#include "commands/terminal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #define DRAW_INTERVAL_NS INT64_C(250000000)
 #define SECOND_NS 1e9
 
-static void print_error_stream(const struct buffer *text)
+void print_error_stream(const struct buffer *text)
 {
 	size_t written = 0;
 
@@ -33,70 +34,126 @@ void progress_begin(struct recording *recording)
 	const struct options *options = recording->options;
 
 	/* A launched command, or a stream of stacks, has this terminal too: a line drawn over them would
-	 * spoil both. */
-	recording->shows_progress =
-		isatty(STDERR_FILENO) && !options->launch && !(options->flamechart && isatty(STDOUT_FILENO));
+	 * spoil both. And one that cannot clear a line would get a new one each time. */
+	recording->shows_progress = terminal_has_codes(STDERR_FILENO) && !options->launch &&
+		!(outputs_stream_to_stdout(&recording->outputs) && isatty(STDOUT_FILENO));
 }
 
-static void append_quality(struct buffer *text, const struct sampling_statistics *statistics,
-	enum sample_quality quality, const char *name)
+/* A part that does not fit is left out, and so are all that come after it: the most important ones are the first. */
+static void append_part(struct buffer *line, size_t columns, bool *full, const struct buffer *part)
 {
-	if (statistics->by_quality[quality])
-		buffer_printf(text, ", %" PRIu64 " %s", statistics->by_quality[quality], name);
+	size_t limit = columns - 1; /* in the last column some terminals go on to the next line */
+
+	*full |= line->length && line->length + part->length > limit;
+	if (!*full)
+		buffer_append(line, part->data, part->length < limit ? part->length : limit);
 }
 
-/* What is not the whole, proven stack of its moment. */
-static void append_doubts(struct buffer *text, const struct sampling_statistics *statistics)
+static void PRINTF_LIKE(4, 5) append(struct buffer *line, size_t columns, bool *full, const char *format, ...)
 {
-	append_quality(text, statistics, SAMPLE_UNVERIFIED, "not verified");
-	append_quality(text, statistics, SAMPLE_PARTIAL, "partial");
-	append_quality(text, statistics, SAMPLE_FAILED, "failed");
+	struct buffer part = { 0 };
+	char text[128];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	buffer_append_string(&part, text);
+	append_part(line, columns, full, &part);
+	buffer_release(&part);
+}
+
+static void progress_line(const struct recording *recording, const struct sampling_statistics *now,
+	size_t columns, struct buffer *line)
+{
+	static const struct {
+		enum sample_quality quality;
+		const char *name;
+	} doubts[] = {
+		{ SAMPLE_FAILED, "failed" },
+		{ SAMPLE_PARTIAL, "partial" },
+		{ SAMPLE_UNVERIFIED, "not verified" },
+		{ SAMPLE_PAUSED, "paused" },
+	};
+	const double seconds = (double)now->elapsed_ns / SECOND_NS;
+	const int64_t duration_ns = recording->options->duration_ns;
+	bool full = false;
+
+	if (duration_ns)
+		append(line, columns, &full, "pyrope: %.1f of %.1f s", seconds,
+			(double)duration_ns / SECOND_NS);
+	else
+		append(line, columns, &full, "pyrope: %.1f s", seconds);
+	append(line, columns, &full, ", %" PRIu64 " samples", now->samples);
+	if (recording->processes.sampled > 1)
+		append(line, columns, &full, ", %" PRIu64 " processes, %" PRIu64 " gone", recording->processes.sampled,
+			recording->processes.gone);
+	if (now->missed_ticks)
+		append(line, columns, &full, ", %" PRIu64 " missed", now->missed_ticks);
+	for (size_t i = 0; i < ARRAY_LENGTH(doubts); i++) {
+		uint64_t count = now->by_quality[doubts[i].quality];
+
+		if (count)
+			append(line, columns, &full, ", %" PRIu64 " %s", count, doubts[i].name);
+	}
+}
+
+/* Goes back to where the line begins: made narrower meanwhile, the terminal may have broken it into several. */
+static void append_clear(struct buffer *text, size_t drawn, size_t columns)
+{
+	if (columns && drawn > columns)
+		buffer_printf(text, "\033[%zuA", (drawn - 1) / columns);
+	buffer_append_string(text, "\r\033[J");
+}
+
+bool progress_is_due(const struct recording *recording)
+{
+	return recording->shows_progress;
 }
 
 void progress_draw(struct recording *recording, const struct sampling_statistics *now)
 {
 	int64_t time_ns = monotonic_ns();
-	struct buffer text = { 0 };
+	struct buffer text = { 0 }, line = { 0 };
+	size_t columns;
 
-	if (!recording->shows_progress || time_ns - recording->progress_ns < DRAW_INTERVAL_NS)
+	if (!recording->shows_progress)
+		return;
+	columns = terminal_columns(STDERR_FILENO);
+	if (time_ns - recording->progress_ns < DRAW_INTERVAL_NS && columns == recording->progress_columns)
 		return;
 	/* In the background the terminal is somebody else's. */
-	if (tcgetpgrp(STDERR_FILENO) != getpgrp())
+	if (!columns || tcgetpgrp(STDERR_FILENO) != getpgrp())
 		return;
+	append_clear(&text, recording->progress_ns ? recording->progress_length : 0, columns);
+	progress_line(recording, now, columns, &line);
+	buffer_append(&text, line.data, line.length);
 	recording->progress_ns = time_ns;
-	buffer_printf(&text, "\r\033[Kpyrope: %.1f s", (double)now->elapsed_ns / SECOND_NS);
-	if (recording->options->duration_ns)
-		buffer_printf(&text, " of %.1f s", (double)recording->options->duration_ns / SECOND_NS);
-	buffer_printf(&text, ", %" PRIu64 " samples", now->samples);
-	append_quality(&text, now, SAMPLE_PAUSED, "paused");
-	append_doubts(&text, now);
-	if (now->missed_ticks)
-		buffer_printf(&text, ", %" PRIu64 " ticks missed", now->missed_ticks);
+	recording->progress_columns = columns;
+	recording->progress_length = line.length;
 	print_error_stream(&text);
+	buffer_release(&line);
 	buffer_release(&text);
 }
 
 void progress_clear(struct recording *recording)
 {
-	static const char clear[] = "\r\033[K";
 	struct buffer text = { 0 };
 
 	if (!recording->progress_ns)
 		return;
+	append_clear(&text, recording->progress_length, terminal_columns(STDERR_FILENO));
 	recording->progress_ns = 0;
-	buffer_append_string(&text, clear);
 	print_error_stream(&text);
 	buffer_release(&text);
 }
 
-void say(struct recording *recording, bool always, const char *format, ...)
+void say(struct recording *recording, const char *format, ...)
 {
 	char message[ERROR_MESSAGE_BYTES + 256];
 	struct buffer text = { 0 };
 	va_list arguments;
 
-	if (!always && !isatty(STDERR_FILENO))
-		return;
 	progress_clear(recording);
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
@@ -106,160 +163,17 @@ void say(struct recording *recording, bool always, const char *format, ...)
 	buffer_release(&text);
 }
 
-/* ---- summary ---- */
-
-void statistics_add(struct recording *recording, const struct sampling_statistics *more)
+void note(struct recording *recording, const char *format, ...)
 {
-	struct sampling_statistics *sum = &recording->statistics;
+	char message[ERROR_MESSAGE_BYTES + 256];
+	va_list arguments;
 
-	sum->ticks += more->ticks;
-	sum->missed_ticks += more->missed_ticks;
-	sum->samples += more->samples;
-	for (size_t i = 0; i < SAMPLE_QUALITIES; i++)
-		sum->by_quality[i] += more->by_quality[i];
-	sum->pauses += more->pauses;
-	sum->pause_timeouts += more->pause_timeouts;
-	sum->pauses_refused += more->pauses_refused;
-	sum->held_total_ns += more->held_total_ns;
-	for (size_t i = 0; i < HELD_CLASSES; i++)
-		sum->held_classes[i] += more->held_classes[i];
-	if (more->held_longest_ns > sum->held_longest_ns)
-		sum->held_longest_ns = more->held_longest_ns;
-	sum->looks += more->looks;
-	sum->system_calls += more->system_calls;
-	sum->cpu_ns += more->cpu_ns;
-	sum->elapsed_ns += more->elapsed_ns;
-	sum->native.stacks += more->native.stacks;
-	sum->native.truncated += more->native.truncated;
-	sum->native.unmatched += more->native.unmatched;
-	sum->native.frames += more->native.frames;
-	sum->native.rows += more->native.rows;
-	sum->native.modules += more->native.modules;
-	sum->codes += more->codes;
-	sum->stale_codes += more->stale_codes;
-	if (more->note) {
-		snprintf(recording->note, sizeof(recording->note), "%s", more->note);
-		sum->note = recording->note;
-	}
-}
-
-static double per(double total, uint64_t count)
-{
-	return count ? total / (double)count : 0;
-}
-
-static double rate_asked(const struct recording *recording)
-{
-	return SECOND_NS / (double)recording->options->interval_ns;
-}
-
-static double rate_reached(const struct sampling_statistics *statistics)
-{
-	return statistics->elapsed_ns > 0
-		? (double)statistics->ticks * SECOND_NS / (double)statistics->elapsed_ns
-		: 0;
-}
-
-static void summary_text(struct recording *recording)
-{
-	const struct sampling_statistics *statistics = &recording->statistics;
-	struct buffer text = { 0 };
-
-	buffer_printf(&text, "pyrope: %" PRIu64 " samples in %.1f s, %.4g of %.4g ticks per second",
-		statistics->samples, (double)statistics->elapsed_ns / SECOND_NS, rate_reached(statistics),
-		rate_asked(recording));
-	if (statistics->missed_ticks)
-		buffer_printf(&text, ", %" PRIu64 " missed", statistics->missed_ticks);
-	buffer_printf(&text, "\npyrope: %" PRIu64 " verified without a pause",
-		statistics->by_quality[SAMPLE_VERIFIED]);
-	append_quality(&text, statistics, SAMPLE_PAUSED, "paused");
-	append_quality(&text, statistics, SAMPLE_IDLE, "idle");
-	append_doubts(&text, statistics);
-	if (statistics->pauses)
-		buffer_printf(&text, "; the target was held for %.3f ms in all, %.0f us at a time (median), %.3f ms at the longest",
-			(double)statistics->held_total_ns / 1e6, (double)sampling_held_ns(statistics, 500) / 1e3,
-			(double)statistics->held_longest_ns / 1e6);
-	else
-		buffer_append_string(&text, "; the target was never held");
-	if (statistics->native.stacks)
-		buffer_printf(&text, "\npyrope: %" PRIu64 " native stacks, %" PRIu64 " truncated; %.1f native frames in each, "
-			"of %" PRIu64 " modules", statistics->native.stacks, statistics->native.truncated,
-			per((double)statistics->native.frames, statistics->native.stacks), statistics->native.modules);
-	buffer_printf(&text, "\npyrope: %.1f system calls and %.1f us of CPU per sample\n",
-		per((double)statistics->system_calls, statistics->samples),
-		per((double)statistics->cpu_ns / 1e3, statistics->samples));
-	print_error_stream(&text);
-	buffer_release(&text);
-}
-
-static void summary_json(struct recording *recording)
-{
-	static const char *const qualities[SAMPLE_QUALITIES] = {
-		[SAMPLE_VERIFIED] = "verified",
-		[SAMPLE_PAUSED] = "paused",
-		[SAMPLE_PARTIAL] = "partial",
-		[SAMPLE_UNVERIFIED] = "unverified",
-		[SAMPLE_FAILED] = "failed",
-		[SAMPLE_IDLE] = "idle",
-	};
-	const struct sampling_statistics *statistics = &recording->statistics;
-	const struct {
-		const char *name;
-		int64_t value;
-	} numbers[] = {
-		{ "ticks", (int64_t)statistics->ticks },
-		{ "missed_ticks", (int64_t)statistics->missed_ticks },
-		{ "left_out", (int64_t)recording->left_out },
-		{ "pauses", (int64_t)statistics->pauses },
-		{ "pause_timeouts", (int64_t)statistics->pause_timeouts },
-		{ "pauses_refused", (int64_t)statistics->pauses_refused },
-		{ "held_total_ns", statistics->held_total_ns },
-		{ "held_longest_ns", statistics->held_longest_ns },
-		{ "held_median_ns", sampling_held_ns(statistics, 500) },
-		{ "held_p99_ns", sampling_held_ns(statistics, 990) },
-		{ "looks", (int64_t)statistics->looks },
-		{ "system_calls", (int64_t)statistics->system_calls },
-		{ "cpu_ns", statistics->cpu_ns },
-		{ "elapsed_ns", statistics->elapsed_ns },
-		{ "interval_ns", recording->options->interval_ns },
-		{ "native_stacks", (int64_t)statistics->native.stacks },
-		{ "native_truncated", (int64_t)statistics->native.truncated },
-		{ "native_unmatched", (int64_t)statistics->native.unmatched },
-		{ "native_frames", (int64_t)statistics->native.frames },
-		{ "native_rows", (int64_t)statistics->native.rows },
-		{ "native_modules", (int64_t)statistics->native.modules },
-		{ "codes", (int64_t)statistics->codes },
-		{ "stale_codes", (int64_t)statistics->stale_codes },
-	};
-	struct buffer text = { 0 };
-
-	buffer_printf(&text, "{\"samples\":%" PRIu64, statistics->samples);
-	for (size_t i = 0; i < SAMPLE_QUALITIES; i++)
-		buffer_printf(&text, ",\"%s\":%" PRIu64, qualities[i], statistics->by_quality[i]);
-	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
-		buffer_printf(&text, ",\"%s\":%" PRId64, numbers[i].name, numbers[i].value);
-	buffer_printf(&text, ",\"rate_asked\":%.6g,\"rate_reached\":%.6g", rate_asked(recording),
-		rate_reached(statistics));
-	buffer_printf(&text, ",\"system_calls_per_sample\":%.3f,\"cpu_us_per_sample\":%.3f",
-		per((double)statistics->system_calls, statistics->samples),
-		per((double)statistics->cpu_ns / 1e3, statistics->samples));
-	buffer_append_string(&text, ",\"note\":");
-	if (statistics->note)
-		buffer_append_json(&text, statistics->note);
-	else
-		buffer_append_string(&text, "null");
-	buffer_append_string(&text, "}\n");
-	print_error_stream(&text);
-	buffer_release(&text);
-}
-
-void summary_print(struct recording *recording)
-{
-	enum summary kind = recording->options->summary;
-
-	progress_clear(recording);
-	if (kind == SUMMARY_JSON)
-		summary_json(recording);
-	else if (kind == SUMMARY_TEXT || isatty(STDERR_FILENO))
-		summary_text(recording);
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	if (recording->notes.length)
+		buffer_append_string(&recording->notes, "; ");
+	buffer_append_string(&recording->notes, message);
+	if (recording->options->summary != SUMMARY_JSON)
+		say(recording, "%s", message);
 }

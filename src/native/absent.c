@@ -68,6 +68,12 @@ void native_statistics(const struct native *native, struct native_statistics *st
 	*statistics = (struct native_statistics){ 0 };
 }
 
+void native_naming_statistics(const struct native *native, struct native_statistics *statistics)
+{
+	(void)native;
+	(void)statistics;
+}
+
 size_t native_frames(struct native *native, const struct native_address *address, bool outermost,
 	const struct sample_frame **frames)
 {

@@ -27,7 +27,7 @@ struct binary {
 	bool has_lines; /* it was tried */
 };
 
-struct binary *binary_new(const struct roots *roots, const struct module *module)
+struct binary *binary_new(const struct roots *roots, struct budget *budget, const struct module *module)
 {
 	struct binary *binary = xcalloc(1, sizeof(*binary));
 	const struct object *objects[OBJECTS];
@@ -39,7 +39,7 @@ struct binary *binary_new(const struct roots *roots, const struct module *module
 	}
 	if (object_open(&binary->objects[MAIN], module->fd)) {
 		int unpacked = debug_data_open(&binary->objects[MAIN]);
-		int separate = debug_file_open(roots, module->path, &binary->objects[MAIN]);
+		int separate = debug_file_open(roots, budget, module->path, &binary->objects[MAIN]);
 
 		if (!object_open(&binary->objects[UNPACKED], unpacked) && unpacked >= 0)
 			close(unpacked);

@@ -3,6 +3,7 @@
 #ifndef PYROPE_NATIVE_BINARY_H
 #define PYROPE_NATIVE_BINARY_H
 
+#include "budget.h"
 #include "lines.h"
 #include "module.h"
 #include "symbols.h"
@@ -10,7 +11,7 @@
 struct binary;
 
 /* Never NULL; of a module without a file it finds nothing. Borrows roots and module->fd. */
-struct binary *binary_new(const struct roots *roots, const struct module *module);
+struct binary *binary_new(const struct roots *roots, struct budget *budget, const struct module *module);
 void binary_free(struct binary *binary); /* accepts NULL */
 /* How much memory it takes, about, but for debug information. */
 size_t binary_bytes(const struct binary *binary);

@@ -17,9 +17,11 @@
 #include <string.h>
 
 #include "frame_table.h"
+#include "jit.h"
 
 #define ROW_LIMIT 65536 /* then all are forgotten: a program that runs new code for ever */
-#define SLOT_COUNT (2 * (size_t)ROW_LIMIT)
+#define SLOT_BITS 17
+#define SLOT_COUNT ((size_t)1 << SLOT_BITS) /* two for each row */
 #define SET_LIMIT 4096
 
 struct cfi {
@@ -124,7 +126,7 @@ static uint16_t convert_all(struct cfi_rows *rows, Dwarf_Frame *frame)
 	return (uint16_t)rows->set_count;
 }
 
-static bool convert(struct cfi_rows *rows, Dwarf_Frame *frame, struct cfi_row *row)
+static bool convert(struct cfi_rows *rows, Dwarf_Frame *frame, struct cfi_row *row, struct cfi_extent *extent)
 {
 	Dwarf_Addr start, end;
 	int return_column = dwarf_frame_info(frame, &start, &end, &row->is_signal);
@@ -137,10 +139,13 @@ static bool convert(struct cfi_rows *rows, Dwarf_Frame *frame, struct cfi_row *r
 		row->saved[i] = convert_register(rows, frame, register_roles.saved[i]);
 	if (row->is_signal)
 		row->all = convert_all(rows, frame);
+	if (extent)
+		*extent = (struct cfi_extent){ .begin = start, .end = end };
 	return true;
 }
 
-static bool look_up_in(struct frame_table *table, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row)
+static bool look_up_in(struct frame_table *table, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row,
+	struct cfi_extent *extent)
 {
 	Dwarf_CFI *tables = table ? frame_table_at(table, vaddr) : NULL;
 	Dwarf_Frame *frame;
@@ -148,15 +153,15 @@ static bool look_up_in(struct frame_table *table, uint64_t vaddr, struct cfi_row
 
 	if (!tables || dwarf_cfi_addrframe(tables, vaddr, &frame))
 		return false;
-	is_known = convert(rows, frame, row);
+	is_known = convert(rows, frame, row, extent);
 	free(frame);
 	return is_known;
 }
 
-void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row)
+void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row, struct cfi_extent *extent)
 {
 	*row = (struct cfi_row){ .pc = row->pc };
-	if (look_up_in(cfi->eh_frame, vaddr, rows, row)) {
+	if (look_up_in(cfi->eh_frame, vaddr, rows, row, extent)) {
 		row->is_known = true;
 		return;
 	}
@@ -165,7 +170,7 @@ void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct 
 		cfi->debug_frame = frame_table_open(cfi->fd, true);
 	}
 	*row = (struct cfi_row){ .pc = row->pc };
-	row->is_known = look_up_in(cfi->debug_frame, vaddr, rows, row);
+	row->is_known = look_up_in(cfi->debug_frame, vaddr, rows, row, extent);
 }
 
 struct cfi *cfi_new(int fd)
@@ -195,12 +200,13 @@ static void forget(struct cfi_rows *rows)
 }
 
 /*
- * Code lies close together: multiplying spreads it, and takes less time than a hash that withstands an
- * enemy, who could only make his own samples slow.
+ * The upper bits of a product with an odd number that nobody knows (Dietzfelbinger and others, A reliable
+ * randomized algorithm for the closest-pair problem, 1997): for any two addresses, few such numbers give them
+ * one slot. It takes less time than hash_bytes, once for each frame.
  */
 static size_t slot_of(raddr_t pc)
 {
-	return (size_t)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (SLOT_COUNT - 1);
+	return (size_t)(pc * (hash_seed() | 1) >> (64 - SLOT_BITS));
 }
 
 static struct cfi_row *new_row(struct cfi_rows *rows, raddr_t pc, size_t slot)
@@ -226,6 +232,14 @@ static struct cfi *module_cfi(struct modules *modules, struct module *module)
 	return module->cfi;
 }
 
+/* What has just been made may not be in the maps yet that were read last. */
+static const struct jit_code *find_announced(struct modules *modules, const struct module *module, raddr_t pc)
+{
+	struct jit *jit = !module || module->kind == MODULE_CODE ? modules_jit(modules) : NULL;
+
+	return jit ? jit_find(jit, pc) : NULL;
+}
+
 const struct cfi_row *cfi_rows_find(struct cfi_rows *rows, struct modules *modules, raddr_t pc)
 {
 	static const struct cfi_row unknown;
@@ -245,13 +259,14 @@ const struct cfi_row *cfi_rows_find(struct cfi_rows *rows, struct modules *modul
 			return &rows->rows[rows->slots[slot] - 1];
 	}
 	module = modules_find(modules, pc);
-	if (!module)
-		return NULL;
-	cfi = module_cfi(modules, module);
-	if (!cfi)
-		return &unknown; /* not kept: code that is made at run time comes at ever new addresses */
+	cfi = module ? module_cfi(modules, module) : NULL;
+	if (!cfi) { /* not kept: code that is made at run time comes at ever new addresses */
+		const struct jit_code *code = find_announced(modules, module, pc);
+
+		return code ? &code->row : module ? &unknown : NULL;
+	}
 	row = new_row(rows, pc, slot);
-	cfi_look_up(cfi, pc - module->bias, rows, row);
+	cfi_look_up(cfi, pc - module->bias, rows, row, NULL);
 	return row;
 }
 

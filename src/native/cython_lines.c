@@ -68,7 +68,7 @@ static void read_file(struct cython_lines *lines, int fd)
 	uint64_t offset = 0;
 	int number = 0;
 
-	while (offset < FILE_LIMIT) {
+	while (offset < FILE_LIMIT && !is_hurried()) {
 		ssize_t got = pread(fd, chunk, CHUNK, (off_t)offset);
 		const char *line = chunk, *end;
 

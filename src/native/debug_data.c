@@ -10,6 +10,7 @@
 
 #ifdef HAVE_LIBLZMA
 
+#include <errno.h>
 #include <lzma.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,7 +76,9 @@ int debug_data_open(const struct object *object)
 		lzma_stream_decoder(&unpacker.stream, WORKING_LIMIT, 0) != LZMA_OK)
 		return -1;
 	fd = memfd_create("debugdata", MFD_CLOEXEC);
-	if (fd >= 0 && !unpack(&unpacker, object, section, fd)) {
+	if (fd < 0)
+		descriptors_note(errno);
+	else if (!unpack(&unpacker, object, section, fd)) {
 		close(fd);
 		fd = -1;
 	}

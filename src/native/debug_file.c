@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #define NOTES_LIMIT 4096
-#define CHECKSUM_LIMIT ((uint64_t)1 << 30) /* a file to read as a whole */
 #define LINK_LIMIT 1024
 
 /* ---- build ids ---- */
@@ -124,28 +123,6 @@ static bool read_link(const struct object *object, struct link *link)
 	return usable;
 }
 
-/* The CRC-32 of Ethernet and zip (ISO 3309), which gdb's manual gives in code. */
-static uint32_t checksum_of(int fd)
-{
-	static uint32_t table[256];
-	unsigned char chunk[16384];
-	uint32_t checksum = UINT32_MAX;
-	uint64_t offset = 0;
-	ssize_t got;
-
-	for (uint32_t i = 0; !table[255] && i < 256; i++) {
-		table[i] = i;
-		for (int bit = 0; bit < 8; bit++)
-			table[i] = table[i] >> 1 ^ (table[i] & 1 ? UINT32_C(0xedb88320) : 0);
-	}
-	while (offset < CHECKSUM_LIMIT && (got = pread(fd, chunk, sizeof(chunk), (off_t)offset)) > 0) {
-		for (ssize_t i = 0; i < got; i++)
-			checksum = checksum >> 8 ^ table[(checksum ^ chunk[i]) & 0xff];
-		offset += (uint64_t)got;
-	}
-	return ~checksum;
-}
-
 static bool same_file(int fd, const struct object *object)
 {
 	struct stat left, right;
@@ -155,12 +132,13 @@ static bool same_file(int fd, const struct object *object)
 }
 
 /* Closes fd when it does not belong to the object. link: NULL: only the build id proves it. */
-static int verify(int fd, const struct object *object, const struct link *link)
+static int verify(int fd, const struct object *object, const struct link *link, struct budget *budget)
 {
 	unsigned char id[BUILD_ID_LIMIT], other_id[BUILD_ID_LIMIT];
 	size_t length = build_id_read(object, id), other_length = 0;
 	struct object other;
 	bool belongs = false;
+	uint32_t checksum;
 
 	if (fd < 0)
 		return -1;
@@ -169,7 +147,8 @@ static int verify(int fd, const struct object *object, const struct link *link)
 		if (length && other_length)
 			belongs = length == other_length && memcmp(id, other_id, length) == 0;
 		else
-			belongs = link && checksum_of(fd) == link->checksum;
+			belongs =
+				link && budget_checksum(budget, fd, &checksum) && checksum == link->checksum;
 		object_release(&other);
 	}
 	if (belongs)
@@ -178,7 +157,8 @@ static int verify(int fd, const struct object *object, const struct link *link)
 	return -1;
 }
 
-static int open_by_link(const struct roots *roots, const char *path, const struct object *object)
+static int open_by_link(
+	const struct roots *roots, struct budget *budget, const char *path, const struct object *object)
 {
 	static const struct {
 		const char *before, *after; /* the directory of the file */
@@ -194,17 +174,19 @@ static int open_by_link(const struct roots *roots, const char *path, const struc
 		char *whole = xasprintf("%s%.*s%s/%s", places[place].before, (int)(slash - path), path,
 			places[place].after, link.name);
 
-		fd = verify(root_open_file(roots->fds[i / ARRAY_LENGTH(places)], whole), object, &link);
+		fd = verify(
+			root_open_file(roots->fds[i / ARRAY_LENGTH(places)], whole), object, &link, budget);
 		free(whole);
 	}
 	return fd;
 }
 
-int debug_file_open(const struct roots *roots, const char *path, const struct object *object)
+int debug_file_open(
+	const struct roots *roots, struct budget *budget, const char *path, const struct object *object)
 {
 	unsigned char id[BUILD_ID_LIMIT];
 	size_t length = build_id_read(object, id);
-	int fd = verify(debug_file_by_id(roots, id, length), object, NULL);
+	int fd = verify(debug_file_by_id(roots, id, length), object, NULL, budget);
 
-	return fd < 0 ? open_by_link(roots, path, object) : fd;
+	return fd < 0 ? open_by_link(roots, budget, path, object) : fd;
 }

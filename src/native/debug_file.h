@@ -6,6 +6,7 @@
 #ifndef PYROPE_NATIVE_DEBUG_FILE_H
 #define PYROPE_NATIVE_DEBUG_FILE_H
 
+#include "budget.h"
 #include "object.h"
 #include "root.h"
 
@@ -15,9 +16,10 @@
 size_t build_id_read(const struct object *object, unsigned char id[BUILD_ID_LIMIT]);
 /*
  * The separate debug file of the object at path (as the target sees it): by build id, then by .gnu_debuglink;
- * only one that proves to belong to it. A descriptor that the caller closes, or -1.
+ * only one that proves to belong to it, and whose checksum, where it takes that, the budget allows to read. A descriptor that the caller closes, or -1.
  */
-int debug_file_open(const struct roots *roots, const char *path, const struct object *object);
+int debug_file_open(
+	const struct roots *roots, struct budget *budget, const char *path, const struct object *object);
 /* A file that goes by a build id; -1: there is none. Not checked. */
 int debug_file_by_id(const struct roots *roots, const unsigned char *id, size_t length);
 /*

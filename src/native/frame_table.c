@@ -366,7 +366,7 @@ static void check_entries(struct frame_table *table)
 {
 	uint64_t offset = 0, next;
 
-	while (offset < table->entries.bytes) {
+	while (offset < table->entries.bytes && !is_interrupted()) {
 		bool is_good = frame_entry_check(&table->checked, offset, &next);
 
 		if (next <= offset || next > table->entries.bytes)

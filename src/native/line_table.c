@@ -268,7 +268,7 @@ void line_table_open(struct line_table *table, const unsigned char *section, siz
 		return;
 	table->end = (uint64_t)(reader.end - section);
 	reset(&row);
-	while (next_row(table, &reader, &row, &step)) {
+	while (!is_hurried() && next_row(table, &reader, &row, &step)) {
 		uint64_t at = (uint64_t)(reader.at - section);
 
 		if (rows++ == 0)

@@ -306,7 +306,7 @@ static void list_functions(struct lines *lines, struct unit *unit, Dwarf_Die *un
 
 	if (dwarf_child(unit_die, &path[0]) != 0)
 		return;
-	for (size_t steps = 0; steps < ENTRY_LIMIT; steps++) {
+	for (size_t steps = 0; steps < ENTRY_LIMIT && !is_hurried(); steps++) {
 		int tag = dwarf_tag(&path[depth]);
 
 		if (tag == DW_TAG_subprogram)

@@ -28,6 +28,14 @@ static void emit(struct native_merged *merged, enum merged_kind kind, size_t ind
 	merged->frames[merged->count++] = (struct merged_frame){ .kind = kind, .index = index };
 }
 
+/* Calls are missing here. One mark is enough to say that of a stack: the innermost. */
+static void emit_truncated(struct native_merged *merged)
+{
+	if (!merged->truncated)
+		emit(merged, MERGED_TRUNCATED, 0);
+	merged->truncated = true;
+}
+
 /* Python frames [*next, end), if they have not been emitted yet. */
 static void emit_python(struct native_merged *merged, size_t *next, size_t end)
 {
@@ -42,8 +50,7 @@ static size_t emit_rest(const struct merge_input *input, struct native_merged *m
 	size_t left = count - next;
 
 	if (!input->whole) {
-		emit(merged, MERGED_TRUNCATED, 0);
-		merged->truncated = true;
+		emit_truncated(merged);
 		left = 0;
 	}
 	emit_python(merged, &next, count);
@@ -74,10 +81,8 @@ static size_t merge_anchored(const struct merge_input *input, struct native_merg
 		if (!evaluates)
 			emit(merged, MERGED_NATIVE, i);
 		/* unwinding was stuck here and went on at the next anchor */
-		if (i + 1 < input->frame_count && input->frames[i + 1].stack_pointer > frame->end) {
-			emit(merged, MERGED_TRUNCATED, 0);
-			merged->truncated = true;
-		}
+		if (i + 1 < input->frame_count && input->frames[i + 1].stack_pointer > frame->end)
+			emit_truncated(merged);
 	}
 	return emit_rest(input, merged, next);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cfi.h"
+#include "jit.h"
 
 #define MODULE_LIMIT 65536 /* of a whole run: a target may load and unload libraries as long as it likes */
 #define READ_PAUSE_NS 100000000 /* between two reads, at least */
@@ -147,8 +148,7 @@ static struct module *find_module(struct modules *modules, const struct group *g
 	return module;
 }
 
-/* The one module of all code that was made at run time. */
-static struct module *find_code_module(struct modules *modules)
+struct module *modules_code(struct modules *modules)
 {
 	static const struct mapping nowhere = { .path = "" };
 	uint64_t *known = u64_map_get(&modules->by_identity, 0);
@@ -215,7 +215,7 @@ static void place_module(struct modules *modules, struct group *group)
 	if (end > group->module->end)
 		group->module->end = end;
 	if (modules->interpreter >= group->module->start && modules->interpreter < end)
-		group->module->is_interpreter = true;
+		atomic_store(&group->module->is_interpreter, true);
 	group->module->first_mapping = group->first;
 	group->module->mapping_count = group->last - group->first + 1;
 }
@@ -244,7 +244,7 @@ static void collect_ranges(struct modules *modules, struct range_list *ranges)
 		else if (!is_anonymous(mapping))
 			continue;
 		else if (!has_group || !is_within_group(maps, &group, i)) {
-			add_range(ranges, mapping, find_code_module(modules));
+			add_range(ranges, mapping, modules_code(modules));
 			continue;
 		}
 		if (!group.module)
@@ -315,6 +315,7 @@ void modules_release(struct modules *modules)
 	free(modules->ranges);
 	maps_release(&modules->maps);
 	u64_map_release(&modules->by_identity);
+	jit_free(modules->jit);
 	*modules = (struct modules){ 0 };
 }
 
@@ -328,7 +329,7 @@ void modules_update(struct modules *modules, int64_t now_ns, bool force)
 		read_maps(modules, &ignored);
 }
 
-struct module *modules_find(struct modules *modules, raddr_t pc)
+static const struct code_range *find_range(const struct modules *modules, raddr_t pc)
 {
 	size_t low = 0, high = modules->range_count;
 
@@ -340,6 +341,19 @@ struct module *modules_find(struct modules *modules, raddr_t pc)
 		else
 			high = middle;
 	}
-	return low < modules->range_count && pc >= modules->ranges[low].start ? modules->ranges[low].module
-									      : NULL;
+	return low < modules->range_count && pc >= modules->ranges[low].start ? &modules->ranges[low] : NULL;
+}
+
+struct module *modules_find(struct modules *modules, raddr_t pc)
+{
+	const struct code_range *range = find_range(modules, pc);
+
+	return range ? range->module : NULL;
+}
+
+raddr_t modules_mapping(const struct modules *modules, raddr_t pc)
+{
+	const struct code_range *range = find_range(modules, pc);
+
+	return range ? range->start : 0;
 }

@@ -10,6 +10,8 @@
 #ifndef PYROPE_NATIVE_MODULE_H
 #define PYROPE_NATIVE_MODULE_H
 
+#include <stdatomic.h>
+
 #include "pyrope/target.h"
 #include "target/elf.h"
 
@@ -24,7 +26,7 @@ struct module {
 	enum module_kind kind;
 	char *path;          /* as the target sees it, cleaned; "" for MODULE_CODE */
 	char *name;          /* what is printed: the last part of the path, cleaned, "[vdso]", "[jit]" */
-	bool is_interpreter; /* the file that holds CPython itself (python3.11, libpython3.11.so) */
+	atomic_bool is_interpreter; /* the file that holds CPython itself (python3.11, libpython3.11.so); may be found out late */
 
 	/* only the sampling thread */
 	raddr_t start, end; /* all of its mappings lie within */
@@ -42,6 +44,8 @@ struct module {
 	raddr_t bias;
 };
 
+struct jit;
+
 struct modules {
 	struct target *target; /* NULL: these were made by hand, and only their images can be read */
 	raddr_t interpreter;
@@ -57,7 +61,10 @@ struct modules {
 	size_t range_count, range_capacity;
 	uint64_t generation;      /* grows whenever what was mapped at some address has gone */
 	int64_t read_ns, cost_ns; /* when the maps were read last, and how long that took */
+	size_t kept;              /* descriptors that modules have */
 	uint64_t copied_bytes;    /* of images that were copied out of memory */
+	struct jit *jit;          /* see jit.h, which makes it */
+	bool is_jit_sought;
 };
 
 /* Reads the maps. interpreter: an address in the interpreter's own code or data, to know its file. */
@@ -70,6 +77,10 @@ void modules_release(struct modules *modules);
 void modules_update(struct modules *modules, int64_t now_ns, bool force);
 /* The executable mapping that holds pc; NULL: none (as far as known). */
 struct module *modules_find(struct modules *modules, raddr_t pc);
+/* The one module of all code that was made at run time; NULL: there are too many. */
+struct module *modules_code(struct modules *modules);
+/* Where that mapping begins; 0: none. */
+raddr_t modules_mapping(const struct modules *modules, raddr_t pc);
 /*
  * Opens the file or image behind the module, once; fd, bias and (for a file that is no ELF file) kind are
  * set by it. False: there is nothing to read.

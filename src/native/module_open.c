@@ -13,6 +13,7 @@
 #include "module.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 	((uint64_t)4 << 30) /* where in the file a segment may lie: what a copy claims to be long */
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define SMALL_PAGE 4096u
+#define OTHERS 320 /* descriptors for all but modules, where there are many */
+#define FEW 16     /* and these at least, besides a half, where there are few */
 
 static size_t read_target(void *context, raddr_t address, void *data, size_t length)
 {
@@ -86,8 +89,10 @@ static int copy_image(struct modules *modules, const struct elf_image *image)
 	uint64_t limit = COPIES_LIMIT_BYTES - modules->copied_bytes;
 	int fd = memfd_create("image", MFD_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		descriptors_note(errno);
 		return -1;
+	}
 	if (limit > COPY_LIMIT_BYTES)
 		limit = COPY_LIMIT_BYTES;
 	for (size_t i = 0; i < image->segment_count && limit; i++) {
@@ -104,6 +109,21 @@ static int copy_image(struct modules *modules, const struct elf_image *image)
 }
 
 /* ---- interface ---- */
+
+/*
+ * Modules keep their descriptors to the end. What else is needed has to be there still: for naming, for threads, for a pause.
+ * False: there are as many modules open as may be.
+ */
+static bool may_keep(struct modules *modules)
+{
+	const size_t limit = descriptor_limit();
+	const size_t most = limit > 2 * OTHERS ? limit - OTHERS : limit / 2 > FEW ? limit / 2 - FEW : 0;
+
+	if (modules->kept < most)
+		return true;
+	descriptors_note(EMFILE);
+	return false;
+}
 
 /* Code in a file that is no library: what a compiler at run time has put into shared memory or a memfd. */
 static bool is_plain_code(struct modules *modules, const struct module *module)
@@ -127,11 +147,13 @@ bool module_open(struct modules *modules, struct module *module)
 	own = (struct maps){ .mappings = modules->maps.mappings + module->first_mapping,
 		.count = module->mapping_count };
 	if (elf_image_open(&image, modules->target, &own, own.mappings, &reason)) {
-		if (is_plain_code(modules, module))
+		if (reason.kind != ERROR_SYSTEM && is_plain_code(modules, module))
 			module->kind = MODULE_CODE;
 		return false;
 	}
-	module->fd = image.fd >= 0 ? fcntl(image.fd, F_DUPFD_CLOEXEC, 0) : copy_image(modules, &image);
+	if (may_keep(modules))
+		module->fd = image.fd >= 0 ? fcntl(image.fd, F_DUPFD_CLOEXEC, 0) : copy_image(modules, &image);
+	modules->kept += module->fd >= 0;
 	module->image = image;
 	module->image.fd = -1;
 	module->image.elf = NULL;

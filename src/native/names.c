@@ -12,12 +12,14 @@
 
 #include "names.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "binary.h"
+#include "budget.h"
 #include "cython.h"
 #include "demangle.h"
 #include "perf_map.h"
@@ -43,9 +45,7 @@ struct names {
 	size_t slot_count, slot_capacity;
 	size_t loaded_count, loaded_bytes, loaded_lines_bytes;
 	uint64_t uses;
-	struct function **functions;
-	size_t function_count, function_capacity;
-	struct u64_map function_by_hash;
+	struct functions *functions; /* borrowed: the run's */
 	struct named **all; /* what was handed out */
 	size_t count, capacity;
 	struct buffer text, clean; /* for one name at a time */
@@ -53,17 +53,21 @@ struct names {
 	struct inlines inlines;
 	struct cython_lines cython_lines; /* of the generated file that was needed last */
 	struct perf_map *perf_map;        /* NULL: no address asked for it yet */
+	struct budget budget;
+	atomic_uint_fast64_t left_out; /* addresses that the budget left without a name */
 	uid_t owner;                      /* of the process; root, if that cannot be told */
 };
 
-struct names *names_new(struct target *target)
+struct names *names_new(struct target *target, struct functions *functions)
 {
 	struct names *names = xcalloc(1, sizeof(*names));
 	struct stat status;
 
 	names->target = target;
+	names->functions = functions;
 	/* now: later on the target belongs to the thread that samples */
 	names->owner = fstat(target_proc_fd(target), &status) ? 0 : status.st_uid;
+	budget_begin(&names->budget, monotonic_ns());
 	roots_open(&names->roots, target);
 	return names;
 }
@@ -75,13 +79,6 @@ void names_free(struct names *names)
 	for (size_t i = 0; i < names->slot_count; i++)
 		binary_free(names->slots[i].binary);
 	free(names->slots);
-	for (size_t i = 0; i < names->function_count; i++) {
-		free((char *)names->functions[i]->name);
-		free((char *)names->functions[i]->file);
-		free(names->functions[i]);
-	}
-	free(names->functions);
-	u64_map_release(&names->function_by_hash);
 	for (size_t i = 0; i < names->count; i++) {
 		free(names->all[i]->frames);
 		free(names->all[i]->shown);
@@ -93,36 +90,9 @@ void names_free(struct names *names)
 	inlines_release(&names->inlines);
 	cython_lines_release(&names->cython_lines);
 	perf_map_free(names->perf_map);
+	budget_release(&names->budget);
 	roots_close(&names->roots);
 	free(names);
-}
-
-/* ---- functions, one for each file and name ---- */
-
-static const struct function *intern(struct names *names, const char *file, const char *name)
-{
-	uint64_t hash = hash_combine(hash_bytes(file, strlen(file)), hash_bytes(name, strlen(name)));
-	struct function *function;
-	uint64_t *slot;
-
-	/* what collides takes the next number */
-	for (; (slot = u64_map_get(&names->function_by_hash, hash)); hash++) {
-		function = names->functions[*slot];
-		if (strcmp(function->name, name) == 0 && strcmp(function->file, file) == 0)
-			return function;
-	}
-	function = xmalloc(sizeof(*function));
-	*function = (struct function){
-		.id = function_new_id(),
-		.kind = FUNCTION_NATIVE,
-		.name = xstrdup(name),
-		.file = xstrdup(file),
-	};
-	array_reserve(&names->functions, &names->function_capacity, names->function_count + 1,
-		sizeof(struct function *));
-	u64_map_put(&names->function_by_hash, hash, names->function_count);
-	names->functions[names->function_count++] = function;
-	return function;
 }
 
 /* A text that is longer is cut where a character begins. */
@@ -139,13 +109,16 @@ static size_t bounded(const char *text, size_t length)
 /* The function with the name in names->text. */
 static const struct function *make_function(struct names *names, const char *file)
 {
+	struct function function = { .kind = FUNCTION_NATIVE, .file = file };
+
 	buffer_clear(&names->clean);
 	utf8_clean(&names->clean, names->text.data, names->text.length);
 	if (!names->clean.length)
 		buffer_append_char(&names->clean, '?');
 	names->clean.length = bounded(names->clean.data, names->clean.length);
 	names->clean.data[names->clean.length] = '\0';
-	return intern(names, file, names->clean.data);
+	function.name = names->clean.data;
+	return functions_intern(names->functions, &function);
 }
 
 /* ---- what is loaded ---- */
@@ -181,13 +154,20 @@ static struct slot *oldest_slot(struct names *names, const struct slot *keep, bo
 	return oldest;
 }
 
+static size_t binaries_limit(void)
+{
+	const size_t limit = descriptor_limit() / 16;
+
+	return limit < BINARIES_LIMIT ? limit : BINARIES_LIMIT;
+}
+
 static void make_room(struct names *names, const struct slot *keep)
 {
 	struct slot *oldest;
 
 	while (names->loaded_lines_bytes > LINES_LIMIT_BYTES && (oldest = oldest_slot(names, keep, true)))
 		drop_lines(names, oldest);
-	while ((names->loaded_bytes > TABLES_LIMIT_BYTES || names->loaded_count > BINARIES_LIMIT) &&
+	while ((names->loaded_bytes > TABLES_LIMIT_BYTES || names->loaded_count > binaries_limit()) &&
 		(oldest = oldest_slot(names, keep, false)))
 		unload(names, oldest);
 }
@@ -205,7 +185,7 @@ static struct slot *load(struct names *names, const struct module *module)
 	slot = &names->slots[module->id];
 	slot->last_used = ++names->uses;
 	if (!slot->binary) {
-		slot->binary = binary_new(&names->roots, module);
+		slot->binary = binary_new(&names->roots, &names->budget, module);
 		slot->bytes = binary_bytes(slot->binary);
 		names->loaded_bytes += slot->bytes;
 		names->loaded_count++;
@@ -325,7 +305,7 @@ static void name_in_file(
 
 	load_inlines(names, slot, vaddr);
 	find_symbol(names, slot->binary, vaddr);
-	named->is_nameless_interpreter = module->is_interpreter && !names->found.is_symbol;
+	named->is_nameless_interpreter = atomic_load(&module->is_interpreter) && !names->found.is_symbol;
 	name_by_symbol(names, module, names->found.name, inlines->count ? inlines->list[0].line : 0,
 		calls_main(names, slot->binary, vaddr), named);
 	for (size_t i = 1; i < inlines->count; i++)
@@ -339,28 +319,50 @@ static struct perf_map *open_perf_map(struct names *names)
 		? perf_map_new(names->roots.fds[0], target_inner_pid(names->target), names->owner) : NULL;
 }
 
-/* Code without a file: its compiler may have written down what it is. */
-static void name_in_memory(
-	struct names *names, const struct module *module, uint64_t vaddr, struct named *named)
+/*
+ * Code without a file: its compiler may have written down what it is. Else all code of its mapping is one function: a
+ * function for each address would say no more.
+ */
+static void name_in_memory(struct names *names, const struct native_address *address, struct named *named)
 {
+	const struct module *module = address->module;
+	const uint64_t vaddr = address->vaddr - !address->exact_pc;
 	char *name, place[32];
 
+	if (address->announced) {
+		name_by_text(names, module->name, address->announced, is_plumbing(module, address->announced), named);
+		return;
+	}
 	if (!names->perf_map)
 		names->perf_map = open_perf_map(names);
 	name = names->perf_map ? perf_map_find(names->perf_map, vaddr, monotonic_ns()) : NULL;
-	snprintf(place, sizeof(place), "0x%llx", (unsigned long long)vaddr);
+	snprintf(place, sizeof(place), "0x%llx", (unsigned long long)address->mapping);
 	name_by_text(names, module->name, name ? name : place, name && is_plumbing(module, name), named);
 	free(name);
+}
+
+/* By its place alone, without a look at any file. */
+static void name_by_place(struct names *names, const struct module *module, uint64_t vaddr, struct named *named)
+{
+	char place[32];
+
+	snprintf(place, sizeof(place), "0x%llx", (unsigned long long)vaddr);
+	named->is_nameless_interpreter = module->is_interpreter;
+	name_by_text(names, module->name, place, false, named);
+	atomic_fetch_add(&names->left_out, 1);
 }
 
 static void look_up(struct names *names, const struct native_address *address, struct named *named)
 {
 	uint64_t vaddr = address->vaddr - !address->exact_pc;
 
-	if (!address->module)
+	if (address->module && (is_hurried() || !budget_allows(&names->budget, monotonic_ns())))
+		name_by_place(names, address->module,
+			address->module->kind == MODULE_CODE ? address->mapping : vaddr, named);
+	else if (!address->module)
 		name_by_text(names, "[unknown]", "?", false, named);
 	else if (address->module->kind == MODULE_CODE)
-		name_in_memory(names, address->module, vaddr, named);
+		name_in_memory(names, address, named);
 	else
 		name_in_file(names, address->module, vaddr, named);
 }
@@ -368,13 +370,22 @@ static void look_up(struct names *names, const struct native_address *address, s
 const struct named *names_of(struct names *names, struct native_address *address)
 {
 	struct named *named;
+	int64_t start_ns;
 
 	if (address->named)
 		return address->named;
 	named = xcalloc(1, sizeof(*named));
+	start_ns = thread_cpu_ns();
 	look_up(names, address, named);
+	names->budget.spent_ns += thread_cpu_ns() - start_ns;
 	array_reserve(&names->all, &names->capacity, names->count + 1, sizeof(struct named *));
 	names->all[names->count++] = named;
 	address->named = named;
 	return named;
+}
+
+void names_left_out(const struct names *names, uint64_t *addresses, uint64_t *files)
+{
+	*addresses = atomic_load(&names->left_out);
+	*files = atomic_load(&names->budget.unread);
 }

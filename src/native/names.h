@@ -14,6 +14,8 @@
 struct native_address {
 	const struct module *module; /* NULL: nothing was mapped there */
 	uint64_t vaddr;  /* as linked: less the bias; MODULE_CODE: the address itself */
+	raddr_t mapping; /* MODULE_CODE: where the mapping began that it was in */
+	const char *announced; /* MODULE_CODE: the name that debuggers were told, not cleaned; NULL: none */
 	bool exact_pc;   /* the instruction itself; else what stands behind a call: look up vaddr - 1 */
 	struct named *named; /* NULL: not looked up yet */
 };
@@ -30,9 +32,11 @@ struct named {
 struct names;
 
 /* Borrows target: for its root directory, its pids. */
-struct names *names_new(struct target *target);
+struct names *names_new(struct target *target, struct functions *functions);
 void names_free(struct names *names);
 /* Looks it up now if it was not yet. Never NULL: what has no symbol is named by where it lies. */
 const struct named *names_of(struct names *names, struct native_address *address);
+/* How many addresses have no name, and debug files were not read, because looking up names has cost too much. From any thread. */
+void names_left_out(const struct names *names, uint64_t *addresses, uint64_t *files);
 
 #endif

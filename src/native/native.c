@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "jit.h"
 #include "merge.h"
 #include "names.h"
 
@@ -83,7 +84,7 @@ int native_new(struct native **result, struct python *python, const struct nativ
 		return -1;
 	}
 	native->unwinder = unwinder_new(&native->modules);
-	native->names = names_new(native->target);
+	native->names = names_new(native->target, python_functions(python));
 	ask_for_descriptors();
 	*result = native;
 	return 0;
@@ -171,7 +172,8 @@ static struct native_address *new_address(struct native *native, const struct na
 
 static bool same_place(const struct native_address *left, const struct native_address *right)
 {
-	return left->module == right->module && left->vaddr == right->vaddr && left->exact_pc == right->exact_pc;
+	return left->module == right->module && left->vaddr == right->vaddr && left->exact_pc == right->exact_pc &&
+		left->announced == right->announced;
 }
 
 /* NULL: it is new; *hash is the key that is free for it. */
@@ -180,7 +182,10 @@ static const struct native_address *find_address(
 {
 	const uint64_t *slot;
 
-	*hash = hash_combine(hash_combine(place->module ? place->module->id + 1 : 0, place->vaddr), place->exact_pc);
+	*hash = hash_combine(hash_seed(), place->module ? place->module->id + 1 : 0);
+	*hash = hash_combine(hash_combine(*hash, place->vaddr), place->exact_pc);
+	if (place->announced)
+		*hash = hash_combine(*hash, (uintptr_t)place->announced);
 	while ((slot = u64_map_get(&native->addresses, *hash))) {
 		const struct native_address *known = (const struct native_address *)(uintptr_t)*slot;
 
@@ -194,15 +199,25 @@ static const struct native_address *find_address(
 static const struct native_address *address_of(struct native *native, const struct native_frame *frame)
 {
 	/* a call may be the last thing in its module, so that it returns to another */
-	struct module *module = modules_find(&native->modules, frame->pc - !frame->exact_pc);
+	const raddr_t pc = frame->pc - !frame->exact_pc;
+	struct jit *jit = modules_jit(&native->modules);
+	struct module *module = modules_find(&native->modules, pc);
+	const struct jit_code *code = jit && (!module || module->kind == MODULE_CODE) ? jit_find(jit, pc) : NULL;
 	struct native_address place = { .exact_pc = frame->exact_pc };
 	const struct native_address *known;
 	uint64_t hash;
 
-	if (module) {
+	if (code && code->name) { /* all of a piece that was announced to debuggers is one place */
+		place = (struct native_address){ .module = modules_code(&native->modules),
+			.vaddr = code->start,
+			.exact_pc = true,
+			.announced = code->name };
+	} else if (module) {
 		module_open(&native->modules, module);
 		place.module = module;
 		place.vaddr = frame->pc - module->bias;
+		if (module->kind == MODULE_CODE)
+			place.mapping = modules_mapping(&native->modules, pc);
 	} else {
 		place.vaddr = frame->pc;
 	}
@@ -310,7 +325,6 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 	}
 	reverse(merged);
 	native->statistics.stacks++;
-	native->statistics.truncated += merged->truncated;
 	native->statistics.frames += frames->count;
 }
 
@@ -324,12 +338,18 @@ void native_merged_release(struct native_merged *merged)
 void native_statistics(const struct native *native, struct native_statistics *statistics)
 {
 	*statistics = native->statistics;
+	native_naming_statistics(native, statistics);
 	statistics->rows = unwinder_row_count(native->unwinder);
 	for (size_t i = 0; i < native->modules.count; i++)
 		statistics->modules += native->modules.all[i]->is_opened;
 }
 
 /* ---- names ---- */
+
+void native_naming_statistics(const struct native *native, struct native_statistics *statistics)
+{
+	names_left_out(native->names, &statistics->unnamed, &statistics->unread);
+}
 
 size_t native_frames(struct native *native, const struct native_address *address, bool outermost,
 	const struct sample_frame **frames)

@@ -150,7 +150,7 @@ static void read_more(struct perf_map *map)
 	char *chunk = xmalloc(CHUNK);
 	size_t before = map->count;
 
-	while (map->read_bytes < FILE_LIMIT) {
+	while (map->read_bytes < FILE_LIMIT && !is_hurried()) {
 		ssize_t got = read_at(map->fd, chunk, CHUNK, map->read_bytes);
 		size_t taken = got > 0 ? add_lines(map, chunk, (size_t)got, map->read_bytes) : 0;
 

@@ -187,7 +187,7 @@ bool is_plumbing(const struct module *module, const char *name)
 		return true;
 	if (module->kind == MODULE_CODE)
 		return strncmp(name, "py::", strlen("py::")) == 0;
-	if (module->is_interpreter)
+	if (atomic_load(&module->is_interpreter))
 		return !matches(name, interpreter_shown, ARRAY_LENGTH(interpreter_shown)) &&
 			matches(name, interpreter_hidden, ARRAY_LENGTH(interpreter_hidden));
 	return is_interpreter_program(module) && strcmp(name, "main") == 0;

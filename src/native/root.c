@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The target chooses what stands at a path. So it is opened with O_PATH first, which has no effect on pipes
- * and devices, and for reading only when it is a regular file, without waiting for who has a lease on it. openat2(2) keeps absolute symbolic links
- * within the root; kernels before 5.6 do not have it, and there such a link leads into our own root.
+ * The target chooses what stands at a path: see open_chosen.
  */
 #include "config.h"
 
 #include "root.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(SYS_openat2) && __has_include(<linux/openat2.h>)
-#include <linux/openat2.h>
-#endif
 
 static void add_root(struct roots *roots, int fd)
 {
@@ -45,25 +36,9 @@ void roots_close(struct roots *roots)
 		close(roots->fds[--roots->count]);
 }
 
-static int open_path(int root, const char *path)
-{
-	while (*path == '/')
-		path++;
-#ifdef RESOLVE_IN_ROOT
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-	if (fd >= 0 ||
-		(errno != ENOSYS && errno != EPERM)) /* EPERM: what seccomp says where it does not know it */
-		return (int)fd;
-#endif
-	return openat(root, path, O_PATH | O_CLOEXEC);
-}
-
 int root_open_file(int root, const char *path)
 {
 	struct stat status;
 
-	return open_regular(open_path(root, path), &status);
+	return open_chosen(root, path, true, 0, &status);
 }

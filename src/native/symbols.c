@@ -80,7 +80,7 @@ void symbols_add_table(
 		return;
 	symbols->tables[symbols->table_count++] = *table;
 	entries = xreallocarray(NULL, CHUNK, sizeof(*entries));
-	while (count && symbols->entry_count < ENTRY_LIMIT) {
+	while (count && symbols->entry_count < ENTRY_LIMIT && !is_hurried()) {
 		size_t wanted = count < CHUNK ? (size_t)count : CHUNK;
 		size_t got = object_read_some(table->object, offset, entries, wanted * sizeof(*entries)) /
 			sizeof(*entries);

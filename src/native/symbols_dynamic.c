@@ -60,7 +60,7 @@ static uint32_t last_bucket(const struct object *object, uint64_t buckets, uint3
 	uint32_t *values = xreallocarray(NULL, CHUNK, sizeof(*values));
 	uint32_t last = 0;
 
-	for (uint32_t i = 0; i < count; i += CHUNK) {
+	for (uint32_t i = 0; i < count && !is_hurried(); i += CHUNK) {
 		size_t wanted = count - i < CHUNK ? count - i : CHUNK;
 
 		if (!object_read_at(object, buckets + (uint64_t)i * sizeof(*values), values,

@@ -180,6 +180,7 @@ static bool enter_shape(struct progress *progress, const struct shape *shape, ra
 	struct native_frame *frame = &progress->frames->list[progress->frames->count - 1];
 	raddr_t cfa = anchor + shape->from_anchor, pc, begin;
 	struct registers caller;
+	bool is_own;
 
 	if (!row || !row->is_known || row->return_address.kind != RULE_OFFSET || cfa <= anchor ||
 		!find_value(progress, &row->return_address, row->return_column, cfa, &pc))
@@ -187,10 +188,15 @@ static bool enter_shape(struct progress *progress, const struct shape *shape, ra
 	pc &= register_roles.code_mask;
 	if (!pc || !modules_find(unwinder->modules, pc - 1))
 		return false;
+	begin = cfa - shape->bytes;
+	is_own = frame->stack_pointer <= anchor && is_of_shape(progress, shape, frame, begin);
+	/* two frames that begin at one address: then one of them is none */
+	if (!is_own && frame->stack_pointer == anchor && progress->frames->count > progress->first + 1 &&
+		!may_be_empty(progress, frame))
+		return false;
 	progress->registers.known = 0; /* of those in the frame itself nothing is known */
 	find_saved(progress, row, cfa, &caller);
-	begin = cfa - shape->bytes;
-	if (frame->stack_pointer <= anchor && is_of_shape(progress, shape, frame, begin)) {
+	if (is_own) {
 		frame->end = cfa;
 		enter_caller(progress, &caller, cfa, pc, false);
 		return true;
@@ -300,9 +306,13 @@ static enum step step(struct progress *progress, bool is_innermost)
 		}
 		result = row ? step_by_row(progress, row, frame) : STEP_STUCK;
 	} else {
-		result = row && is_innermost ? step_by_first_words(progress, frame) : STEP_STUCK;
+		result = row ? step_by_epilogue(progress, frame) : STEP_STUCK;
+		if (result == STEP_STUCK && row && is_innermost)
+			result = step_by_first_words(progress, frame);
 		if (result == STEP_STUCK)
 			result = step_by_frame_pointer(progress, frame);
+		if (result == STEP_STUCK && row && !has_anchor_further_out(progress) && is_bottom(progress, frame))
+			return STEP_END;
 	}
 	/* a stack that ends further in than Python's calls do was lost */
 	return result == STEP_STUCK || (result == STEP_END && has_anchor_further_out(progress)) ? step_by_anchor(progress)
@@ -329,7 +339,7 @@ enum unwind_end unwind(struct unwinder *unwinder, const struct registers *regist
 
 	if (!(registers->known >> register_roles.stack_pointer & 1))
 		return UNWIND_STUCK;
-	while (result == STEP_DONE && frames->count - first < NATIVE_DEPTH_LIMIT) {
+	while (result == STEP_DONE && frames->count - first < NATIVE_DEPTH_LIMIT && !is_interrupted()) {
 		const size_t left = progress.anchor_count;
 
 		result = step(&progress, frames->count == first);

@@ -12,6 +12,8 @@
 
 #define RECORD_SEARCH_BYTES 1024
 #define FIRST_BYTES 32
+#define BOTTOM_PAUSE_NS 10000000 /* between two searches of a stack for calls further out */
+#define BOTTOM_BYTES 65536       /* more than the first function has above it, but for large environments */
 #define CALLS_TRIED 3 /* that one after the other has to lead on */
 
 const struct cfi_row *known_row(struct progress *progress, raddr_t pc)
@@ -263,6 +265,67 @@ enum step step_by_first_words(struct progress *progress, struct native_frame *fr
 	return STEP_DONE;
 }
 
+/* What is known of places is of no use when other code may be mapped there. */
+static void forget_places(struct unwinder *unwinder)
+{
+	if (unwinder->generation == unwinder->modules->generation)
+		return;
+	memset(unwinder->no_epilogue, 0, sizeof(unwinder->no_epilogue));
+	memset(unwinder->bottom, 0, sizeof(unwinder->bottom));
+	unwinder->generation = unwinder->modules->generation;
+}
+
+static size_t place_of(raddr_t address)
+{
+	return (size_t)(address * (hash_seed() | 1) >> 32) & (PLACES - 1);
+}
+
+/* Reads the code at pc. That of a file is read once; other code may have been replaced by other code at any time. */
+static bool find_epilogue(struct unwinder *unwinder, raddr_t pc, struct epilogue *epilogue)
+{
+	const struct module *module = modules_find(unwinder->modules, pc);
+	unsigned char code[EPILOGUE_BYTES] = { 0 };
+	raddr_t *known = &unwinder->no_epilogue[place_of(pc)];
+
+	forget_places(unwinder);
+	if (*known == pc || !unwinder->modules->target)
+		return false;
+	if (target_read_upto(unwinder->modules->target, pc, code, sizeof(code)) && epilogue_decode(code, epilogue))
+		return true;
+	if (module && module->kind == MODULE_FILE)
+		*known = pc;
+	return false;
+}
+
+enum step step_by_epilogue(struct progress *progress, struct native_frame *frame)
+{
+	struct target *target = progress->unwinder->modules->target;
+	const struct registers *registers = &progress->registers;
+	struct registers caller = { 0 };
+	struct epilogue epilogue;
+	uint64_t pc, value;
+	raddr_t cfa;
+
+	if (!find_epilogue(progress->unwinder, registers->pc, &epilogue) ||
+		!copy_load(progress->copy, frame->stack_pointer + epilogue.return_address, &pc))
+		return STEP_STUCK;
+	pc &= register_roles.code_mask;
+	if (!pc || !modules_find(progress->unwinder->modules, pc - 1) || !is_behind_call(target, pc))
+		return STEP_STUCK;
+	for (unsigned i = 0; i < register_roles.saved_count; i++) {
+		const unsigned number = register_roles.saved[i];
+
+		if (epilogue.taken >> number & 1
+				? copy_load(progress->copy, frame->stack_pointer + epilogue.at[number], &value)
+				: get_register(registers, number, &value))
+			set_register(&caller, number, value);
+	}
+	cfa = frame->stack_pointer + epilogue.cfa;
+	frame->end = cfa;
+	enter_caller(progress, &caller, cfa, pc, false);
+	return STEP_DONE;
+}
+
 /*
  * Is there a return address that leads on between the stack pointer and where the frame pointer leads? Then it
  * may be that the function has not set the frame pointer itself (assembly that says nothing of its stack), and
@@ -299,4 +362,55 @@ enum step step_by_frame_pointer(struct progress *progress, struct native_frame *
 	set_register(&caller, register_roles.frame_pointer, callers);
 	enter_caller(progress, &caller, pointer + 2 * sizeof(pointer), pc, false);
 	return STEP_DONE;
+}
+
+/*
+ * Is there, up to the end of the stack, no word to which a call that tables describe would return? The memory above the
+ * copy is read, once for each such frame: in a thread's first function the copy ends right above it.
+ */
+static bool has_no_callers(struct progress *progress, const struct native_frame *frame)
+{
+	struct modules *modules = progress->unwinder->modules;
+	const struct mapping *mapping = maps_find(&modules->maps, frame->stack_pointer);
+	const raddr_t start = (frame->stack_pointer + 7) & ~UINT64_C(7);
+	uint64_t words[512];
+
+	if (!mapping || mapping->end - start > BOTTOM_BYTES)
+		return false;
+	for (raddr_t at = start; at < mapping->end; at += sizeof(words)) {
+		const size_t left = mapping->end - at, wanted = left < sizeof(words) ? left : sizeof(words);
+
+		if (!target_read(modules->target, at, words, wanted))
+			return false;
+		for (size_t i = 0; i < wanted / sizeof(*words); i++) {
+			const raddr_t pc = words[i] & register_roles.code_mask;
+
+			if (pc && known_row(progress, pc - 1) && is_behind_call(modules->target, pc))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool is_bottom(struct progress *progress, const struct native_frame *frame)
+{
+	struct unwinder *unwinder = progress->unwinder;
+	const struct module *module = modules_find(unwinder->modules, frame->pc - !frame->exact_pc);
+	const raddr_t stack_pointer_then = frame->stack_pointer;
+	struct place *known = &unwinder->bottom[place_of(stack_pointer_then)];
+	const int64_t now_ns = monotonic_ns();
+
+	forget_places(unwinder);
+	if (frame->exact_pc || !module || module->kind != MODULE_FILE || !unwinder->modules->target)
+		return false;
+	if (known->pc == frame->pc && known->stack_pointer == stack_pointer_then)
+		return true;
+	/* where it is not, it would be sought again each time */
+	if (unwinder->sought_ns && now_ns - unwinder->sought_ns < BOTTOM_PAUSE_NS)
+		return false;
+	unwinder->sought_ns = now_ns;
+	if (!has_no_callers(progress, frame))
+		return false;
+	*known = (struct place){ .pc = frame->pc, .stack_pointer = stack_pointer_then };
+	return true;
 }

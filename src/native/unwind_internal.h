@@ -16,9 +16,20 @@ struct shape {
 	uint64_t bytes;       /* its CFA less its stack pointer */
 };
 
+#define PLACES 1024 /* a power of two */
+
+/* A frame at which code without tables has been looked at. */
+struct place {
+	raddr_t pc, stack_pointer;
+};
+
 struct unwinder {
 	struct modules *modules;
 	struct cfi_rows rows;
+	uint64_t generation;         /* of the modules that these two are of */
+	raddr_t no_epilogue[PLACES]; /* code of files that does more than to return, by a hash of its address */
+	struct place bottom[PLACES]; /* frames of threads' first functions, by a hash of the stack pointer */
+	int64_t sought_ns;           /* when such a frame was sought last */
 	struct shape shapes[SHAPE_LIMIT];
 	size_t shape_count;
 };
@@ -75,6 +86,10 @@ bool lacks_frame_pointer(const struct progress *progress, const struct cfi_row *
 void search_frame_pointer(struct progress *progress, const struct cfi_row *row, const struct native_frame *frame);
 /* For the innermost frame, where no table describes it. */
 enum step step_by_first_words(struct progress *progress, struct native_frame *frame);
+/* Code that only returns says itself where its return address is: the trampolines of python -X perf behind their call. */
+enum step step_by_epilogue(struct progress *progress, struct native_frame *frame);
 enum step step_by_frame_pointer(struct progress *progress, struct native_frame *frame);
+/* Where nothing else leads on: is this the thread's first function, in start code that no table describes? */
+bool is_bottom(struct progress *progress, const struct native_frame *frame);
 
 #endif

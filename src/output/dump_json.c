@@ -36,6 +36,8 @@ static const char *state_name(enum thread_state state)
 		return "running";
 	case THREAD_SLEEPING:
 		return "sleeping";
+	case THREAD_WAITS_CPU:
+		return "waits_cpu";
 	default:
 		return "unknown";
 	}
@@ -97,73 +99,100 @@ static void append_frame(struct buffer *buffer, const struct sample_frame *frame
 	buffer_append_char(buffer, '}');
 }
 
-static void begin(struct output_file *file, const struct dump_header *header)
+static void append_header(struct buffer *text, const struct dump_header *header)
 {
-	struct buffer text = { 0 };
-
-	buffer_append_char(&text, '{');
-	append_key(&text, "pid");
-	buffer_append_int(&text, header->pid);
-	buffer_append_char(&text, ',');
-	append_key(&text, "name");
-	buffer_append_json(&text, header->process_name);
-	buffer_append_char(&text, ',');
-	append_key(&text, "version");
-	buffer_append_json(&text, header->version);
-	buffer_append_char(&text, ',');
-	append_key(&text, "threads");
-	buffer_append_char(&text, '[');
-	output_write(file, text.data, text.length);
-	buffer_release(&text);
-}
-
-static void thread(
-	struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
-{
-	struct buffer text = { 0 };
-
-	(void)header;
-	buffer_append_string(&text, index ? ",{" : "{");
-	append_key(&text, "tid");
-	buffer_append_int(&text, sample->tid);
-	buffer_append_char(&text, ',');
-	append_key(&text, "name");
-	buffer_append_json(&text, sample->thread_name);
-	buffer_append_char(&text, ',');
-	append_key(&text, "holds_gil");
-	buffer_append_string(&text, sample->state == THREAD_HOLDS_GIL ? "true" : "false");
-	buffer_append_char(&text, ',');
-	append_key(&text, "state");
-	buffer_append_json(&text, state_name(sample->state));
-	buffer_append_char(&text, ',');
-	append_key(&text, "syscall");
-	append_syscall(&text, sample);
-	buffer_append_char(&text, ',');
-	append_key(&text, "interpreter");
-	append_number(&text, sample->interpreter_id);
-	buffer_append_char(&text, ',');
-	append_key(&text, "quality");
-	buffer_append_json(&text, quality_name(sample->quality));
-	buffer_append_char(&text, ',');
-	append_key(&text, "frames");
-	buffer_append_char(&text, '[');
-	for (size_t i = sample->frame_count; i > 0; i--) {
-		append_frame(&text, &sample->frames[i - 1]);
-		if (i > 1)
-			buffer_append_char(&text, ',');
+	buffer_append_char(text, '{');
+	append_key(text, "pid");
+	buffer_append_int(text, header->pid);
+	buffer_append_char(text, ',');
+	if (header->inner_pid && header->inner_pid != header->pid) {
+		append_key(text, "inner_pid");
+		buffer_append_int(text, header->inner_pid);
+		buffer_append_char(text, ',');
 	}
-	buffer_append_string(&text, "]}");
-	output_write(file, text.data, text.length);
-	buffer_release(&text);
+	if (header->parent) {
+		append_key(text, "parent");
+		buffer_append_int(text, header->parent);
+		buffer_append_char(text, ',');
+	}
+	append_key(text, "name");
+	buffer_append_json(text, header->process_name);
+	buffer_append_char(text, ',');
+	if (header->command_line) {
+		append_key(text, "command_line");
+		buffer_append_json(text, header->command_line);
+		buffer_append_char(text, ',');
+	}
+	append_key(text, "version");
+	if (header->version)
+		buffer_append_json(text, header->version);
+	else
+		buffer_append_string(text, "null");
+	buffer_append_char(text, ',');
+	if (header->obstacle) {
+		append_key(text, "obstacle");
+		buffer_append_json(text, header->obstacle);
+		buffer_append_char(text, ',');
+	}
+	append_key(text, "threads");
+	buffer_append_char(text, '[');
 }
 
-static void end(struct output_file *file)
+static void append_thread(struct buffer *text, const struct sample *sample)
 {
-	output_write(file, "]}\n", 3);
+	buffer_append_char(text, '{');
+	append_key(text, "tid");
+	buffer_append_int(text, sample->tid);
+	buffer_append_char(text, ',');
+	append_key(text, "name");
+	buffer_append_json(text, sample->thread_name);
+	buffer_append_char(text, ',');
+	append_key(text, "holds_gil");
+	buffer_append_string(text, sample->state == THREAD_HOLDS_GIL ? "true" : "false");
+	buffer_append_char(text, ',');
+	append_key(text, "state");
+	buffer_append_json(text, state_name(sample->state));
+	buffer_append_char(text, ',');
+	append_key(text, "syscall");
+	append_syscall(text, sample);
+	buffer_append_char(text, ',');
+	append_key(text, "interpreter");
+	append_number(text, sample->interpreter_id);
+	buffer_append_char(text, ',');
+	append_key(text, "quality");
+	buffer_append_json(text, quality_name(sample->quality));
+	buffer_append_char(text, ',');
+	append_key(text, "frames");
+	buffer_append_char(text, '[');
+	for (size_t i = sample->frame_count; i > 0; i--) {
+		append_frame(text, &sample->frames[i - 1]);
+		if (i > 1)
+			buffer_append_char(text, ',');
+	}
+	buffer_append_string(text, "]}");
+}
+
+static void write_json(struct output_file *file, const struct dump_header *header,
+	const struct sample *samples, size_t count)
+{
+	struct buffer text = { 0 };
+
+	append_header(&text, header);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			buffer_append_char(&text, ',');
+		append_thread(&text, &samples[i]);
+		output_write(file, text.data, text.length);
+		buffer_clear(&text);
+	}
+	buffer_append_string(&text, "]}\n");
+	output_write(file, text.data, text.length);
+	buffer_release(&text);
 }
 
 const struct dump_format dump_json = {
-	.begin = begin,
-	.thread = thread,
-	.end = end,
+	.write = write_json,
+	.before = "[\n",
+	.between = ",\n",
+	.after = "]\n",
 };

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pyrope dump for a person in an incident: what hangs stands at the top of each thread, innermost first, and
- * a recursion does not push everything else off the screen.
+ * a recursion does not push everything else off the screen. Threads that run come first; those that sleep in the same place
+ * are one paragraph, for a pool of them says no more than one of them.
  */
 #include "config.h"
 
 #include "pyrope/output.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+/* So many threads of a paragraph are named; the rest is counted. */
+#define THREADS_NAMED 8
 /* So many equal frames in a row are shown; the rest is counted. */
 #define REPEATS_SHOWN 3
 
@@ -32,7 +36,7 @@ static void append_styled(
 		buffer_append_string(buffer, text);
 }
 
-static void append_state(struct buffer *buffer, const struct sample *sample)
+static void append_state(struct buffer *buffer, const struct sample *sample, bool is_one)
 {
 	switch (sample->state) {
 	case THREAD_HOLDS_GIL:
@@ -45,30 +49,34 @@ static void append_state(struct buffer *buffer, const struct sample *sample)
 		buffer_append_string(buffer, "runs without the GIL");
 		break;
 	case THREAD_SLEEPING:
-		buffer_append_string(buffer, "sleeps");
+		buffer_append_string(buffer, is_one ? "sleeps" : "sleep");
 		if (sample->syscall_number >= 0) {
 			buffer_append_string(buffer, " in ");
 			syscall_append(buffer, sample->syscall_number);
 		}
+		break;
+	case THREAD_WAITS_CPU:
+		buffer_append_string(buffer, "waits for a CPU");
 		break;
 	default:
 		buffer_append_string(buffer, "state not known");
 		break;
 	}
 	if (sample->quality == SAMPLE_UNVERIFIED)
-		buffer_append_string(buffer, ", read while it ran");
+		buffer_append_string(buffer, sample->state == THREAD_SLEEPING ? ", read when it fell asleep or woke up" : ", read while it ran");
 }
 
 static void append_frame(
 	struct buffer *buffer, const struct dump_header *header, const struct sample_frame *frame)
 {
 	const struct function *function = frame->function;
+	const char *path = header->short_paths ? short_path(function->file, header->roots) : function->file;
 	struct buffer place = { 0 };
 
 	buffer_append_string(buffer, "    ");
 	append_styled(buffer, header, STYLE_FUNCTION, *function->name ? function->name : "?");
 	if (function->kind != FUNCTION_MARKER) {
-		buffer_printf(&place, "(%s", *function->file ? function->file : "?");
+		buffer_printf(&place, "(%s", *path ? path : "?");
 		if (function->kind != FUNCTION_NATIVE || frame->line > 0)
 			buffer_printf(&place, ":%d", frame->line);
 		buffer_append_char(&place, ')');
@@ -105,51 +113,189 @@ static void append_frames(
 	}
 }
 
-static void begin(struct output_file *file, const struct dump_header *header)
-{
-	struct buffer text = { 0 };
+/* ---- threads ---- */
 
-	buffer_printf(&text, "process %d \"%s\": Python %s\n", (int)header->pid, header->process_name,
-		header->version);
-	output_write(file, text.data, text.length);
-	buffer_release(&text);
+static void append_styled_state(
+	struct buffer *text, const struct dump_header *header, const struct sample *sample, bool is_one)
+{
+	struct buffer state = { 0 };
+
+	buffer_append_char(&state, '(');
+	append_state(&state, sample, is_one);
+	buffer_append_char(&state, ')');
+	append_styled(text, header, STYLE_STATE, state.data);
+	buffer_release(&state);
 }
 
-static void thread(
-	struct output_file *file, const struct dump_header *header, const struct sample *sample, size_t index)
+static void append_interpreter(struct buffer *text, const struct sample *sample)
+{
+	if (sample->interpreter_id)
+		buffer_printf(text, ", interpreter %llu", (unsigned long long)sample->interpreter_id);
+}
+
+static const char *name_of(const struct sample *sample)
+{
+	return *sample->thread_name ? sample->thread_name : "?";
+}
+
+static void append_one(struct buffer *text, const struct dump_header *header, const struct sample *sample)
 {
 	bool holder = sample->state == THREAD_HOLDS_GIL;
-	struct buffer text = { 0 }, part = { 0 };
+	struct buffer tid = { 0 };
 
-	(void)index;
-	buffer_append_char(&text, '\n');
-	buffer_append_int(&part, sample->tid);
+	buffer_append_int(&tid, sample->tid);
 	if (holder)
-		buffer_append_char(&part, '*');
-	append_styled(&text, header, holder ? STYLE_HOLDER : STYLE_TID, part.data);
-	buffer_printf(&text, ": %s", *sample->thread_name ? sample->thread_name : "?");
-	if (sample->interpreter_id)
-		buffer_printf(&text, ", interpreter %llu", (unsigned long long)sample->interpreter_id);
-	buffer_append_char(&text, ' ');
-	buffer_clear(&part);
-	buffer_append_char(&part, '(');
-	append_state(&part, sample);
-	buffer_append_char(&part, ')');
-	append_styled(&text, header, STYLE_STATE, part.data);
-	buffer_append_char(&text, '\n');
-	append_frames(&text, header, sample);
-	output_write(file, text.data, text.length);
-	buffer_release(&part);
-	buffer_release(&text);
+		buffer_append_char(&tid, '*');
+	append_styled(text, header, holder ? STYLE_HOLDER : STYLE_TID, tid.data);
+	buffer_printf(text, ": %s", name_of(sample));
+	append_interpreter(text, sample);
+	buffer_append_char(text, ' ');
+	append_styled_state(text, header, sample, true);
+	buffer_append_char(text, '\n');
+	buffer_release(&tid);
 }
 
-static void end(struct output_file *file)
+/* Threads that sleep in the same place; `next` leads from each to the one after it, SIZE_MAX is the end. */
+static void append_many(struct buffer *text, const struct dump_header *header, const struct sample *samples,
+	size_t first, const size_t *next, size_t count)
 {
-	(void)file;
+	struct buffer title = { 0 };
+	size_t named = 0;
+
+	buffer_printf(&title, "%zu threads", count);
+	append_styled(text, header, STYLE_TID, title.data);
+	append_interpreter(text, &samples[first]);
+	buffer_append_char(text, ' ');
+	append_styled_state(text, header, &samples[first], false);
+	for (size_t i = first; i != SIZE_MAX && named < THREADS_NAMED; i = next[i])
+		buffer_printf(
+			text, "%s%d %s", named++ ? ", " : ": ", (int)samples[i].tid, name_of(&samples[i]));
+	if (count > named)
+		buffer_printf(text, " and %zu more", count - named);
+	buffer_append_char(text, '\n');
+	buffer_release(&title);
+}
+
+/* ---- which ones are one paragraph ---- */
+
+static bool same_place(const struct sample *a, const struct sample *b)
+{
+	if (a->frame_count != b->frame_count || a->syscall_number != b->syscall_number ||
+		a->interpreter_id != b->interpreter_id || a->quality != b->quality)
+		return false;
+	for (size_t i = 0; i < a->frame_count; i++)
+		if (!same_frame(&a->frames[i], &b->frames[i]))
+			return false;
+	return true;
+}
+
+static uint64_t hash_place(const struct sample *sample)
+{
+	uint64_t hash = hash_combine(sample->interpreter_id, (uint64_t)sample->syscall_number);
+
+	hash = hash_combine(hash, sample->quality);
+	for (size_t i = 0; i < sample->frame_count; i++)
+		hash = hash_combine(hash,
+			(uint64_t)sample->frames[i].function->id << 32 | (uint32_t)sample->frames[i].line);
+	return hash;
+}
+
+struct fold {
+	size_t *next;  /* the thread after this one in its paragraph; SIZE_MAX: none */
+	size_t *count; /* how many its paragraph has; 0: it is not the first of one */
+};
+
+static void fold_threads(struct fold *fold, const struct sample *samples, size_t count)
+{
+	size_t *last = xreallocarray(NULL, count + 1, sizeof(*last)); /* of the paragraph that begins here */
+	struct u64_map paragraphs = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t hash = hash_place(&samples[i]);
+		const uint64_t *known = NULL;
+
+		if (samples[i].state == THREAD_SLEEPING)
+			known = u64_map_get(&paragraphs, hash);
+		fold->next[i] = SIZE_MAX;
+		if (known && same_place(&samples[*known], &samples[i])) {
+			fold->next[last[*known]] = i;
+			fold->count[*known]++;
+			fold->count[i] = 0;
+			last[*known] = i;
+			continue;
+		}
+		fold->count[i] = 1;
+		last[i] = i;
+		if (samples[i].state == THREAD_SLEEPING)
+			u64_map_put(&paragraphs, hash, i);
+	}
+	u64_map_release(&paragraphs);
+	free(last);
+}
+
+/* Which states come first. */
+static int rank_of(enum thread_state state)
+{
+	switch (state) {
+	case THREAD_HOLDS_GIL:
+		return 0;
+	case THREAD_RUNNING:
+		return 1;
+	case THREAD_SLEEPING:
+		return 3;
+	default:
+		return 2;
+	}
+}
+
+static void append_process(struct buffer *text, const struct dump_header *header)
+{
+	buffer_printf(text, "process %d", (int)header->pid);
+	if (header->inner_pid && header->inner_pid != header->pid)
+		buffer_printf(text, " (%d in its namespace)", (int)header->inner_pid);
+	buffer_printf(text, " \"%s\"", header->process_name);
+	if (header->parent)
+		buffer_printf(text, ", child of %d", (int)header->parent);
+	if (header->obstacle)
+		buffer_printf(text, ": %s\n", header->obstacle);
+	else
+		buffer_printf(text, ": Python %s\n", header->version);
+}
+
+static void write_text(struct output_file *file, const struct dump_header *header,
+	const struct sample *samples, size_t count)
+{
+	struct fold fold = { .next = xreallocarray(NULL, count + 1, sizeof(*fold.next)),
+		.count = xreallocarray(NULL, count + 1, sizeof(*fold.count)) };
+	struct buffer text = { 0 };
+
+	append_process(&text, header);
+	if (header->command_line)
+		buffer_printf(&text, "    %s\n", header->command_line);
+	output_write(file, text.data, text.length);
+	fold_threads(&fold, samples, count);
+	for (int rank = 0; rank <= rank_of(THREAD_SLEEPING); rank++) {
+		for (size_t i = 0; i < count; i++) {
+			if (rank_of(samples[i].state) != rank || !fold.count[i])
+				continue;
+			buffer_clear(&text);
+			buffer_append_char(&text, '\n');
+			if (fold.count[i] == 1)
+				append_one(&text, header, &samples[i]);
+			else
+				append_many(&text, header, samples, i, fold.next, fold.count[i]);
+			append_frames(&text, header, &samples[i]);
+			output_write(file, text.data, text.length);
+		}
+	}
+	buffer_release(&text);
+	free(fold.next);
+	free(fold.count);
 }
 
 const struct dump_format dump_text = {
-	.begin = begin,
-	.thread = thread,
-	.end = end,
+	.write = write_text,
+	.before = "",
+	.between = "\n",
+	.after = "",
 };

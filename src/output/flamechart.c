@@ -8,7 +8,8 @@
  */
 #include "config.h"
 
-#include "pyrope/output.h"
+#include "flamechart.h"
+#include "format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #define SILENT_NS INT64_C(1000000000)
 
 struct step {
-	uint64_t function;
+	uint32_t function; /* its id */
 	int line;
 };
 
@@ -40,8 +41,9 @@ struct stream {
 };
 
 struct flamechart {
+	struct sink sink;
 	struct output_file *file;
-	struct flamechart_options options;
+	const struct output_options *options;
 	bool started;
 	int64_t origin_ns;
 	struct stream *streams;
@@ -50,30 +52,6 @@ struct flamechart {
 	struct buffer text;
 	struct buffer line;
 };
-
-struct flamechart *flamechart_new(struct output_file *file, const struct flamechart_options *options)
-{
-	struct flamechart *flamechart = xcalloc(1, sizeof(*flamechart));
-
-	flamechart->file = file;
-	flamechart->options = *options;
-	return flamechart;
-}
-
-void flamechart_free(struct flamechart *flamechart)
-{
-	if (!flamechart)
-		return;
-	for (size_t i = 0; i < flamechart->stream_count; i++) {
-		buffer_release(&flamechart->streams[i].text);
-		free(flamechart->streams[i].steps);
-	}
-	free(flamechart->streams);
-	u64_map_release(&flamechart->by_tid);
-	buffer_release(&flamechart->text);
-	buffer_release(&flamechart->line);
-	free(flamechart);
-}
 
 /* ---- writing ---- */
 
@@ -107,7 +85,7 @@ static bool has_gap(const struct flamechart *flamechart, const struct stream *st
 {
 	int64_t span_ns = now_ns - stream->last_ns;
 
-	return span_ns > GAP_NS && span_ns / GAP_INTERVALS > flamechart->options.interval_ns;
+	return span_ns > GAP_NS && span_ns / GAP_INTERVALS > flamechart->options->interval_ns;
 }
 
 /* The stack that is open ends where the next one begins, or, where ticks are missing, after the interval it
@@ -117,10 +95,10 @@ static void end_stack(struct flamechart *flamechart, struct stream *stream, int6
 	int64_t end_ns = now_ns;
 
 	if (stream->open && has_gap(flamechart, stream, now_ns)) {
-		end_ns = stream->last_ns + flamechart->options.interval_ns;
+		end_ns = stream->last_ns + flamechart->options->interval_ns;
 		/* Of a thread among others it is not known whether ticks were missed or it just was not
 		 * there. */
-		if (!flamechart->options.per_thread) {
+		if (!flamechart->options->per_thread) {
 			close_stream(flamechart, stream, end_ns);
 			write_span(flamechart, "(missed)", end_ns, now_ns);
 		}
@@ -154,7 +132,7 @@ static struct stream *retire_streams(struct flamechart *flamechart, int64_t now_
 
 static struct stream *stream_of(struct flamechart *flamechart, const struct sample *sample)
 {
-	pid_t tid = flamechart->options.per_thread ? sample->tid : 0;
+	pid_t tid = flamechart->options->per_thread ? sample->tid : 0;
 	const uint64_t *known = u64_map_get(&flamechart->by_tid, (uint64_t)tid);
 	struct stream *stream;
 
@@ -195,47 +173,6 @@ static void keep_steps(struct stream *stream, const struct sample *sample)
 	stream->step_count = sample->frame_count;
 }
 
-static void append_group(struct buffer *text, enum profile_group group, const struct flamechart *flamechart,
-	const struct sample *sample)
-{
-	struct profile_frame frame = { .kind = FUNCTION_MARKER, .file = "" };
-	struct buffer name = { 0 };
-
-	if (!(flamechart->options.groups & group))
-		return;
-	group_append(&name, group, sample);
-	if (name.length) {
-		frame.name = name.data;
-		frame_append(text, &frame, &flamechart->options.text);
-		buffer_append_char(text, ';');
-	}
-	buffer_release(&name);
-}
-
-static void render(struct flamechart *flamechart, const struct sample *sample)
-{
-	struct buffer *text = &flamechart->text;
-
-	buffer_clear(text);
-	append_group(text, GROUP_PROCESS, flamechart, sample);
-	append_group(text, GROUP_THREAD, flamechart, sample);
-	for (size_t i = 0; i < sample->frame_count; i++) {
-		const struct function *function = sample->frames[i].function;
-		struct profile_frame frame = {
-			.kind = function->kind,
-			.file = function->file,
-			.name = function->name,
-			.line = sample->frames[i].line,
-		};
-
-		frame_append(text, &frame, &flamechart->options.text);
-		if (i + 1 < sample->frame_count)
-			buffer_append_char(text, ';');
-	}
-	if (!text->length)
-		buffer_append_char(text, '?');
-}
-
 static bool same_text(const struct buffer *a, const struct buffer *b)
 {
 	return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
@@ -248,7 +185,7 @@ static void start(struct flamechart *flamechart, const struct sample *sample)
 	flamechart->started = true;
 }
 
-void flamechart_add(struct flamechart *flamechart, const struct sample *sample)
+static void add_sample(struct flamechart *flamechart, const struct sample *sample, int64_t last_ns)
 {
 	struct stream *stream;
 	bool goes_on;
@@ -257,8 +194,9 @@ void flamechart_add(struct flamechart *flamechart, const struct sample *sample)
 	stream = stream_of(flamechart, sample);
 	goes_on = stream->open && !has_gap(flamechart, stream, sample->time_ns);
 	/* With groups, the same frames may be those of another thread. */
-	if (!goes_on || flamechart->options.groups || !same_steps(stream, sample)) {
-		render(flamechart, sample);
+	if (!goes_on || flamechart->options->groups || !same_steps(stream, sample)) {
+		buffer_clear(&flamechart->text);
+		stack_append(&flamechart->text, sample, flamechart->options);
 		if (!goes_on || !same_text(&stream->text, &flamechart->text)) {
 			struct buffer text = stream->text;
 
@@ -270,29 +208,88 @@ void flamechart_add(struct flamechart *flamechart, const struct sample *sample)
 		}
 		keep_steps(stream, sample);
 	}
-	stream->last_ns = sample->time_ns;
+	stream->last_ns = last_ns;
 }
 
-void flamechart_skip(struct flamechart *flamechart, const struct sample *sample)
+static void leave_out(struct flamechart *flamechart, const struct sample *sample, int64_t last_ns)
 {
 	struct stream *stream;
 
 	start(flamechart, sample);
 	stream = stream_of(flamechart, sample);
 	end_stack(flamechart, stream, sample->time_ns);
-	stream->last_ns = sample->time_ns;
+	stream->last_ns = last_ns;
 }
 
-void flamechart_finish(struct flamechart *flamechart)
+static void close_all(struct flamechart *flamechart)
 {
 	for (size_t i = 0; i < flamechart->stream_count; i++) {
 		struct stream *stream = &flamechart->streams[i];
 
-		close_stream(flamechart, stream, stream->last_ns + flamechart->options.interval_ns);
+		close_stream(flamechart, stream, stream->last_ns + flamechart->options->interval_ns);
 	}
 }
 
-size_t flamechart_streams(const struct flamechart *flamechart)
+/* ---- the sink ---- */
+
+static int take(struct sink *sink, const struct event *event, struct error *err)
 {
-	return flamechart->stream_count;
+	struct flamechart *flamechart = (struct flamechart *)sink;
+
+	(void)err;
+	if (event->kind == EVENT_SAMPLE)
+		add_sample(flamechart, event->sample, event->last_ns);
+	else if (event->kind == EVENT_LEFT_OUT)
+		leave_out(flamechart, event->sample, event->last_ns);
+	else if (event->kind == EVENT_MARK)
+		close_all(flamechart); /* sampling is off: nothing is missed */
+	return 0;
 }
+
+static int finish(struct sink *sink, struct error *err)
+{
+	struct flamechart *flamechart = (struct flamechart *)sink;
+
+	(void)err;
+	close_all(flamechart);
+	return 0;
+}
+
+static void release(struct sink *sink)
+{
+	struct flamechart *flamechart = (struct flamechart *)sink;
+
+	for (size_t i = 0; i < flamechart->stream_count; i++) {
+		buffer_release(&flamechart->streams[i].text);
+		free(flamechart->streams[i].steps);
+	}
+	free(flamechart->streams);
+	u64_map_release(&flamechart->by_tid);
+	buffer_release(&flamechart->text);
+	buffer_release(&flamechart->line);
+	free(flamechart);
+}
+
+size_t flamechart_streams(const struct sink *sink)
+{
+	return ((const struct flamechart *)sink)->stream_count;
+}
+
+static struct sink *open_flamechart(struct output_file *file, const struct output_options *options)
+{
+	struct flamechart *flamechart = xcalloc(1, sizeof(*flamechart));
+
+	flamechart->sink = (struct sink){ .take = take, .finish = finish, .free = release };
+	flamechart->file = file;
+	flamechart->options = options;
+	return &flamechart->sink;
+}
+
+const struct output_format output_flamechart = {
+	.name = "flamechart",
+	.description = "stacks in order of time with their microseconds, for flamegraph.pl --flamechart",
+	.viewer = "flamegraph.pl --flamechart %s > flamechart.svg",
+	.needs = NEEDS_TIME,
+	.untimed = UNTIMED_REFUSED,
+	.open = open_flamechart,
+};

@@ -33,18 +33,20 @@ static void append_part(struct buffer *buffer, const char *part)
 }
 
 void frame_append(
-	struct buffer *buffer, const struct profile_frame *frame, const struct output_options *options)
+	struct buffer *buffer, const struct stack_frame *frame, const struct output_options *options)
 {
 	size_t start = buffer->length;
+	const struct function *function = frame->function;
 	char *column;
 
-	if (frame->kind == FUNCTION_MARKER) {
-		append_part(buffer, frame->name);
+	if (function->kind == FUNCTION_MARKER) {
+		append_part(buffer, function->name);
 	} else {
-		append_part(buffer, frame->file);
+		append_part(buffer,
+			options->short_paths ? short_path(function->file, options->roots) : function->file);
 		buffer_append_char(buffer, ':');
-		append_part(buffer, frame->name);
-		if (!options->no_lines && (frame->kind != FUNCTION_NATIVE || frame->line > 0)) {
+		append_part(buffer, function->name);
+		if (!options->no_lines && (function->kind != FUNCTION_NATIVE || frame->line > 0)) {
 			buffer_append_char(buffer, ':');
 			buffer_append_int(buffer, frame->line);
 		}
@@ -52,4 +54,39 @@ void frame_append(
 	column = trailing_column(buffer->data, start, buffer->length);
 	if (column)
 		*column = '_';
+}
+
+static void append_group(struct buffer *buffer, enum profile_group group, const struct sample *sample,
+	const struct output_options *options)
+{
+	struct function marker = { .kind = FUNCTION_MARKER, .file = "" };
+	const struct stack_frame frame = { .function = &marker };
+	struct buffer name = { 0 };
+
+	if (!(options->groups & group))
+		return;
+	group_append(&name, group, sample);
+	if (name.length) {
+		marker.name = name.data;
+		frame_append(buffer, &frame, options);
+		buffer_append_char(buffer, ';');
+	}
+	buffer_release(&name);
+}
+
+void stack_append(struct buffer *buffer, const struct sample *sample, const struct output_options *options)
+{
+	const size_t start = buffer->length;
+
+	append_group(buffer, GROUP_PROCESS, sample, options);
+	append_group(buffer, GROUP_THREAD, sample, options);
+	for (size_t i = 0; i < sample->frame_count; i++) {
+		const struct stack_frame frame = { sample->frames[i].function, sample->frames[i].line };
+
+		frame_append(buffer, &frame, options);
+		if (i + 1 < sample->frame_count)
+			buffer_append_char(buffer, ';');
+	}
+	if (buffer->length == start)
+		buffer_append_char(buffer, '?');
 }

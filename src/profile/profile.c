@@ -1,71 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of stacks. A sample of 20 frames has to be counted in well under a microsecond, and most samples
- * share most of their stack with the one before: so the path of the last sample is kept, and only what
- * differs from it is looked up, frame by frame, by (parent, frame).
- *
- * Frames are the same when their texts and lines are, not when their function objects are: a module that is
- * imported again, and a closure compiled again by exec, make new code objects of the same source. A cache by
- * (function id, line) spares the texts; ids of functions come and go without bound, so it is emptied when it
- * is full.
+ * How often each stack was seen, below the root frames of its process and thread where they are asked for.
  */
 #include "config.h"
 
 #include "pyrope/profile.h"
 
-#include "profile/pool.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_CACHE_LIMIT 32768
 #define NO_FRAME UINT32_MAX
 
-/* One step of the last sample's stack. */
-struct step {
-	uint64_t function;
-	int line;
-	uint32_t node;
-};
-
-struct frame_entry {
-	struct profile_frame frame;
-	uint32_t next; /* another frame with the same hash, or NO_FRAME */
-};
-
 struct profile {
+	struct functions *functions; /* borrowed: the run's */
 	unsigned groups;
 	int64_t interval_ns;
 	uint64_t samples;
+	struct profile_summary summary;
+	struct u64_map threads, processes; /* that were met: pid << 32 | tid, pid */
+	uint64_t last_thread;
+	char *command;
+	bool has_begun;
+	int64_t last_ns; /* of the run that goes on: what came last */
+	bool counts_gil;
+	uint64_t *gil; /* by node */
+	size_t gil_capacity;
 
-	struct string_pool strings;
-
-	struct frame_entry *frames;
-	size_t frame_count, frame_capacity;
-	struct u64_map frames_by_hash;
-	struct u64_map frames_by_function; /* function id << 32 | line -> frame */
-	struct u64_map frames_by_group;    /* pid or tid -> frame */
-
-	struct profile_node *nodes;
-	size_t node_count, node_capacity;
-	struct u64_map nodes_by_edge; /* parent << 32 | frame -> node */
-
-	struct step *path;
-	size_t path_count, path_capacity;
-	uint32_t path_root;
-
+	struct stacks stacks;
+	struct stack_path path;
+	struct u64_map frames_by_group; /* pid or tid -> frame */
+	struct u64_map nodes_by_key;    /* stack_key of an event -> node below the root */
 	struct buffer group_name;
 };
 
-struct profile *profile_new(unsigned groups, int64_t interval_ns)
+struct profile *profile_new(struct functions *functions, unsigned groups, int64_t interval_ns)
 {
 	struct profile *profile = xcalloc(1, sizeof(*profile));
 
+	profile->functions = functions;
 	profile->groups = groups;
 	profile->interval_ns = interval_ns;
-	array_reserve(&profile->nodes, &profile->node_capacity, 1, sizeof(*profile->nodes));
-	profile->nodes[0] = (struct profile_node){ .frame = NO_FRAME };
-	profile->node_count = 1;
+	profile->summary.command = "";
+	stacks_init(&profile->stacks);
 	return profile;
 }
 
@@ -73,79 +49,16 @@ void profile_free(struct profile *profile)
 {
 	if (!profile)
 		return;
-	pool_release(&profile->strings);
-	free(profile->frames);
-	u64_map_release(&profile->frames_by_hash);
-	u64_map_release(&profile->frames_by_function);
+	stacks_release(&profile->stacks);
+	stack_path_release(&profile->path);
 	u64_map_release(&profile->frames_by_group);
-	free(profile->nodes);
-	u64_map_release(&profile->nodes_by_edge);
-	free(profile->path);
+	u64_map_release(&profile->nodes_by_key);
+	u64_map_release(&profile->threads);
+	u64_map_release(&profile->processes);
 	buffer_release(&profile->group_name);
+	free(profile->command);
+	free(profile->gil);
 	free(profile);
-}
-
-/* ---- frames ---- */
-
-static uint64_t frame_hash(const struct profile_frame *frame)
-{
-	uint64_t hash = hash_u64(frame->kind);
-
-	/* Interned: the address stands for the text. */
-	hash = hash_combine(hash, (uintptr_t)frame->file);
-	hash = hash_combine(hash, (uintptr_t)frame->name);
-	hash = hash_combine(hash, (uint32_t)frame->first_line);
-	return hash_combine(hash, (uint32_t)frame->line);
-}
-
-static bool frame_equals(const struct profile_frame *a, const struct profile_frame *b)
-{
-	return a->kind == b->kind && a->file == b->file && a->name == b->name &&
-		a->first_line == b->first_line && a->line == b->line;
-}
-
-static uint32_t intern_frame(struct profile *profile, enum function_kind kind, const char *file,
-	const char *name, int first_line, int line)
-{
-	struct profile_frame frame = {
-		.kind = kind,
-		.file = pool_intern(&profile->strings, file),
-		.name = pool_intern(&profile->strings, name),
-		.first_line = first_line,
-		.line = line,
-	};
-	uint64_t hash = frame_hash(&frame);
-	const uint64_t *first = u64_map_get(&profile->frames_by_hash, hash);
-	uint32_t chain = first ? (uint32_t)*first : NO_FRAME;
-
-	for (uint32_t at = chain; at != NO_FRAME; at = profile->frames[at].next)
-		if (frame_equals(&profile->frames[at].frame, &frame))
-			return at;
-	array_reserve(&profile->frames, &profile->frame_capacity, profile->frame_count + 1,
-		sizeof(*profile->frames));
-	profile->frames[profile->frame_count] = (struct frame_entry){ .frame = frame, .next = chain };
-	u64_map_put(&profile->frames_by_hash, hash, profile->frame_count);
-	return (uint32_t)profile->frame_count++;
-}
-
-static uint32_t frame_of(struct profile *profile, const struct sample_frame *frame)
-{
-	const struct function *function = frame->function;
-	bool cacheable = function->id <= UINT32_MAX;
-	uint64_t key = function->id << 32 | (uint32_t)frame->line;
-	const uint64_t *known = cacheable ? u64_map_get(&profile->frames_by_function, key) : NULL;
-	uint32_t index;
-
-	if (known)
-		return (uint32_t)*known;
-	index = intern_frame(
-		profile, function->kind, function->file, function->name, function->first_line, frame->line);
-	if (cacheable) {
-		if (profile->frames_by_function.count >= FRAME_CACHE_LIMIT)
-			u64_map_clear(&profile->frames_by_function);
-		u64_map_put(&profile->frames_by_function, key, index);
-	}
-	return index;
 }
 
 /* ---- groups ---- */
@@ -176,30 +89,14 @@ static uint32_t group_frame(struct profile *profile, enum profile_group group, c
 	group_append(&profile->group_name, group, sample);
 	if (!profile->group_name.length)
 		return NO_FRAME;
-	if (known && strcmp(profile->frames[*known].frame.name, profile->group_name.data) == 0)
+	if (known && strcmp(profile->stacks.frames[*known].function->name, profile->group_name.data) == 0)
 		return (uint32_t)*known;
-	frame = intern_frame(profile, FUNCTION_MARKER, "", profile->group_name.data, 0, 0);
+	frame = stacks_frame(&profile->stacks, functions_marker(profile->functions, profile->group_name.data), 0);
 	u64_map_put(&profile->frames_by_group, key, frame);
 	return frame;
 }
 
 /* ---- stacks ---- */
-
-static uint32_t child_of(struct profile *profile, uint32_t parent, uint32_t frame)
-{
-	uint64_t edge = (uint64_t)parent << 32 | frame;
-	const uint64_t *known = u64_map_get(&profile->nodes_by_edge, edge);
-
-	if (known)
-		return (uint32_t)*known;
-	if (profile->node_count == UINT32_MAX)
-		return parent; /* 64 GB of nodes: the memory ends before */
-	array_reserve(
-		&profile->nodes, &profile->node_capacity, profile->node_count + 1, sizeof(*profile->nodes));
-	profile->nodes[profile->node_count] = (struct profile_node){ .parent = parent, .frame = frame };
-	u64_map_put(&profile->nodes_by_edge, edge, profile->node_count);
-	return (uint32_t)profile->node_count++;
-}
 
 /* The node below which the sample's own frames go. */
 static uint32_t root_of(struct profile *profile, const struct sample *sample)
@@ -214,64 +111,121 @@ static uint32_t root_of(struct profile *profile, const struct sample *sample)
 			continue;
 		frame = group_frame(profile, order[i], sample);
 		if (frame != NO_FRAME)
-			node = child_of(profile, node, frame);
+			node = stacks_child(&profile->stacks, node, frame);
 	}
 	return node;
 }
 
-/* How many frames from the root on are those of the last sample. */
-static size_t common_steps(const struct profile *profile, const struct sample *sample)
+/* The node of its stack. Where the source tells equal stacks by a key, the frames are looked at once for each. */
+static uint32_t find_node(struct profile *profile, const struct event *event, uint32_t root)
 {
-	size_t limit = profile->path_count < sample->frame_count ? profile->path_count : sample->frame_count;
-	size_t common = 0;
+	const struct sample *sample = event->sample;
+	const uint64_t *known = event->stack_key && !root ? u64_map_get(&profile->nodes_by_key, event->stack_key) : NULL;
+	uint32_t node;
 
-	while (common < limit && profile->path[common].function == sample->frames[common].function->id &&
-		profile->path[common].line == sample->frames[common].line)
-		common++;
-	return common;
+	if (known)
+		return (uint32_t)*known;
+	node = stacks_find(&profile->stacks, &profile->path, root, sample->frames, sample->frame_count);
+	if (event->stack_key && !root)
+		u64_map_put(&profile->nodes_by_key, event->stack_key, node);
+	return node;
 }
 
-uint32_t profile_add(struct profile *profile, const struct sample *sample)
+static void meet(struct profile *profile, const struct sample *sample)
 {
-	uint32_t root = profile->groups ? root_of(profile, sample) : 0;
-	size_t common = root == profile->path_root ? common_steps(profile, sample) : 0;
-	uint32_t node = common ? profile->path[common - 1].node : root;
+	const uint64_t thread = (uint64_t)sample->pid << 32 | (uint32_t)sample->tid;
 
-	array_reserve(&profile->path, &profile->path_capacity, sample->frame_count, sizeof(*profile->path));
-	for (size_t i = common; i < sample->frame_count; i++) {
-		const struct sample_frame *frame = &sample->frames[i];
-
-		node = child_of(profile, node, frame_of(profile, frame));
-		profile->path[i] =
-			(struct step){ .function = frame->function->id, .line = frame->line, .node = node };
+	if (thread == profile->last_thread || sample->tid == 0)
+		return;
+	profile->last_thread = thread;
+	if (u64_map_get(&profile->threads, thread))
+		return;
+	u64_map_put(&profile->threads, thread, 1);
+	profile->summary.threads++;
+	if (!u64_map_get(&profile->processes, (uint64_t)sample->pid)) {
+		u64_map_put(&profile->processes, (uint64_t)sample->pid, 1);
+		profile->summary.processes++;
 	}
-	profile->path_root = root;
-	profile->path_count = sample->frame_count;
-	profile->nodes[node].count++;
-	profile->samples++;
+}
+
+static void count_gil(struct profile *profile, uint32_t node, uint64_t weight)
+{
+	const size_t old = profile->gil_capacity;
+
+	array_reserve(&profile->gil, &profile->gil_capacity, (size_t)node + 1, sizeof(*profile->gil));
+	memset(profile->gil + old, 0, (profile->gil_capacity - old) * sizeof(*profile->gil));
+	profile->gil[node] += weight;
+}
+
+/* Of collapsed stacks no time is known. A recording that was cut off has no end. */
+static void pass_time(struct profile *profile, int64_t time_ns)
+{
+	if (!profile->has_begun || time_ns <= profile->last_ns)
+		return;
+	profile->summary.duration_ns += time_ns - profile->last_ns;
+	profile->last_ns = time_ns;
+}
+
+uint32_t profile_add(struct profile *profile, const struct event *event)
+{
+	const uint32_t root = profile->groups ? root_of(profile, event->sample) : 0;
+	const uint32_t node = find_node(profile, event, root);
+
+	profile->stacks.nodes[node].count += event->weight;
+	profile->samples += event->weight;
+	profile->summary.states[event->sample->state] += event->sample->quality == SAMPLE_IDLE ? 0 : event->weight;
+	profile->summary.partial += event->sample->quality == SAMPLE_PARTIAL ? event->weight : 0;
+	if (profile->counts_gil && event->sample->state == THREAD_HOLDS_GIL)
+		count_gil(profile, node, event->weight);
+	meet(profile, event->sample);
+	pass_time(profile, event->last_ns);
 	return node;
+}
+
+static void note_exit(struct profile_summary *summary, pid_t pid, int status)
+{
+	const size_t badly = summary->exits.count - summary->exits.well - summary->exits.unknown;
+
+	summary->exits.count++;
+	if (status < 0)
+		summary->exits.unknown++;
+	else if (!status)
+		summary->exits.well++;
+	else if (badly < PROFILE_EXITS)
+		summary->exits.badly[badly] = (struct process_exit){ pid, status };
+}
+
+void profile_note(struct profile *profile, const struct event *event)
+{
+	if (event->kind == EVENT_EXIT)
+		note_exit(&profile->summary, event->pid, event->status);
+	if (event->kind == EVENT_MISSED) {
+		profile->summary.missed += event->missed;
+	} else if (event->kind == EVENT_PROCESS && !profile->command) {
+		profile->command = xstrdup(event->process->command_line);
+		profile->summary.command = profile->command;
+	} else if (event->kind == EVENT_BEGIN) { /* each of several files has its own clock */
+		profile->has_begun = true;
+		profile->last_ns = event->time_ns;
+	}
+	pass_time(profile, event->time_ns);
+}
+
+void profile_count_gil(struct profile *profile)
+{
+	profile->counts_gil = true;
 }
 
 /* ---- what was sampled ---- */
 
-size_t profile_node_count(const struct profile *profile)
+const struct stacks *profile_stacks(const struct profile *profile)
 {
-	return profile->node_count;
+	return &profile->stacks;
 }
 
-const struct profile_node *profile_nodes(const struct profile *profile)
+uint64_t profile_gil(const struct profile *profile, uint32_t node)
 {
-	return profile->nodes;
-}
-
-size_t profile_frame_count(const struct profile *profile)
-{
-	return profile->frame_count;
-}
-
-const struct profile_frame *profile_frame(const struct profile *profile, uint32_t frame)
-{
-	return &profile->frames[frame].frame;
+	return node < profile->gil_capacity ? profile->gil[node] : 0;
 }
 
 uint64_t profile_samples(const struct profile *profile)
@@ -282,4 +236,9 @@ uint64_t profile_samples(const struct profile *profile)
 int64_t profile_interval_ns(const struct profile *profile)
 {
 	return profile->interval_ns;
+}
+
+const struct profile_summary *profile_summary(const struct profile *profile)
+{
+	return &profile->summary;
 }

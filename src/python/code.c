@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MANY_CODES 1024    /* a table of fewer grows in no time */
+#define CODES_IN_HOLD 4096 /* more than can be decoded in one */
 #define CODE_BYTES 320 /* of the struct before its bytecode; more than any version has */
 
 /* What is read of a code object at first. */
@@ -62,7 +64,7 @@ static void parse_fields(const struct layout *layout, const void *bytes, struct 
 /* Only what never changes while the object lives; not co_extra, not the counters and caches. */
 static uint64_t hash_fields(const struct code_fields *fields)
 {
-	uint64_t hash = hash_u64(fields->filename);
+	uint64_t hash = hash_combine(hash_seed(), fields->filename);
 
 	hash = hash_combine(hash, fields->name);
 	hash = hash_combine(hash, fields->qualname);
@@ -160,11 +162,34 @@ static bool add_checks(struct python *python, struct code *code, const struct co
 		add_value_check(python, code, fields->line_table, false);
 }
 
+void python_make_room(struct python *python)
+{
+	if (python->codes.count < MANY_CODES)
+		return;
+	u64_map_reserve(&python->codes, CODES_IN_HOLD);
+	functions_reserve(python->functions, CODES_IN_HOLD);
+}
+
+void python_be_brief(struct python *python, bool is_brief)
+{
+	python->is_brief = is_brief;
+}
+
+/* Is this str or bytes object one that is read and cleaned in no time? */
+static bool is_short(struct python *python, raddr_t address)
+{
+	const struct layout *layout = &python->layout;
+	const uint32_t offset = layout->strings == STRINGS_BYTES ? layout->bytes.ob_size : layout->unicode.length;
+	uint64_t length;
+
+	return target_read(python->target, address + offset, &length, sizeof(length)) && length <= BRIEF_LIMIT_BYTES;
+}
+
 static char *read_text(struct python *python, raddr_t address)
 {
 	struct buffer text = { 0 };
 
-	if (!address || !string_read(&python->layout, python->target, address, &text)) {
+	if (!address || (python->is_brief && !is_short(python, address)) || !string_read(&python->layout, python->target, address, &text)) {
 		buffer_release(&text);
 		return NULL;
 	}
@@ -183,7 +208,7 @@ static bool read_unit_count(struct python *python, const struct code_fields *fie
 			return false;
 		count /= line_unit_bytes(layout);
 	}
-	if (count > CODE_LIMIT_UNITS || count > CODES_LIMIT_UNITS - python->unit_count)
+	if (count > (python->is_brief ? BRIEF_LIMIT_UNITS : CODE_LIMIT_UNITS) || count > CODES_LIMIT_UNITS - python->unit_count)
 		return false;
 	code->unit_count = (uint32_t)count;
 	python->unit_count += code->unit_count;
@@ -228,11 +253,12 @@ static bool read_function(struct python *python, const struct code_fields *field
 			.first_line = (int)fields->first_line };
 
 		code->hidden = is_trampoline(&function);
-		code->function = python_intern_function(python, &function);
+		code->function = python->is_brief ? functions_try_intern(python->functions, &function)
+						  : functions_intern(python->functions, &function);
 	}
 	free(file);
 	free(name);
-	return read;
+	return read && code->function;
 }
 
 static bool decode(struct python *python, const struct code_fields *fields, struct code *code)
@@ -289,6 +315,7 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 	}
 	code = xcalloc(1, sizeof(*code));
 	code->address = address;
+	code->loaded_ns = monotonic_ns();
 	code->is_volatile = known != NULL;
 	/* the second look: what was decoded belongs to one and the same object */
 	if (!decode(python, &fields, code) || !still_true(python, code)) {

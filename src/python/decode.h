@@ -10,6 +10,9 @@
 #define STRING_LIMIT_CHARACTERS (256 * 1024)
 #define LINE_TABLE_LIMIT_BYTES (4 * 1024 * 1024)
 #define CODE_LIMIT_UNITS (4 * 1024 * 1024)   /* of one code object; its lines are decoded while its thread may be held */
+/* The same, and the bytes of a string, of those that are decoded while a thread is held: a tenth of a millisecond */
+#define BRIEF_LIMIT_UNITS (64 * 1024)
+#define BRIEF_LIMIT_BYTES 4096
 #define CODES_LIMIT_UNITS (48 * 1024 * 1024) /* of all that are kept, 4 bytes each; the whole standard library of 3.11 has 2.1 million, 12,400 in one */
 
 /*
@@ -38,10 +41,25 @@ void string_decode(const void *characters, size_t count, unsigned kind, struct b
 bool bytes_read(const struct layout *layout, struct target *target, raddr_t address, size_t limit, struct buffer *bytes);
 
 /*
- * The name that threading._active of this interpreter gives to the thread with this ident.
- * Cleaned.
+ * What threading._active of this interpreter has: thread_object_key(interpreter, ident) -> the Thread, one for each. Others that
+ * are in the map stay. The one of THREAD_MAIN is threading._main_thread, or to 3.3 what threading._shutdown is a method of, whatever ident that has. false: there is no such dict (yet).
  */
-bool thread_name_read(const struct layout *layout, struct target *target, raddr_t interpreter, uint64_t ident,
+bool thread_objects_read(const struct layout *layout, struct target *target, raddr_t interpreter, struct u64_map *objects);
+#define THREAD_MAIN 0 /* no thread has this ident */
+uint64_t thread_object_key(raddr_t interpreter, uint64_t ident);
+/*
+ * What the objects of one type have in common, so that it is read once for all of them. Zero-initialise; and anew for each
+ * thread_objects_read: the target may change it.
+ */
+struct type_cache {
+	raddr_t type; /* 0: nothing is known yet */
+	uint64_t flags, dict_offset, size;
+	raddr_t own_keys; /* its ht_cached_keys; 0: not read yet */
+	raddr_t keys;     /* of dicts that share theirs; 0: none were met yet */
+	size_t index;     /* of the attribute among them */
+};
+/* The name of a Thread, cleaned. */
+bool thread_object_name(const struct layout *layout, struct target *target, struct type_cache *cache, raddr_t object,
 	struct buffer *name);
 
 #endif

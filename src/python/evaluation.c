@@ -17,6 +17,7 @@
 #include "target/elf.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Where the loop is smaller than this its handlers are functions of their own (tail calls, 3.14+). */
 #define LOOP_BYTES 16384
@@ -45,7 +46,7 @@ static void find_parts(struct evaluation *evaluation, const struct elf_image *im
 		if (symbols[i].bytes >= LOOP_BYTES)
 			evaluation->is_whole = true;
 		evaluation->parts[evaluation->part_count++] = (struct code_span){ symbols[i].address,
-			symbols[i].address + symbols[i].bytes };
+			symbols[i].address + symbols[i].bytes, .is_own = true };
 	}
 }
 
@@ -63,10 +64,17 @@ static void load_parts(struct python *python, const struct maps *maps)
 	if (!mapping || !mapping->inode)
 		return;
 	python->evaluation.file_address = mapping->start;
+	python->evaluation.inode = mapping->inode;
 	if (elf_image_open(&image, python->target, maps, mapping, &ignored))
 		return;
 	find_parts(&python->evaluation, &image);
 	elf_image_release(&image);
+}
+
+/* The kernel's own code in the process, which is in no file: a program that asks for the time is often there. */
+static bool is_vdso(const struct mapping *mapping)
+{
+	return strcmp(mapping->path, "[vdso]") == 0;
 }
 
 /* Which addresses are code of files: the rest may be code that the interpreter has compiled, with pieces of the loop in it. */
@@ -76,11 +84,12 @@ static void load_files(struct evaluation *evaluation, const struct maps *maps)
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct mapping *mapping = &maps->mappings[i];
 
-		if (!mapping->executable || !mapping->inode)
+		if (!mapping->executable || (!mapping->inode && !is_vdso(mapping)))
 			continue;
 		array_reserve(&evaluation->files, &evaluation->file_capacity, evaluation->file_count + 1,
 			sizeof(*evaluation->files));
-		evaluation->files[evaluation->file_count++] = (struct code_span){ mapping->start, mapping->end };
+		evaluation->files[evaluation->file_count++] = (struct code_span){ mapping->start, mapping->end,
+			.is_own = mapping->inode == evaluation->inode };
 	}
 }
 
@@ -111,7 +120,8 @@ static bool in_spans(const struct code_span *spans, size_t count, raddr_t pc)
 	return false;
 }
 
-static bool in_files(const struct evaluation *evaluation, raddr_t pc)
+/* The code of a file that pc lies in, or NULL. */
+static const struct code_span *find_file(const struct evaluation *evaluation, raddr_t pc)
 {
 	size_t low = 0, high = evaluation->file_count;
 
@@ -123,27 +133,32 @@ static bool in_files(const struct evaluation *evaluation, raddr_t pc)
 		else
 			high = middle;
 	}
-	return low < evaluation->file_count && pc >= evaluation->files[low].start;
+	return low < evaluation->file_count && pc >= evaluation->files[low].start ? &evaluation->files[low] : NULL;
 }
 
 enum evaluation_answer python_evaluates(struct python *python, raddr_t pc)
 {
 	const struct evaluation *evaluation = &python->evaluation;
+	const struct code_span *file;
 
+	if (python->is_none)
+		return EVALUATES_NOT;
 	if (!evaluation->read_ns)
 		load(python);
 	if (in_spans(evaluation->parts, evaluation->part_count, pc))
 		return EVALUATES;
-	if (!evaluation->is_whole)
-		return EVALUATES_PERHAPS;
-	if (!in_files(evaluation, pc))
+	file = find_file(evaluation, pc);
+	if (!file) {
 		load(python); /* a library that was loaded since */
-	return in_files(evaluation, pc) ? EVALUATES_NOT : EVALUATES_PERHAPS;
+		file = find_file(evaluation, pc);
+	}
+	/* other files have no piece of the loop, whatever is known of its own */
+	return file && evaluation->inode && (evaluation->is_whole || !file->is_own) ? EVALUATES_NOT : EVALUATES_PERHAPS;
 }
 
 raddr_t python_file_address(struct python *python)
 {
-	if (!python->evaluation.read_ns)
+	if (!python->evaluation.read_ns && !python->is_none)
 		load(python);
 	return python->evaluation.file_address;
 }

@@ -235,6 +235,16 @@ static int wait_a_moment(struct finder *finder, struct error *err)
 	return 0;
 }
 
+/* What looks like an answer of the target's is none when the system has refused to read a part of it. */
+static bool is_unanswered(const struct finder *finder, struct error *err)
+{
+	for (int question = 0; question < TARGET_QUESTIONS; question++) {
+		if (target_unanswered(finder->target, (enum target_question)question, err))
+			return true;
+	}
+	return false;
+}
+
 static bool time_is_up(const struct finder *finder)
 {
 	return monotonic_ns() - finder->begin_ns >= finder->options->wait_ns;
@@ -242,7 +252,9 @@ static bool time_is_up(const struct finder *finder)
 
 static int explain_empty(struct finder *finder, struct error *err)
 {
-	return error_set(err, ERROR_UNSUPPORTED,
+	if (is_unanswered(finder, err))
+		return -1;
+	return error_set(err, ERROR_STARTING,
 		"the interpreter of process %d had no thread within %.3g s: it is still starting, or has "
 		"finished",
 		target_pid(finder->target), (double)finder->options->wait_ns / 1e9);
@@ -252,6 +264,8 @@ static int explain_garbage(struct finder *finder, struct error *err)
 {
 	const struct version *version = &finder->tried;
 
+	if (is_unanswered(finder, err))
+		return -1;
 	if (finder->options->abi)
 		return error_set(err, ERROR_UNSUPPORTED,
 			"the memory of process %d is not that of a CPython %d.%d: leave --abi out, or name "
@@ -304,8 +318,10 @@ static enum round_result poll_candidates(struct finder *finder, struct error *er
 			gone(finder, err);
 			return ROUND_FAILED;
 		}
-		if (state == PLACE_UNKNOWN)
+		if (state == PLACE_UNKNOWN) {
+			is_unanswered(finder, err);
 			return ROUND_FAILED;
+		}
 		if (state == PLACE_GARBAGE && (time_is_up(finder) || waited_ns >= PATIENCE_NS)) {
 			explain_garbage(finder, err);
 			return ROUND_FAILED;
@@ -323,6 +339,7 @@ static enum round_result poll_candidates(struct finder *finder, struct error *er
 
 static enum round_result one_round(struct finder *finder, struct error *err)
 {
+	target_ask_again(finder->target);
 	if (target_read_maps(finder->target, &finder->maps, err) ||
 		candidates_collect(finder->target, &finder->maps, &finder->candidates, err))
 		return ROUND_FAILED;
@@ -332,7 +349,8 @@ static enum round_result one_round(struct finder *finder, struct error *err)
 		return ROUND_AGAIN;
 	if (finder->candidates.loading && !time_is_up(finder))
 		return wait_a_moment(finder, err) ? ROUND_FAILED : ROUND_AGAIN;
-	explain_not_python(finder->target, &finder->maps, err);
+	if (!is_unanswered(finder, err))
+		explain_not_python(finder->target, &finder->maps, err);
 	return ROUND_FAILED;
 }
 
@@ -368,6 +386,18 @@ int runtime_find(struct target *target, const struct python_options *options, st
 		finish_place(finder);
 	free(finder);
 	return result == ROUND_FOUND ? 0 : -1;
+}
+
+int runtime_find_forked(struct target *target, const struct runtime_place *parent, struct runtime_place *place,
+	struct error *err)
+{
+	*place = *parent;
+	place->warning = NULL;
+	if (check_place(target, place, true) != PLACE_FOUND)
+		return error_set(err, ERROR_RACED, "the interpreter of process %d is not where that of its parent is",
+			target_pid(target));
+	target_remember_image(target);
+	return 0;
 }
 
 void runtime_place_release(struct runtime_place *place)

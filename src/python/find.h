@@ -23,6 +23,9 @@ struct runtime_place {
  */
 int runtime_find(struct target *target, const struct python_options *options, struct runtime_place *place,
 	struct error *err);
+/* As runtime_find, in a process that has been forked from one with this place: nothing is searched for. */
+int runtime_find_forked(struct target *target, const struct runtime_place *parent, struct runtime_place *place,
+	struct error *err);
 void runtime_place_release(struct runtime_place *place);
 
 #endif

@@ -59,12 +59,12 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static enum file_rank rank_file(const struct mapping *mapping, const struct stat *executable)
+static enum file_rank rank_file(const struct mapping *mapping, uint64_t executable)
 {
 	const char *name = base_name(mapping->path);
 
 	/* the device may be shown differently; this is for the order alone */
-	if (executable && mapping->inode == executable->st_ino)
+	if (executable && mapping->inode == executable)
 		return RANK_EXECUTABLE;
 	return strncmp(name, "libpython", 9) == 0 || strncmp(name, "python", 6) == 0 ? RANK_NAMED
 										     : RANK_OTHER;
@@ -83,9 +83,10 @@ static int compare_rank(const void *first, const void *second)
 static void list_files(struct search *search)
 {
 	struct u64_map seen = { 0 };
-	struct stat status;
-	bool has_executable = fstatat(target_proc_fd(search->target), "exe", &status, 0) == 0;
+	uint64_t executable = 0;
+	dev_t device;
 
+	identify_file(target_proc_fd(search->target), "exe", &device, &executable);
 	for (size_t i = 0; i < search->maps->count && search->file_count < FILE_LIMIT; i++) {
 		const struct mapping *mapping = &search->maps->mappings[i];
 		uint64_t key;
@@ -101,7 +102,7 @@ static void list_files(struct search *search)
 			sizeof(*search->files));
 		search->files[search->file_count++] = (struct mapped_file){
 			.mapping = mapping,
-			.rank = rank_file(mapping, has_executable ? &status : NULL),
+			.rank = rank_file(mapping, executable),
 		};
 	}
 	u64_map_release(&seen);

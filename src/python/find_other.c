@@ -9,10 +9,13 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define COMMAND_LINE_BYTES 4096
+#define DESCENDANT_LIMIT 256 /* that are looked at for a Python among them */
 
 /* In the order in which they are tried: what is particular before what is general. */
 static const struct {
@@ -71,6 +74,68 @@ static void append_executable(struct target *target, struct buffer *text)
 		buffer_append_string(text, "unknown");
 }
 
+/* ---- who may be meant ---- */
+
+static bool runs_python(pid_t pid)
+{
+	char path[64], executable[PATH_MAX];
+	const char *name;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	length = readlink(path, executable, sizeof(executable) - 1);
+	executable[length < 0 ? 0 : length] = '\0';
+	name = strrchr(executable, '/');
+	return name && strncmp(name + 1, "python", strlen("python")) == 0;
+}
+
+/* Appends the children of a process; 0 when the kernel does not list them (CONFIG_PROC_CHILDREN). */
+static size_t list_children(pid_t pid, pid_t *children, size_t room)
+{
+	char path[64], text[4096], *at = text, *end;
+	size_t count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	if (proc_read(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return 0;
+	for (long child; count < room && (child = strtol(at, &end, 10)) > 0 && end != at; at = end)
+		children[count++] = (pid_t)child;
+	return count;
+}
+
+/* A shell, a supervisor, a shim: the Python that is meant runs below it. 0: none found. */
+static pid_t find_python_below(pid_t pid, size_t *count)
+{
+	pid_t list[DESCENDANT_LIMIT], found = 0;
+	size_t known = list_children(pid, list, ARRAY_LENGTH(list));
+
+	*count = 0;
+	for (size_t i = 0; i < known; i++) {
+		if (runs_python(list[i]) && (*count)++ == 0)
+			found = list[i];
+		known += list_children(list[i], list + known, ARRAY_LENGTH(list) - known);
+	}
+	return found;
+}
+
+static int explain_by_children(pid_t pid, const char *executable, struct error *err)
+{
+	size_t count;
+	pid_t below = find_python_below(pid, &count);
+
+	if (below && count > 1)
+		return error_set(err, ERROR_UNSUPPORTED,
+			"process %d (%s) is not a Python, but %zu processes below it are: %d is one",
+			(int)pid, executable, count, (int)below);
+	if (below)
+		return error_set(err, ERROR_UNSUPPORTED,
+			"process %d (%s) is not a Python, but process %d below it is one", (int)pid,
+			executable, (int)below);
+	return error_set(err, ERROR_UNSUPPORTED,
+		"process %d (%s) is not a Python: no interpreter in its executable or its libraries",
+		(int)pid, executable);
+}
+
 int explain_not_python(struct target *target, const struct maps *maps, struct error *err)
 {
 	char command[COMMAND_LINE_BYTES];
@@ -91,9 +156,7 @@ int explain_not_python(struct target *target, const struct maps *maps, struct er
 		error_set(err, ERROR_UNSUPPORTED, "process %d (%s) is %s: only CPython can be read",
 			target_pid(target), executable.data, what);
 	else
-		error_set(err, ERROR_UNSUPPORTED,
-			"process %d (%s) is not a Python: no interpreter in its executable or its libraries",
-			target_pid(target), executable.data);
+		explain_by_children(target_pid(target), executable.data, err);
 	buffer_release(&executable);
 	return -1;
 }

@@ -62,7 +62,7 @@ size_t python_list_gils(struct python *python, struct gil *gils, size_t capacity
 	uint32_t start;
 	size_t count, found = 0;
 
-	if (!capacity)
+	if (!capacity || python->is_none)
 		return 0;
 	switch (python->layout.gil) {
 	case GIL_CURRENT_SYMBOL:

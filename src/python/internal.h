@@ -3,6 +3,7 @@
 #ifndef PYROPE_PYTHON_INTERNAL_H
 #define PYROPE_PYTHON_INTERNAL_H
 
+#include "decode.h"
 #include "find.h"
 #include "layout.h"
 #include "pyrope/python.h"
@@ -10,6 +11,7 @@
 /* Machine code: [start, end). */
 struct code_span {
 	raddr_t start, end;
+	bool is_own; /* of the file that the loop is in */
 };
 
 #define EVALUATION_PARTS 5
@@ -20,6 +22,7 @@ struct evaluation {
 	size_t part_count;
 	bool is_whole; /* the parts are all of the loop */
 	raddr_t file_address;
+	uint64_t inode; /* of that file; 0: it is not known */
 	struct code_span *files; /* code of files, ascending */
 	size_t file_count, file_capacity;
 	int64_t read_ns; /* 0: not read yet */
@@ -27,6 +30,7 @@ struct evaluation {
 
 struct python {
 	struct target *target;
+	bool is_none; /* there is no interpreter: python_attach_none */
 	struct runtime_place place;
 	struct layout layout; /* place.layout */
 
@@ -38,12 +42,16 @@ struct python {
 	struct code **stale_codes; /* replaced, and perhaps still in use: see python_release_stale */
 	size_t stale_count, stale_capacity;
 	size_t unit_count; /* of all entries, stale ones too */
+	bool is_brief;     /* python_be_brief */
 
-	struct function **functions;
-	size_t function_count, function_capacity;
-	struct u64_map function_by_hash; /* -> index in functions */
+	struct functions *functions; /* borrowed: the run's */
 
 	struct evaluation evaluation;
+
+	struct u64_map thread_objects; /* see thread_objects_read */
+	struct u64_map thread_objects_of; /* the interpreters whose are in there */
+	int64_t thread_objects_ns; /* since when */
+	struct type_cache thread_type;    /* what those have in common */
 
 	uint32_t tid_offset; /* of the kernel tid in the C library's thread descriptor; OFFSET_NONE: not learned */
 };
@@ -73,9 +81,5 @@ bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *
 void python_free_evaluation(struct python *python);
 
 void python_free_codes(struct python *python);
-
-/* The one function with these texts; they are copied, the id is ignored. */
-const struct function *python_intern_function(struct python *python, const struct function *function);
-void python_free_functions(struct python *python);
 
 #endif

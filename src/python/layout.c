@@ -72,7 +72,8 @@
 
 /* The object header, and what has hardly moved behind it since 2.6. */
 #define OBJECTS(tuple_items_at) \
-	.object = { .ob_type = 8 }, .tuple = { .ob_item = (tuple_items_at) }, .module = { .dict = 16 }
+	.object = { .ob_type = 8 }, .tuple = { .ob_item = (tuple_items_at) }, .module = { .dict = 16 }, \
+	.method = { .self = 24 }
 #define OBJECTS_3 \
 	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 32 }, .integer = { .size = 16, .digits = 24 }
 #define OBJECTS_314 \
@@ -96,10 +97,14 @@
 		.state = 32, .length = 16, .ascii_data = (ascii), .compact_data = (compact), \
 		.kind_shift = 2, \
 	}
-#define DICT(data) \
+/* PyDictObject, Include/dictobject.h; since 3.6 there is a ma_version_tag before keys and values (PEP 509). */
+#define DICT_AT(keys_at, data) \
 	.dict = { \
-		.mask = OFFSET_NONE, .table = OFFSET_NONE, .keys = 32, .values = 40, .values_data = (data), \
+		.mask = OFFSET_NONE, .table = OFFSET_NONE, .keys = (keys_at), .values = (keys_at) + 8, \
+		.values_data = (data), \
 	}
+#define DICT_34 DICT_AT(24, 0)
+#define DICT(data) DICT_AT(32, data)
 
 /* PyDictKeysObject: Objects/dict-common.h, from 3.11 on Include/internal/pycore_dict.h. */
 #define DICT_KEYS_34 \
@@ -207,7 +212,7 @@ static const struct layout layout_34 = {
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(104),
 	THREAD_STATE_26(192, 8, 152, OFFSET_NONE), NO_CFRAME,
 	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 120, 112, 40),
-	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_34, NO_INSTANCE,
+	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT_34, DICT_KEYS_34, NO_INSTANCE,
 };
 
 static const struct layout layout_35 = {
@@ -216,7 +221,7 @@ static const struct layout layout_35 = {
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(104),
 	THREAD_STATE_26(208, 8, 152, OFFSET_NONE), NO_CFRAME,
 	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 120, 112, 40),
-	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_34, NO_INSTANCE,
+	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT_34, DICT_KEYS_34, NO_INSTANCE,
 };
 
 static const struct layout layout_36 = {

@@ -149,6 +149,9 @@ struct layout {
 		uint32_t dict;
 	} module;
 	struct {
+		uint32_t self;
+	} method; /* of a bound one */
+	struct {
 		uint32_t mask, table; /* DICT_TABLE */
 		uint32_t keys, values, values_data; /* the others; values_data: in the array of values */
 	} dict;

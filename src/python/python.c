@@ -17,6 +17,7 @@ int python_attach(struct python **result, struct target *target, const struct py
 	struct python *python = xcalloc(1, sizeof(*python));
 
 	python->target = target;
+	python->functions = options->functions;
 	python->tid_offset = OFFSET_NONE;
 	if (runtime_find(target, options, &python->place, err)) {
 		python_free(python);
@@ -27,12 +28,41 @@ int python_attach(struct python **result, struct target *target, const struct py
 	return 0;
 }
 
+int python_attach_forked(struct python **result, struct target *target, const struct python *parent, struct error *err)
+{
+	struct python *python = xcalloc(1, sizeof(*python));
+
+	python->target = target;
+	python->functions = parent->functions;
+	python->tid_offset = OFFSET_NONE;
+	if (runtime_find_forked(target, &parent->place, &python->place, err)) {
+		python_free(python);
+		return -1;
+	}
+	python->layout = python->place.layout;
+	*result = python;
+	return 0;
+}
+
+void python_attach_none(struct python **result, struct target *target, struct functions *functions)
+{
+	struct python *python = xcalloc(1, sizeof(*python));
+
+	python->target = target;
+	python->functions = functions;
+	python->tid_offset = OFFSET_NONE;
+	python->is_none = true;
+	target_remember_image(target);
+	*result = python;
+}
+
 void python_free(struct python *python)
 {
 	if (!python)
 		return;
 	python_free_codes(python);
-	python_free_functions(python);
+	u64_map_release(&python->thread_objects);
+	u64_map_release(&python->thread_objects_of);
 	python_free_evaluation(python);
 	runtime_place_release(&python->place);
 	free(python);
@@ -41,6 +71,16 @@ void python_free(struct python *python)
 struct target *python_target(const struct python *python)
 {
 	return python->target;
+}
+
+struct functions *python_functions(const struct python *python)
+{
+	return python->functions;
+}
+
+const struct function *python_marker(struct python *python, const char *text)
+{
+	return functions_marker(python->functions, text);
 }
 
 const char *python_version(const struct python *python)

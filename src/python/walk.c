@@ -16,6 +16,8 @@
 /* From current_frame of a CFrame to the end of previous, which lies behind it (3.11, 3.12). */
 #define CFRAME_BYTES WALK_POINTER_BYTES
 #define CHUNK_BYTES 16384 /* DATA_STACK_CHUNK_SIZE in pystate.c; only frames that are larger make larger ones */
+/* In the first chunk of a data stack: struct _PyStackChunk has three words before the data, of which the first is left free. */
+#define FIRST_FRAME_OFFSET 32
 #define OB_REFCNT 0 /* in an object, but where Py_TRACE_REFS was configured */
 
 static uint32_t field_end(uint32_t end, uint32_t offset, uint32_t bytes)
@@ -366,12 +368,16 @@ bool python_leaf_is_linked(const struct python *python, struct memory_view *view
 	const struct layout *layout = &python->layout;
 	raddr_t cframe = walk->pointer - layout->cframe.current_frame;
 	uint64_t outer, caller;
+	bool is_known;
 
-	if (layout->frames != FRAMES_BY_CFRAME || !walk->pointer || !walk->group_count)
+	if (layout->frames != FRAMES_BY_CFRAME || !walk->pointer)
 		return true;
 	/* a CFrame that is announced before it says who called it still holds what lay there before: anything */
-	if (!read_word(view, cframe + layout->cframe.previous, &outer) || !plausible(outer) ||
-		!read_word(view, outer + layout->cframe.current_frame, &caller))
+	is_known = read_word(view, cframe + layout->cframe.previous, &outer) && plausible(outer) &&
+		read_word(view, outer + layout->cframe.current_frame, &caller);
+	if (!walk->group_count)
+		return true;
+	if (!is_known)
 		return false;
 	/* the caller's own chain is what walk_cframe gives for a call that has no frame yet */
 	return walk->leaf == caller || is_behind_first_group(walk, caller);
@@ -380,6 +386,21 @@ bool python_leaf_is_linked(const struct python *python, struct memory_view *view
 bool python_root_is_learned(const struct python *python)
 {
 	return python->layout.root != ROOT_SHIM;
+}
+
+bool python_root_is_sure(const struct python *python, const void *state, raddr_t root, bool is_still)
+{
+	const struct layout *layout = &python->layout;
+
+	switch (layout->frames) {
+	case FRAMES_ON_HEAP:
+		return is_still;
+	case FRAMES_BY_CFRAME:
+		return root == field_u64(state, layout->thread_state.datastack_chunk) + FIRST_FRAME_OFFSET;
+	case FRAMES_BY_CURRENT:
+		break;
+	}
+	return false;
 }
 
 bool python_frames_are_neighbours(const struct python *python)

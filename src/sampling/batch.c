@@ -13,7 +13,7 @@ struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
 
 	array_reserve(&batch->samples, &batch->capacity, batch->count + 1, sizeof(*batch->samples));
 	added = &batch->samples[batch->count++];
-	*added = (struct batch_sample){ .sample = *sample, .first_frame = batch->frame_count };
+	*added = (struct batch_sample){ .sample = *sample, .first_frame = batch->frame_count, .native = batch->native };
 	added->sample.frame_count = 0;
 	if (batch->count == 1)
 		batch->begin_ns = sample->time_ns;
@@ -37,28 +37,42 @@ void batch_add_address(struct batch *batch, const struct native_address *address
 	add(batch, &(struct batch_frame){ .address = address });
 }
 
-void batch_add_code(struct batch *batch, struct code *code, int line)
+void batch_add_code(struct batch *batch, const struct resolved_frame *frame)
 {
-	batch_add_frame(batch, code->function, line);
-	if (code->is_volatile || code->mark == batch->mark)
-		return; /* a volatile one was checked in the look itself */
+	struct code *code = frame->code;
+
+	add(batch, &(struct batch_frame){ .function = code->function, .line = frame->line, .is_doubted = !frame->is_checked });
+	if ((code->is_volatile && frame->is_checked) || code->mark == batch->mark)
+		return;
 	code->mark = batch->mark;
 	array_reserve(&batch->codes, &batch->code_capacity, batch->code_count + 1, sizeof(struct code *));
 	batch->codes[batch->code_count++] = code;
 }
 
-/* Cuts each sample of the batch at the frame of a function that can no longer be sworn to. */
-static void cut_at(struct batch *batch, const struct function *function, const struct function *unsure)
+static bool is_doubted(const struct batch *batch, const struct function *function)
+{
+	for (size_t i = 0; i < batch->frame_count; i++) {
+		if (batch->frames[i].is_doubted && batch->frames[i].function == function)
+			return true;
+	}
+	return false;
+}
+
+/* Cuts each sample of the batch at the frame of a function that may have been another one by then. */
+static void cut_at(struct batch *batch, const struct function *function, const struct function *unsure,
+	struct sampling_statistics *statistics)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct sample *sample = &batch->samples[i].sample;
 		struct batch_frame *frames = batch->frames + batch->samples[i].first_frame;
 
 		for (size_t j = 0; j < sample->frame_count; j++) {
-			if (frames[j].function != function)
+			if (frames[j].function != function || !frames[j].is_doubted)
 				continue;
 			frames[j] = (struct batch_frame){ .function = unsure };
 			sample->frame_count = j + 1;
+			statistics->by_quality[sample->quality]--;
+			statistics->by_quality[SAMPLE_PARTIAL]++;
 			sample->quality = SAMPLE_PARTIAL;
 			break;
 		}
@@ -75,14 +89,20 @@ static bool same_object(struct looker *looker, const struct code *code, const un
 }
 
 #define CODES_AT_ONCE 64
+/*
+ * A code object that is younger is checked in every look: much code lives for milliseconds (exec, templates, dataclasses), and
+ * when it has gone by the end of the batch, all samples of it would be cut.
+ */
+#define SETTLED_NS INT64_C(1000000000)
 
-static void confirm_some(struct batch *batch, struct looker *looker, const struct function *unsure, struct code **codes,
-	size_t count)
+static void confirm_some(struct batch *batch, struct looker *looker, const struct function *unsure,
+	struct sampling_statistics *statistics, struct code **codes, size_t count)
 {
 	static unsigned char bytes[CODES_AT_ONCE][CODE_CHECKS * CODE_CHECK_BYTES];
 	struct read_request requests[CODES_AT_ONCE * CODE_CHECKS];
 	size_t owners[CODES_AT_ONCE * CODE_CHECKS];
 	bool unreadable[CODES_AT_ONCE] = { false };
+	const int64_t now_ns = monotonic_ns();
 	size_t total = 0, done = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -101,29 +121,47 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 		struct error ignored = { 0 };
 		const struct code *now;
 
-		if (!unreadable[i] && same_object(looker, codes[i], bytes[i]))
+		if (!unreadable[i] && same_object(looker, codes[i], bytes[i])) {
+			codes[i]->is_settled = now_ns - codes[i]->loaded_ns > SETTLED_NS;
 			continue;
+		}
 		if (!target_same_image(python_target(looker->python)))
 			return; /* it has exited or execed: what it did last is not thrown away for that */
+		codes[i]->is_volatile = true;
+		if (!is_doubted(batch, codes[i]->function))
+			continue; /* decoded anew when it is met again */
 		looker->stale_codes++;
 		looker->code_generation++;
-		codes[i]->is_volatile = true;
 		now = python_code_load(looker->python, codes[i]->address, &ignored);
 		/* the same source compiled again: whichever of the two it was, this is what it prints */
 		if (!now || !python_same_decoding(now, codes[i]))
-			cut_at(batch, codes[i]->function, unsure);
+			cut_at(batch, codes[i]->function, unsure, statistics);
 	}
 }
 
-void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure)
+void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure,
+	struct sampling_statistics *statistics)
 {
 	for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
 		size_t left = batch->code_count - i;
 
-		confirm_some(batch, looker, unsure, batch->codes + i, left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
+		confirm_some(batch, looker, unsure, statistics, batch->codes + i, left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
 	}
+	batch_trust(batch);
+}
+
+void batch_trust(struct batch *batch)
+{
 	batch->code_count = 0;
 	batch->mark++;
+}
+
+void batch_take_back(struct batch *batch, size_t count)
+{
+	if (count >= batch->count)
+		return;
+	batch->frame_count = batch->samples[count].first_frame;
+	batch->count = count;
 }
 
 void batch_move(struct batch *to, struct batch *from)

@@ -13,6 +13,7 @@
 struct batch_sample {
 	struct sample sample; /* frames is set when it is delivered */
 	size_t first_frame;   /* in the batch's frames */
+	struct native *native; /* that names its native frames */
 };
 
 /* A frame that has its function already, or one that is named when the sample is delivered. */
@@ -20,6 +21,7 @@ struct batch_frame {
 	const struct function *function;
 	int line;
 	const struct native_address *address; /* NULL, or there is no function yet */
+	bool is_doubted; /* no look has checked its code object */
 };
 
 struct batch {
@@ -28,8 +30,9 @@ struct batch {
 	struct batch_frame *frames;
 	size_t frame_count, frame_capacity;
 	int64_t begin_ns;
+	struct native *native; /* of all samples that are added; borrowed */
 
-	/* distinct code objects that the batch names and that no look has checked */
+	/* distinct code objects that the batch names, of which it is to be told whether they are still there */
 	struct code **codes;
 	size_t code_count, code_capacity;
 	uint64_t mark; /* what code->mark is for these */
@@ -40,13 +43,18 @@ struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
 void batch_add_frame(struct batch *batch, const struct function *function, int line);
 /* A native frame: the functions at this address. */
 void batch_add_address(struct batch *batch, const struct native_address *address);
-/* As batch_add_frame, for a code object that has to be checked before the batch is delivered. */
-void batch_add_code(struct batch *batch, struct code *code, int line);
+/* As batch_add_frame, for a code object that is checked before the batch is delivered, unless its own look has done so. */
+void batch_add_code(struct batch *batch, const struct resolved_frame *frame);
 /*
- * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one
- * `unsure` frame.
+ * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one `unsure` frame, unless
+ * the look that showed them has checked it already. Counts those samples as partial.
  */
-void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure);
+void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure,
+	struct sampling_statistics *statistics);
+/* The code objects cannot have been replaced: they need no check. */
+void batch_trust(struct batch *batch);
+/* Takes back all samples but the first `count`. */
+void batch_take_back(struct batch *batch, size_t count);
 /* Moves all samples of from behind those of to; from is empty then. */
 void batch_move(struct batch *to, struct batch *from);
 size_t batch_bytes(const struct batch *batch);

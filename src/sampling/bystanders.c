@@ -143,8 +143,8 @@ static bool take_held(struct bystanders *bystanders, struct bystander *bystander
 	has_copy = pause_registers(&pause, &registers) && native_copy(native, &bystanders->copy, &registers);
 	pause_end(&pause);
 	look->was_paused = true;
-	look->held_ns = pause.end_ns - pause.begin_ns;
-	bystander->was_asleep = has_copy && look->task.activity != TASK_RUNNING &&
+	look->pause = pause;
+	bystander->was_asleep = has_copy && !task_may_run(&look->task) &&
 		pause_back_in_stop(&pause, &registers, &bystander->cpu_ns, &bystander->slices);
 	if (has_copy)
 		merge_copy(bystanders, bystander, native);
@@ -159,12 +159,12 @@ bool bystander_take(struct bystanders *bystanders, struct bystander *bystander, 
 		look->task = target_task_state(target, bystander->tid);
 		if (look->task.activity == TASK_GONE)
 			return false;
-		if (look->task.activity != TASK_RUNNING && sleeps_still(bystander, target))
+		if (!task_may_run(&look->task) && sleeps_still(bystander, target))
 			return true;
 		if (may_pause && (look->task.activity == TASK_RUNNING || task_stopped_in_code(&look->task)) &&
 			take_held(bystanders, bystander, target, native, deadline_ns, look))
 			return true;
-		if (look->task.activity != TASK_RUNNING &&
+		if (!task_may_run(&look->task) &&
 			take_asleep(bystanders, bystander, target, native, &look->task))
 			return true;
 	}

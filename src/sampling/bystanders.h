@@ -3,11 +3,14 @@
 #ifndef PYROPE_SAMPLING_BYSTANDERS_H
 #define PYROPE_SAMPLING_BYSTANDERS_H
 
+#include "activity.h"
 #include "pyrope/native.h"
 
 struct bystander {
 	pid_t tid;
 	bool listed;       /* in the list of threads when that was read last */
+	struct activity activity;
+	uint64_t weight;   /* of its sample in this tick */
 	raddr_t stack_end; /* as native_copy.stack_end */
 	char name[64];     /* the kernel's, clean UTF-8 */
 
@@ -35,7 +38,7 @@ void bystanders_release(struct bystanders *bystanders);
 struct bystander_look {
 	struct task_state task;
 	bool was_paused;
-	int64_t held_ns; /* for how long */
+	struct pause pause; /* when it was */
 };
 
 /*

@@ -4,18 +4,20 @@
 #define PYROPE_SAMPLING_INTERNAL_H
 
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "batch.h"
 #include "bystanders.h"
 #include "pyrope/sampling.h"
+#include "quiet.h"
 #include "subjects.h"
 #include "take.h"
 #include "together.h"
 
 #define GILS 64 /* interpreters with a GIL of their own that are followed */
 
-struct sampler {
+/* One process: what is known of it, and its samples that have not been handed over. The sampling thread's own, but for what is said. */
+struct watch {
 	struct python *python;
 	struct sampling_options options;
 	struct taker taker;
@@ -24,36 +26,153 @@ struct sampler {
 	raddr_t predicted[GILS]; /* who held it last */
 	struct gil_state last_states[GILS]; /* at the end of the last tick of all threads */
 	bool has_last_states;
+	bool list_is_stale; /* a thread is not the one any more that was listed */
 	size_t gil_count;
 	bool free_threaded;
-	char process_name[64];
+	const char *process_name; /* its command line, of the subjects' pool */
+	int64_t name_read_ns;
+	int64_t name_age_ns;      /* until it is read again */
+	const struct function *running, *sleeping, *waits_gil, *waits_cpu, *starting, *ending; /* markers, as the next */
 	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame, *native_truncated;
+	uint64_t native_truncated_count; /* samples with that mark */
 	struct bystanders bystanders;
 	struct together together;
+	struct activity_tick activity_tick; /* of the tick that goes on */
+	struct roster roster, bystander_roster;
+	int64_t waiting_ns;   /* the last tick in which a thread was seen to wait for a CPU */
+	int64_t updated_ns;   /* when the list of threads was last asked for */
+	void **awake;         /* threads that would have to be held in this tick: subjects, then bystanders */
+	size_t awake_capacity;
+	pid_t *tids;          /* as listed last, of quiet.c */
+	size_t tid_capacity;
+	int64_t held_cost_ns; /* of one of them, on average; 0: not known */
+	uint64_t choice;      /* random */
 
-	struct batch filling;                   /* the sampler thread's own */
-	struct sampling_statistics statistics;  /* the sampler thread's own */
-	uint64_t proc_calls;                    /* reads of /proc files */
+	struct quiet quiet;
+	bool is_idle;         /* all that the last tick had to say was that */
+
+	struct batch filling;
+	struct sampling_statistics statistics;
 	int64_t began_ns;
+	int64_t origin_ns;     /* where tick 0 would have been: the same for all */
+	int64_t due_ns;        /* of its next tick */
+	uint64_t number;       /* of that tick */
+	uint64_t seed, quiet_seed; /* of its ticks' random points: of its own, or those of many processes that sleep */
+	int64_t housekeeping_ns;
+	int64_t unanswered_ns; /* since when the system does not say whether the target lives, or what it holds; 0: it does */
+	struct error refusal;  /* of SAMPLING_REFUSED */
+	bool is_over;
+	bool is_late;          /* one of its threads has been told to stop, and has not yet */
+	enum sampling_end end; /* once it is over */
 
-	volatile sig_atomic_t stop;
-	volatile sig_atomic_t suspend; /* the signal that is to stop pyrope, 0: none */
+	struct sampling_statistics published; /* under the sampler's mutex */
+
+	/* the caller's thread */
+	struct sampler *sampler;
+	void *owner;
+};
+
+struct watch_list {
+	struct watch **list;
+	size_t count, capacity;
+};
+
+/* What the sampling thread does with a process just now, for the other thread to see whether it comes back. */
+struct work {
+	atomic_uint turn; /* odd: it has something in hand */
+	atomic_int pid, tid;
+
+	/* the caller's thread */
+	unsigned asked_turn, times;
+	int64_t asked_ns;
+};
+
+struct sampler {
+	struct sampling_options options;
+	struct work in_hand;
+
+	/* the sampling thread's own */
+	struct watch_list heap;   /* those that are sampled; each is due no sooner than its parent, list[(i - 1) / 2] */
+	struct watch_list late;   /* those with a thread that was told to stop and has not yet */
+	struct watch_list ending; /* over, and in `late` as well */
+	struct pauser *pauser;
+	int64_t origin_ns;        /* of all ticks; 0: not yet */
+	int64_t oldest_ns;        /* of the samples that have not been handed over; 0: there are none */
+	bool is_full;             /* a watch has so many that they are to be */
+	int64_t asked_reader_ns;
+
+	/* set by the other thread and by signal handlers */
+	atomic_bool stop;
+	atomic_int suspend; /* the signal that is to stop pyrope, 0: none */
+	atomic_bool has_added;
 
 	/* shared between the two threads */
+	atomic_int_least64_t began_ns; /* set by the sampling thread when the first watch begins; 0: not yet */
 	pthread_mutex_t mutex;
-	pthread_cond_t changed;
+	pthread_cond_t changed; /* for the caller's thread */
+	pthread_cond_t work;    /* for the sampling thread, when it has no watch */
+	struct watch_list added;
+	struct watch_list ended;
 	struct batch ready;
-	struct sampling_statistics published;
-	bool ended;
+	int64_t cpu_ns, elapsed_ns;
+	bool is_over;
 	enum sampling_end end;
 
-	/* the caller's thread: the frames of the sample that is being delivered */
-	struct sample_frame *delivered;
+	/* the caller's thread */
+	bool is_abandoned; /* the sampling thread does not come back, and all that it may use has to stay */
+	struct watch_list watches; /* all that have not been given to callbacks->ended */
+	struct sampling_statistics past; /* of those that have */
+	const struct function *no_frame; /* marker */
+	struct sample_frame *delivered; /* the frames of the sample that is being delivered */
 	size_t delivered_capacity;
 };
 
-/* One tick: samples go into sampler->filling. False: the target has gone, or runs another program. */
-bool tick(struct sampler *sampler, int64_t now_ns);
+/* ---- stuck.c ---- */
+
+void work_begin(struct work *work, pid_t pid);
+void work_end(struct work *work);
+/* It waits for something, and has not come back for 5 s, or for 2 s in a hurry. Asked again and again. */
+bool work_is_stuck(struct work *work, bool hurry);
+
+/* ---- watch.c ---- */
+
+struct watch *watch_new(struct sampler *sampler, struct python *python, struct native *native, void *owner);
+void watch_free(struct watch *watch); /* accepts NULL */
+/* Its first tick is the next one of those that are counted from origin_ns on. */
+void watch_begin(struct watch *watch, int64_t origin_ns, int64_t now_ns);
+/* The ticks up to now have not been asked for. */
+void watch_resume(struct watch *watch, int64_t now_ns);
+/* Is it still the same program? False: watch->end says what has become of it. */
+bool watch_lives(struct watch *watch);
+/* Checks what its batch names, which may be handed over then. */
+void watch_confirm(struct watch *watch);
+/* The tick that is due. False: it is over, and watch->end says why. */
+bool watch_tick(struct watch *watch, int64_t now_ns);
+/* What the watch is over with when the time is, for all that the system says of it. */
+enum sampling_end watch_last_end(struct watch *watch, enum sampling_end end);
+
+void watch_list_add(struct watch_list *list, struct watch *watch);
+void watch_list_remove(struct watch_list *list, const struct watch *watch);
+
+/* One tick: samples go into watch->filling. False: the target has gone, or runs another program. */
+bool tick(struct watch *watch, int64_t now_ns);
 /* Re-reads what changes rarely: interpreters and their locks. */
-void tick_housekeeping(struct sampler *sampler);
+void tick_housekeeping(struct watch *watch);
+
+/* ---- samples.c ---- */
+
+/* No thread does what is asked for: all sleep, or wait for a CPU. */
+void add_idle(struct watch *watch, int64_t now_ns);
+/* Nobody holds a GIL, but a thread computes without. */
+void add_running(struct watch *watch, int64_t now_ns);
+/* There is a holder, and it could not be looked at. */
+void add_failed(struct watch *watch, int64_t now_ns);
+/* What the taker holds becomes a sample, of subject->weight ticks. holder: who holds the lock. */
+void add_taken(struct watch *watch, struct subject *subject, raddr_t holder, int64_t now_ns);
+/* Takes the stack of a thread without Python. */
+void add_bystander(struct watch *watch, struct bystander *bystander, uint64_t weight, int64_t now_ns);
+/* What the thread does now; THREAD_WAITS_GIL, too. */
+enum thread_state look_at_activity(struct watch *watch, struct subject *subject, int64_t now_ns);
+struct activity_tick *tick_activity(struct watch *watch, int64_t now_ns);
+
 #endif

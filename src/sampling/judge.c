@@ -4,6 +4,8 @@
 
 #include "judge.h"
 
+#define ROOT_LIMIT 4096 /* outermost frames of a thread that are remembered */
+
 /* ---- the outermost frame ---- */
 
 /* Has the thread, which stands still, run since its last stop that was evidence? Two stops at one place are one. */
@@ -26,14 +28,19 @@ static bool has_run(struct taker *taker, struct subject *subject)
  */
 static bool root_holds(struct taker *taker, struct subject *subject, enum root_vote vote)
 {
-	raddr_t root = subject->walk.root;
+	const void *state = subject->uses_after ? subject->state_after : subject->state;
+	const raddr_t root = subject->walk.root;
 
 	if (!python_root_is_learned(taker->looker.python) || !root)
 		return true;
-	if (root == subject->root) {
+	if (root == subject->root || u64_map_get(&subject->roots, root)) {
 		subject->root_candidate = 0;
 		return true;
 	}
+	if (vote >= ROOT_STOPPED && python_root_is_sure(taker->looker.python, state, root, true))
+		vote = ROOT_SURE;
+	else if (python_root_is_sure(taker->looker.python, state, root, false))
+		return true;
 	if (root != subject->root_candidate)
 		subject->root_votes = 0;
 	subject->root_candidate = root;
@@ -42,8 +49,12 @@ static bool root_holds(struct taker *taker, struct subject *subject, enum root_v
 	if (subject->root_votes < ROOT_SURE)
 		return false;
 	subject->root = root;
+	if (subject->roots.count >= ROOT_LIMIT)
+		u64_map_clear(&subject->roots);
+	u64_map_put(&subject->roots, root, 1);
 	return true;
 }
+
 /* ---- looks without a pause ---- */
 
 /* Is the thread one that cannot have changed its frames: another one held the GIL from the first read to the last? */
@@ -72,18 +83,21 @@ static void stillness_begin(struct taker *taker, const struct subject *subject, 
 
 	if (subject->thread.tid)
 		stillness->task = target_task_state(target, subject->thread.tid);
-	stillness->asleep = subject->thread.tid && stillness->task.activity != TASK_RUNNING &&
+	stillness->asleep = subject->thread.tid && !task_may_run(&stillness->task) &&
 		target_task_schedstat(target, subject->thread.tid, &stillness->cpu_ns, &stillness->slices);
 }
 
 static bool stillness_held(struct taker *taker, const struct subject *subject, const struct stillness *stillness)
 {
 	struct target *target = python_target(taker->looker.python);
+	struct task_state task;
 	uint64_t cpu_ns, slices;
 
-	return stillness->asleep && target_task_schedstat(target, subject->thread.tid, &cpu_ns, &slices) &&
-		cpu_ns == stillness->cpu_ns && slices == stillness->slices &&
-		target_task_state(target, subject->thread.tid).activity != TASK_RUNNING;
+	if (!stillness->asleep || !target_task_schedstat(target, subject->thread.tid, &cpu_ns, &slices) ||
+		cpu_ns != stillness->cpu_ns || slices != stillness->slices)
+		return false;
+	task = target_task_state(target, subject->thread.tid);
+	return !task_may_run(&task);
 }
 
 /* Decodes what the last look brought; what it is worth is for the caller to say. */
@@ -93,11 +107,14 @@ enum verdict decode(struct taker *taker, struct subject *subject, enum look_resu
 
 	if (result == LOOK_FOREIGN)
 		return VERDICT_FOREIGN;
-	if (result == LOOK_BROKEN)
+	if (result == LOOK_BROKEN || result == LOOK_LATE)
 		return VERDICT_NOTHING;
 	taker->is_cut = result == LOOK_CUT;
 	resolved = look_resolve(&taker->looker, subject);
-	if (result == LOOK_WHOLE && !root_holds(taker, subject, vote))
+	/* a stack that is proven was whole with that outermost frame, wherever it lies */
+	if (result == LOOK_WHOLE && !root_holds(taker, subject, vote) &&
+		!(resolved == RESOLVED && subject->frame_count &&
+			proof_known(&taker->proofs, subject->frames, subject->frame_count)))
 		return subject->root ? VERDICT_NOTHING : VERDICT_TORN;
 	if (resolved == RESOLVE_TORN)
 		return VERDICT_TORN;
@@ -175,11 +192,27 @@ enum verdict judge_either(struct taker *taker, struct subject *subject, const st
  */
 struct still_view {
 	struct memory_view view;
-	struct target *target;
+	struct taker *taker;
 	const struct subject *subject;
 	const struct native_copy *copy; /* NULL: none was made in this stop */
-	uint64_t word;
 };
+
+/* What was read of it in this stop; in a stop that is over there is no more to be had. */
+static const uint64_t *still_word(struct taker *taker, raddr_t address)
+{
+	struct still_words *words = &taker->still;
+
+	for (size_t i = 0; i < words->count; i++) {
+		if (words->list[i].address == address)
+			return &words->list[i].word;
+	}
+	if (words->is_over || words->count == ARRAY_LENGTH(words->list))
+		return NULL;
+	words->list[words->count].address = address;
+	if (!target_read(python_target(taker->looker.python), address, &words->list[words->count].word, sizeof(uint64_t)))
+		return NULL;
+	return &words->list[words->count++].word;
+}
 
 static const void *still_at(struct memory_view *view, raddr_t address, size_t length)
 {
@@ -190,13 +223,13 @@ static const void *still_at(struct memory_view *view, raddr_t address, size_t le
 		copied = native_copy_at(still->copy, address, length);
 	if (copied)
 		return copied;
-	return length == sizeof(still->word) && target_read(still->target, address, &still->word, length) ? &still->word : NULL;
+	return length == sizeof(uint64_t) ? still_word(still->taker, address) : NULL;
 }
 
-static bool leaf_is_linked(struct taker *taker, const struct subject *subject)
+bool leaf_is_linked(struct taker *taker, const struct subject *subject)
 {
-	struct still_view still = { .view = { .at = still_at }, .target = python_target(taker->looker.python),
-		.subject = subject, .copy = taker->has_copy ? &taker->copy : NULL };
+	struct still_view still = { .view = { .at = still_at }, .taker = taker, .subject = subject,
+		.copy = taker->has_copy ? &taker->copy : NULL };
 
 	return taker->is_cut || python_leaf_is_linked(taker->looker.python, &still.view, &subject->walk);
 }
@@ -211,13 +244,26 @@ struct sighting sighting_of(struct taker *taker, const struct subject *subject, 
 		.is_fresh = python_frame_is_fresh(taker->looker.python, frames[count - 1].code, innermost) };
 }
 
-/* subject->frames is what a thread showed that was stopped, wherever it was. */
+enum verdict learn_stopped(struct taker *taker, const struct subject *subject, uint64_t cpu_ns)
+{
+	const struct sighting sighting = sighting_of(taker, subject, subject->frames, subject->frame_count);
+
+	if (!python_leaf_may_be_unlinked(taker->looker.python)) {
+		proof_add(&taker->proofs, subject->frames, subject->frame_count);
+		return VERDICT_PROVEN;
+	}
+	if (proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, &sighting, &taker->seen, (int64_t)cpu_ns))
+		return VERDICT_PROVEN;
+	taker->stopped = sighting;
+	return VERDICT_UNPROVEN;
+}
+
 enum verdict judge_stopped(struct taker *taker, struct subject *subject)
 {
-	struct sighting sighting;
 	uint64_t cpu_ns = 0, slices = 0;
 
 	/* words of the call that was here before make a stack that may well be known, and is another moment's */
+	taker->still = (struct still_words){ 0 };
 	if (!leaf_is_linked(taker, subject))
 		return VERDICT_NOTHING;
 	if (proof_known(&taker->proofs, subject->frames, subject->frame_count))
@@ -228,10 +274,7 @@ enum verdict judge_stopped(struct taker *taker, struct subject *subject)
 		return VERDICT_FRESH;
 	/* exact for a thread that is not on a CPU */
 	target_task_schedstat(python_target(taker->looker.python), subject->thread.tid, &cpu_ns, &slices);
-	sighting = sighting_of(taker, subject, subject->frames, subject->frame_count);
-	if (!proof_add_stopped(&taker->proofs, subject->frames, subject->frame_count, &sighting, &taker->seen, (int64_t)cpu_ns))
-		return VERDICT_UNPROVEN;
-	return VERDICT_PROVEN;
+	return learn_stopped(taker, subject, cpu_ns);
 }
 
 /* The thread stands still, or will be proven to have stood still: its native stack belongs to what is read now. */

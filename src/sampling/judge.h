@@ -25,10 +25,14 @@ enum verdict judge(struct taker *taker, struct subject *subject, const struct gi
  */
 enum verdict judge_either(struct taker *taker, struct subject *subject, const struct gil *gil, enum look_result result,
 	bool is_first);
-/* subject->frames is what a thread showed that was stopped, wherever it was. */
 /* What frames, which the subject's last look showed, have as evidence. */
 struct sighting sighting_of(struct taker *taker, const struct subject *subject, const struct resolved_frame *frames, size_t count);
+/* subject->frames is what a thread showed that was stopped, wherever it was. */
 enum verdict judge_stopped(struct taker *taker, struct subject *subject);
+/* Is the innermost frame the one that was called last? For a thread that stands still; the words that tell stay in taker->still. */
+bool leaf_is_linked(struct taker *taker, const struct subject *subject);
+/* The same as judge_stopped, of a stack that is not known, and of which the stop has checked the code objects. cpu_ns: the thread's then. */
+enum verdict learn_stopped(struct taker *taker, const struct subject *subject, uint64_t cpu_ns);
 /*
  * Looks at a thread that seems to be asleep. VERDICT_PROVEN only when it was so all the time; with native
  * frames its stack has been copied then.

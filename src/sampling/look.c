@@ -37,18 +37,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proof.h"
+
 #define ROUNDS 8          /* of reading again until all that the chain touches is there */
 #define LEAF_SLACK 1024   /* bytes behind the innermost frame that are fetched for frames to come */
 #define ORDERED_FRAMES 16 /* from the innermost on, whose ranges are read in this order */
 #define HARD_ENOUGH (HARD_ALWAYS / 64) /* to read what leads to the leaf twice */
 #define PAGE 4096u
 #define SCOUT_PAGES 64
+#define SCOUTED_IN_HOLD 512
+#define PIECE_BYTES 131072 /* in a hold the clock is looked at behind each piece of memory */
+#define PIECE_REQUESTS 64
+#define PIECE_CODES 16
+#define PIECE_STEPS 64
 
 /* Live memory for the first walk along a chain: whole pages, of which the last few are kept. */
 struct scout {
 	struct memory_view view;
 	struct looker *looker;
 	struct subject *subject;
+	unsigned steps;
 	struct scout_page {
 		raddr_t address; /* 0: none */
 		size_t length;
@@ -74,6 +82,78 @@ void looker_release(struct looker *looker)
 		free(looker->scout->touched);
 	free(looker->scout);
 	free(looker->requests);
+	free(looker->checked);
+	free(looker->check_bytes);
+}
+
+/* ---- holds ---- */
+
+void look_hold(struct looker *looker, int64_t deadline_ns)
+{
+	looker->deadline_ns = deadline_ns;
+	looker->is_late = looker->has_read = looker->has_scouted = looker->is_whole = false;
+	looker->hold++;
+	python_be_brief(looker->python, true);
+}
+
+void look_release(struct looker *looker)
+{
+	looker->deadline_ns = 0;
+	python_be_brief(looker->python, false);
+}
+
+static bool is_late(struct looker *looker)
+{
+	if (is_interrupted())
+		return true;
+	if (looker->deadline_ns && !looker->is_late)
+		looker->is_late = monotonic_ns() > looker->deadline_ns;
+	return looker->deadline_ns && looker->is_late;
+}
+
+/* For what takes many short steps. */
+static bool is_late_at(struct looker *looker, unsigned *step)
+{
+	return ++*step % PIECE_STEPS == 0 && is_late(looker);
+}
+
+static bool read_in_pieces(struct looker *looker, const struct read_request *request)
+{
+	struct target *target = python_target(looker->python);
+
+	for (size_t done = 0, part; done < request->length; done += part) {
+		part = request->length - done < PIECE_BYTES ? request->length - done : PIECE_BYTES;
+		if (is_late(looker) || !target_read(target, request->address + done, (char *)request->data + done, part))
+			return false;
+	}
+	return true;
+}
+
+/* target_read_batch, but that it ends when a thread that is held has to be let go, or pyrope has to end. */
+static size_t read_requests(struct looker *looker, const struct read_request *requests, size_t count)
+{
+	struct target *target = python_target(looker->python);
+	size_t done = 0;
+
+	if (!looker->deadline_ns && count <= PIECE_REQUESTS)
+		return target_read_batch(target, requests, count);
+	while (done < count && !is_late(looker)) {
+		size_t end = done, bytes = 0, read;
+
+		while (end < count && end - done < PIECE_REQUESTS && bytes + requests[end].length <= PIECE_BYTES)
+			bytes += requests[end++].length;
+		if (end == done) {
+			if (!read_in_pieces(looker, &requests[done]))
+				return done;
+			done++;
+			continue;
+		}
+		read = target_read_batch(target, requests + done, end - done);
+		done += read;
+		if (done < end)
+			return done;
+	}
+	return done;
 }
 
 /* ---- scouting ---- */
@@ -89,6 +169,23 @@ static const unsigned char *scout_page(struct scout *scout, raddr_t page)
 	return slot->length ? slot->bytes : NULL;
 }
 
+/* Most frames lie beside the one before: those are joined at once, so that few are to be sorted however deep the stack is. */
+static void note_touched(struct scout *scout, raddr_t address, size_t length)
+{
+	struct touched *last = scout->touched_count ? &scout->touched[scout->touched_count - 1] : NULL;
+
+	if (last && last->address != scout->subject->thread.state && last->address != scout->subject->walk.pointer &&
+		address + length + PAGE / 2 >= last->address && address <= last->address + last->length + PAGE / 2) {
+		const raddr_t last_end = last->address + last->length, end = address + length;
+
+		last->address = address < last->address ? address : last->address;
+		last->length = (end > last_end ? end : last_end) - last->address;
+		return;
+	}
+	array_reserve(&scout->touched, &scout->touched_capacity, scout->touched_count + 1, sizeof(*scout->touched));
+	scout->touched[scout->touched_count++] = (struct touched){ address, length };
+}
+
 static const void *scout_at(struct memory_view *view, raddr_t address, size_t length)
 {
 	struct scout *scout = (struct scout *)view;
@@ -96,10 +193,9 @@ static const void *scout_at(struct memory_view *view, raddr_t address, size_t le
 	size_t into = address % PAGE;
 	const unsigned char *bytes;
 
-	if (length > PAGE || address > UINT64_MAX - 2 * PAGE)
+	if (length > PAGE || address > UINT64_MAX - 2 * PAGE || is_late_at(scout->looker, &scout->steps))
 		return NULL;
-	array_reserve(&scout->touched, &scout->touched_capacity, scout->touched_count + 1, sizeof(*scout->touched));
-	scout->touched[scout->touched_count++] = (struct touched){ address, length };
+	note_touched(scout, address, length);
 	bytes = scout_page(scout, page);
 	if (!bytes)
 		return NULL;
@@ -130,24 +226,17 @@ static int compare_touched(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* Walks live memory to learn where the chain lies; what it shows is not used for anything else. */
-static void scout_chain(struct looker *looker, struct subject *subject)
+/* Makes ranges of what a walk has touched. */
+static void note_ranges(struct looker *looker, struct subject *subject)
 {
 	struct scout *scout = looker->scout;
 	raddr_t end = 0, start = 0;
 
-	scout->view.at = scout_at;
-	scout->looker = looker;
-	scout->subject = subject;
-	scout->touched_count = 0;
-	for (size_t i = 0; i < SCOUT_PAGES; i++)
-		scout->pages[i].address = 0;
-	python_walk(looker->python, &scout->view, subject->thread.state, looker->max_frames, &subject->walk);
 	if (subject->walk.pointer)
 		subject_add_pointer(subject, subject->walk.pointer, WALK_POINTER_BYTES);
 	qsort(scout->touched, scout->touched_count, sizeof(*scout->touched), compare_touched);
 	/* neighbours are joined here already, so that a deep stack is not inserted frame by frame */
-	for (size_t i = 0; i < scout->touched_count; i++) {
+	for (size_t i = 0; i < scout->touched_count && !is_interrupted(); i++) {
 		const struct touched *touched = &scout->touched[i];
 
 		if (touched->address == subject->thread.state || subject_pointer(subject, touched->address, touched->length))
@@ -166,6 +255,26 @@ static void scout_chain(struct looker *looker, struct subject *subject)
 		add_range_with_slack(looker, subject, start, end - start, false);
 	if (subject->walk.leaf && subject->walk.count)
 		add_range_with_slack(looker, subject, subject->walk.leaf, 8, true);
+}
+
+/* Walks live memory to learn where the chain lies; what it shows is not used for anything else. */
+static void scout_chain(struct looker *looker, struct subject *subject)
+{
+	struct scout *scout = looker->scout;
+
+	scout->view.at = scout_at;
+	scout->looker = looker;
+	scout->subject = subject;
+	scout->touched_count = 0;
+	for (size_t i = 0; i < SCOUT_PAGES; i++)
+		scout->pages[i].address = 0;
+	python_walk(looker->python, &scout->view, subject->thread.state, looker->max_frames, &subject->walk);
+	/* where a thread is held and this takes longer, it is done when it runs again */
+	looker->has_scouted = looker->deadline_ns && (looker->is_late || scout->touched_count > SCOUTED_IN_HOLD);
+	if (looker->has_scouted)
+		looker->is_late = true;
+	else if (!is_late(looker))
+		note_ranges(looker, subject);
 }
 
 /* ---- reading ---- */
@@ -202,13 +311,16 @@ static void add_checks(struct looker *looker, struct subject *subject, size_t *c
 {
 	size_t at = 0;
 
-	array_reserve(&subject->check_bytes, &subject->check_capacity,
+	array_reserve(&looker->check_bytes, &looker->check_capacity,
 		subject->checked_count * CODE_CHECKS * CODE_CHECK_BYTES, 1);
+	array_reserve(&looker->checked, &looker->checked_capacity, subject->checked_count, sizeof(*looker->checked));
+	looker->checked_count = subject->checked_count;
 	for (size_t i = 0; i < subject->checked_count; i++) {
 		const struct code *code = subject->checked[i];
 
+		looker->checked[i] = (struct checked_code){ code, at };
 		for (size_t j = 0; j < code->check_count; j++, at += CODE_CHECK_BYTES)
-			add_request(looker, count, code->checks[j].address, subject->check_bytes + at,
+			add_request(looker, count, code->checks[j].address, looker->check_bytes + at,
 				code->checks[j].length);
 	}
 }
@@ -230,6 +342,7 @@ static bool drop_unreadable(struct subject *subject, raddr_t address)
 		for (size_t j = 0; j < subject->checked[i]->check_count; j++) {
 			if (subject->checked[i]->checks[j].address == address) {
 				subject->checked[i]->is_volatile = true; /* its memory is gone: decoded anew when met again */
+				subject->checked[i]->listed = 0;
 				subject->checked[i] = subject->checked[--subject->checked_count];
 				return true;
 			}
@@ -242,7 +355,9 @@ static enum look_result read_once(struct looker *looker, struct subject *subject
 {
 	size_t count = 0, done;
 
-	looker->looks++;
+	subject->last_read = ++looker->looks;
+	array_reserve(&subject->copy, &subject->copy_capacity, subject->bytes, 1);
+	looker->has_read = false;
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_before, gil->length);
 	add_request(looker, &count, subject->thread.state, subject->state, looker->state_bytes);
@@ -250,6 +365,8 @@ static enum look_result read_once(struct looker *looker, struct subject *subject
 		add_request(looker, &count, subject->pointers, subject->pointer_bytes, subject->pointers_length);
 	add_ranges(looker, subject, &count);
 	subject->has_after = gil && subject->hardness > HARD_ENOUGH;
+	if (subject->has_after && !subject->state_after)
+		subject->state_after = xcalloc(1, looker->state_bytes);
 	if (subject->has_after)
 		add_request(looker, &count, subject->thread.state, subject->state_after, looker->state_bytes);
 	if (subject->has_after && subject->pointers_length)
@@ -257,9 +374,12 @@ static enum look_result read_once(struct looker *looker, struct subject *subject
 	add_checks(looker, subject, &count);
 	if (gil)
 		add_request(looker, &count, gil->address, looker->gil_after, gil->length);
-	done = target_read_batch(python_target(looker->python), looker->requests, count);
+	done = read_requests(looker, looker->requests, count);
+	looker->has_read = done == count;
 	if (done == count)
 		return LOOK_WHOLE;
+	if (is_late(looker))
+		return LOOK_LATE;
 	return drop_unreadable(subject, looker->requests[done].address) ? LOOK_BROKEN : LOOK_FOREIGN;
 }
 
@@ -274,13 +394,18 @@ void look_warm(struct looker *looker, struct subject *subject, const struct gil 
 struct copy_view {
 	struct memory_view view;
 	const struct subject *subject;
+	struct looker *looker; /* NULL: there is no limit */
+	unsigned steps;
 };
 
 static const void *copy_at(struct memory_view *view, raddr_t address, size_t length)
 {
-	const struct subject *subject = ((const struct copy_view *)view)->subject;
+	struct copy_view *copy = (struct copy_view *)view;
+	const struct subject *subject = copy->subject;
 	const void *pointer = subject_pointer(subject, address, length);
 
+	if (copy->looker && is_late_at(copy->looker, &copy->steps))
+		return NULL;
 	if (address == subject->thread.state)
 		return subject->uses_after ? subject->state_after : subject->state;
 	return pointer ? pointer : subject_bytes(subject, address, length);
@@ -288,7 +413,7 @@ static const void *copy_at(struct memory_view *view, raddr_t address, size_t len
 
 static enum walk_status walk_copy(struct looker *looker, struct subject *subject, bool after)
 {
-	struct copy_view view = { .view = { .at = copy_at }, .subject = subject };
+	struct copy_view view = { .view = { .at = copy_at }, .subject = subject, .looker = looker };
 
 	subject->uses_after = after;
 	return python_walk(looker->python, &view.view, subject->thread.state, looker->max_frames, &subject->walk);
@@ -314,27 +439,39 @@ static void rebuild(struct subject *subject)
  */
 static bool checks_hold(struct looker *looker, struct subject *subject)
 {
-	const unsigned char *at = subject->check_bytes;
-	size_t kept = 0;
+	size_t kept = 0, next = 0;
 	bool hold = true;
 
 	for (size_t i = 0; i < subject->checked_count; i++) {
 		struct code *code = subject->checked[i];
 		bool same = true;
 
-		for (size_t j = 0; j < code->check_count; j++, at += CODE_CHECK_BYTES)
-			same &= python_code_unchanged(looker->python, code, j, at);
+		/* one that has been put on the list since (in a stop that was too short for all) stands at its end */
+		while (next < looker->checked_count && looker->checked[next].code != code)
+			next++;
+		if (next == looker->checked_count) {
+			subject->checked[kept++] = code;
+			continue;
+		}
+		for (size_t j = 0; j < code->check_count; j++)
+			same &= python_code_unchanged(looker->python, code, j,
+				looker->check_bytes + looker->checked[next].at + j * CODE_CHECK_BYTES);
+		code->checked_look = subject->last_read;
 		if (!same) {
 			struct error ignored = { 0 };
 
 			code->is_volatile = true;
+			code->listed = 0;
 			code = python_code_load(looker->python, code->address, &ignored);
 			looker->stale_codes++;
 			looker->code_generation++;
 			hold = false;
 		}
-		if (code)
+		if (code) {
+			code->listed = subject->check_mark;
+			code->sure = looker->hold;
 			subject->checked[kept++] = code;
+		}
 	}
 	subject->checked_count = kept;
 	return hold;
@@ -374,6 +511,23 @@ enum look_result look_from(struct looker *looker, struct subject *subject, bool 
 	return status == WALK_WHOLE ? LOOK_WHOLE : LOOK_BROKEN;
 }
 
+static void note_whole(struct looker *looker, struct subject *subject)
+{
+	if (looker->deadline_ns)
+		looker->is_whole = true;
+	else
+		subject_mark_ranges(subject);
+}
+
+void look_learn_held(struct looker *looker, struct subject *subject)
+{
+	if (looker->is_whole)
+		subject_mark_ranges(subject);
+	if (looker->has_scouted)
+		note_ranges(looker, subject);
+	looker->is_whole = looker->has_scouted = false;
+}
+
 enum look_result look(struct looker *looker, struct subject *subject, const struct gil *gil)
 {
 	unsigned misses = 0;
@@ -384,13 +538,15 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 		enum walk_status status;
 		raddr_t miss_address;
 
-		if (result == LOOK_FOREIGN)
+		if (result == LOOK_FOREIGN || result == LOOK_LATE)
 			return result;
 		if (result == LOOK_BROKEN)
 			continue; /* what could not be read was dropped from the prediction */
 		if (!python_thread_matches(looker->python, &subject->thread, subject->state))
 			return LOOK_FOREIGN;
 		status = walk_either(looker, subject);
+		if (is_late(looker))
+			return LOOK_LATE;
 		miss_address = subject->walk.miss_address;
 		if (status != WALK_MISS && !checks_hold(looker, subject))
 			continue;
@@ -398,11 +554,9 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 			look_find_trunk(looker, subject);
 		switch (status) {
 		case WALK_WHOLE:
-			subject_mark_ranges(subject);
-			return LOOK_WHOLE;
 		case WALK_CUT:
-			subject_mark_ranges(subject);
-			return LOOK_CUT;
+			note_whole(looker, subject);
+			return status == WALK_CUT ? LOOK_CUT : LOOK_WHOLE;
 		case WALK_BROKEN:
 			return LOOK_BROKEN;
 		case WALK_MISS:
@@ -421,24 +575,17 @@ enum look_result look(struct looker *looker, struct subject *subject, const stru
 
 /* ---- decoding ---- */
 
-static bool is_checked(const struct subject *subject, const struct code *code)
-{
-	for (size_t i = 0; i < subject->checked_count; i++) {
-		if (subject->checked[i] == code)
-			return true;
-	}
-	return false;
-}
-
+/* Room for all frames of the walk. Fresh memory is cleared by the kernel when it is used: a thread may be held. */
 static void memo_reset(struct looker *looker, struct subject *subject)
 {
-	size_t had = subject->memo_capacity;
+	const size_t count = subject->walk.count;
 
-	array_reserve(&subject->memo, &subject->memo_capacity, subject->walk.count, sizeof(*subject->memo));
-	if (subject->memo_generation != looker->code_generation)
-		had = 0;
-	if (had < subject->memo_capacity)
-		memset(subject->memo + had, 0, (subject->memo_capacity - had) * sizeof(*subject->memo));
+	if (subject->memo_capacity >= count && subject->memo_generation == looker->code_generation)
+		return;
+	if (subject->memo_capacity < count)
+		subject->memo_capacity = count <= 16 ? 16 : count + count / 2;
+	free(subject->memo);
+	subject->memo = xcalloc(subject->memo_capacity, sizeof(*subject->memo));
 	subject->memo_generation = looker->code_generation;
 }
 
@@ -449,12 +596,14 @@ static struct code *frame_code(struct looker *looker, struct subject *subject, r
 	struct error ignored = { 0 };
 
 	if (!code) {
-		code = python_code_load(looker->python, address, &ignored);
+		code = is_late(looker) ? NULL : python_code_load(looker->python, address, &ignored);
 		if (!code)
 			return NULL;
 		subject_check_code(subject, code);
+		if (looker->deadline_ns)
+			code->sure = looker->hold;
 		*loaded = true;
-	} else if (code->is_volatile && !is_checked(subject, code)) {
+	} else if (code_may_go(code) && !subject_checks_code(subject, code)) {
 		subject_check_code(subject, code);
 		*loaded = true;
 	}
@@ -464,7 +613,9 @@ static struct code *frame_code(struct looker *looker, struct subject *subject, r
 enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 {
 	const struct walk *walk = &subject->walk;
+	uint64_t path = hash_seed();
 	bool loaded = false;
+	unsigned steps = 0;
 
 	array_reserve(&subject->frames, &subject->frame_capacity, walk->count, sizeof(*subject->frames));
 	memo_reset(looker, subject);
@@ -474,7 +625,7 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 		const struct raw_frame *frame = &walk->frames[walk->count - 1 - k];
 		struct memo *memo = &subject->memo[k];
 
-		if (memo->code != frame->code || memo->instruction != frame->instruction || memo->entry->is_volatile ||
+		if (memo->code != frame->code || memo->instruction != frame->instruction || code_may_go(memo->entry) ||
 			frame->traced_line) {
 			struct code *code = frame_code(looker, subject, frame->code, &loaded);
 			int line = code ? python_frame_line(looker->python, code, frame) : -1;
@@ -487,11 +638,15 @@ enum resolve_result look_resolve(struct looker *looker, struct subject *subject)
 				return RESOLVE_TORN;
 			}
 			*memo = (struct memo){ .code = frame->code, .instruction = frame->instruction, .entry = code,
-				.line = line };
+				.line = line, .function_id = code->function->id };
 		}
 		if (!python_frame_visible(looker->python, memo->entry, frame))
 			continue;
-		subject->frames[subject->frame_count++] = (struct resolved_frame){ memo->entry, memo->line };
+		if (is_late_at(looker, &steps))
+			return RESOLVE_TORN;
+		path = proof_path(path, memo->function_id, memo->line);
+		subject->frames[subject->frame_count++] = (struct resolved_frame){ memo->entry, path, memo->line,
+			code_may_go(memo->entry) && memo->entry->checked_look == subject->last_read };
 		subject->innermost = *frame;
 	}
 	return loaded ? RESOLVE_LOADED : RESOLVED;
@@ -505,13 +660,115 @@ bool look_has_checked(struct subject *subject)
 	for (size_t i = 0; i < subject->frame_count; i++) {
 		struct code *code = subject->frames[i].code;
 
-		if (code == last || is_checked(subject, code))
+		if (code == last || subject_checks_code(subject, code))
 			continue;
 		last = code;
 		subject_check_code(subject, code);
 		all = false;
 	}
 	return all;
+}
+
+/* ---- what a hold has to find out of code objects ---- */
+
+struct code_reads {
+	struct code *codes[PIECE_CODES];
+	struct read_request requests[PIECE_CODES * CODE_CHECKS];
+	unsigned char bytes[PIECE_CODES * CODE_CHECKS][CODE_CHECK_BYTES];
+	size_t count, request_count;
+};
+
+static void ask_code(struct code_reads *reads, struct code *code)
+{
+	reads->codes[reads->count++] = code;
+	for (size_t i = 0; i < code->check_count; i++) {
+		reads->requests[reads->request_count] = (struct read_request){ .address = code->checks[i].address,
+			.data = reads->bytes[reads->request_count], .length = code->checks[i].length };
+		reads->request_count++;
+	}
+}
+
+/* Reads what was asked for. False: one has changed, or its memory is gone. */
+static bool answer_codes(struct looker *looker, struct code_reads *reads)
+{
+	const size_t read = target_read_batch(python_target(looker->python), reads->requests, reads->request_count);
+	size_t at = 0;
+	bool all_same = true;
+
+	for (size_t i = 0; i < reads->count; i++) {
+		struct code *code = reads->codes[i];
+		struct error ignored = { 0 };
+		bool same = true;
+
+		for (size_t j = 0; j < code->check_count; j++, at++)
+			same &= at < read && python_code_unchanged(looker->python, code, j, reads->bytes[at]);
+		code->sure = same ? looker->hold : 0;
+		if (same)
+			continue;
+		all_same = false;
+		code->is_volatile = true;
+		code = python_code_load(looker->python, code->address, &ignored);
+		if (code)
+			code->sure = looker->hold;
+		looker->stale_codes++;
+		looker->code_generation++;
+	}
+	reads->count = reads->request_count = 0;
+	return all_same;
+}
+
+static enum check_result check_frames(struct looker *looker, const struct subject *subject, size_t from, size_t to)
+{
+	static struct code_reads reads;
+	bool all_same = true;
+	unsigned steps = 0;
+
+	for (size_t i = from; i < to; i++) {
+		struct code *code = subject->frames[i].code;
+
+		if (!reads.count && is_late_at(looker, &steps))
+			return CHECK_LATE;
+		if (code->sure == looker->hold)
+			continue;
+		if (!reads.count && is_late(looker))
+			return CHECK_LATE;
+		code->sure = looker->hold; /* until the answer says otherwise: it is asked for once */
+		ask_code(&reads, code);
+		if (reads.count == PIECE_CODES)
+			all_same &= answer_codes(looker, &reads);
+	}
+	all_same &= answer_codes(looker, &reads);
+	return all_same ? CHECK_DONE : CHECK_CHANGED;
+}
+
+enum check_result look_check_held(struct looker *looker, struct subject *subject, size_t known, int64_t known_until_ns)
+{
+	enum check_result result = check_frames(looker, subject, known, subject->frame_count);
+
+	/*
+	 * What is proven has been checked when it was, and will be once more with the batch; that it changed hands in between, and
+	 * back again, is found out here in any stack but those of thousands of functions.
+	 */
+	for (size_t i = known; i > 0 && result == CHECK_DONE && monotonic_ns() < known_until_ns; ) {
+		const size_t from = i > PIECE_STEPS ? i - PIECE_STEPS : 0;
+
+		result = check_frames(looker, subject, from, i);
+		i = from;
+	}
+	return result;
+}
+
+enum look_result look_finish(struct looker *looker, struct subject *subject)
+{
+	enum walk_status status;
+
+	if (!looker->has_read)
+		return LOOK_BROKEN;
+	status = walk_either(looker, subject);
+	if (!is_chain(status) || !checks_hold(looker, subject))
+		return LOOK_BROKEN;
+	subject_mark_ranges(subject);
+	return status == WALK_CUT ? LOOK_CUT : LOOK_WHOLE;
 }
 
 /* ---- the trunk ---- */
@@ -532,6 +789,8 @@ void look_find_trunk(struct looker *looker, struct subject *subject)
 	if (!subject->wants_trunk)
 		return;
 	subject->wants_trunk = false;
+	if (!subject->looks)
+		return; /* where its frames lie has not been seen yet */
 	if (!subject->trunk)
 		subject->trunk = xcalloc(1, sizeof(*subject->trunk));
 	trunk_find(subject->trunk, looker->python, &view.view, subject->state, &subject->walk);
@@ -542,7 +801,7 @@ void look_find_trunk(struct looker *looker, struct subject *subject)
 		memcpy(subject->trunk_frames, subject->frames, subject->frame_count * sizeof(*subject->frames));
 	/* what is checked in each look has not been in this one, which failed */
 	subject->trunk_count = 0;
-	while (subject->trunk_count < subject->frame_count && !subject->frames[subject->trunk_count].code->is_volatile)
+	while (subject->trunk_count < subject->frame_count && !code_may_go(subject->frames[subject->trunk_count].code))
 		subject->trunk_count++;
 	/* what the walk said is still to be acted on */
 	subject->walk.count = walk.count;

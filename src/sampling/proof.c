@@ -16,12 +16,18 @@
 #define STOPS_BETWEEN 64
 #define STOP_BITS 24 /* of a sighting; the rest is its CPU time in microseconds */
 #define FRESH_STOPS 4
-#define PROOF_SEED UINT64_C(0x5079726f7065)
 #define CALL_SEED UINT64_C(0x63616c6c)
+#define MANY_CALLS 1
 
-static uint64_t proof_hash(uint64_t hash, const struct resolved_frame *frame)
+uint64_t proof_path(uint64_t callers, uint32_t function_id, int line)
 {
-	return hash_combine(hash, frame->code->function->id << 32 ^ (uint32_t)frame->line);
+	return hash_combine(callers, (uint64_t)function_id << 32 ^ (uint32_t)line);
+}
+
+/* Of the first `count` frames. */
+static uint64_t path_of(const struct resolved_frame *frames, size_t count)
+{
+	return count ? frames[count - 1].path : hash_seed();
 }
 
 /* hash: of the callers. For a proven call, whatever the line of its innermost frame. */
@@ -30,35 +36,73 @@ static uint64_t call_hash(uint64_t hash, const struct resolved_frame *innermost)
 	return hash_combine(hash_combine(hash, innermost->code->function->id), CALL_SEED);
 }
 
-bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+static void add_call(struct proofs *proofs, const struct function *function, uint64_t call)
 {
-	uint64_t hash = PROOF_SEED;
+	uint64_t *only = u64_map_get(&proofs->callers, function->id + 1);
 
-	for (size_t i = 0; i < count; i++)
-		hash = proof_hash(hash, &frames[i]);
-	return u64_map_get(&proofs->paths, hash) != NULL;
+	if (proofs->callers_lost)
+		return;
+	if (only) {
+		if (*only != call)
+			*only = MANY_CALLS;
+		return;
+	}
+	u64_map_put(&proofs->callers, function->id + 1, call);
+	if (proofs->callers.count > PATH_LIMIT) {
+		proofs->callers_lost = true;
+		u64_map_release(&proofs->callers);
+	}
 }
 
+bool proof_known_call(const struct proofs *proofs, const struct resolved_frame *frames, size_t count, bool *is_only)
+{
+	const uint64_t *only;
+	uint64_t callers, call;
+
+	*is_only = false;
+	if (!count)
+		return false;
+	callers = path_of(frames, count - 1);
+	call = call_hash(callers, &frames[count - 1]);
+	if (!u64_map_get(&proofs->paths, callers) || !u64_map_get(&proofs->paths, call))
+		return false;
+	only = u64_map_get(&proofs->callers, frames[count - 1].code->function->id + 1);
+	*is_only = !proofs->callers_lost && only && *only == call;
+	return true;
+}
+
+bool proof_knows_root(const struct proofs *proofs, const struct resolved_frame *outermost)
+{
+	return !proofs->paths.count || u64_map_get(&proofs->paths, call_hash(hash_seed(), outermost));
+}
+
+bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
+{
+	return u64_map_get(&proofs->paths, path_of(frames, count)) != NULL;
+}
+
+/* What is proven has all its beginnings proven, so that few of them are asked for, however deep the stack is. */
 size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_frame *frames, size_t count)
 {
-	uint64_t hash = PROOF_SEED;
+	size_t low = 0, high = count;
 
-	for (size_t i = 0; i < count; i++) {
-		hash = proof_hash(hash, &frames[i]);
-		if (!u64_map_get(&proofs->paths, hash))
-			return i;
+	if (!count || u64_map_get(&proofs->paths, frames[count - 1].path))
+		return count;
+	while (low + 1 < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (u64_map_get(&proofs->paths, frames[middle - 1].path))
+			low = middle;
+		else
+			high = middle;
 	}
-	return count;
+	return low;
 }
 
 static uint64_t doubt_hash(const struct resolved_frame *frames, size_t known, size_t count)
 {
-	uint64_t hash = PROOF_SEED;
-
-	for (size_t i = 0; i < known; i++)
-		hash = proof_hash(hash, &frames[i]);
 	/* the innermost frame's line is another one each time */
-	return known + 1 == count ? hash_combine(hash, frames[known].code->function->id) : proof_hash(hash, &frames[known]);
+	return known + 1 == count ? hash_combine(path_of(frames, known), frames[known].code->function->id) : frames[known].path;
 }
 
 uint64_t proof_doubts(const struct proofs *proofs, const struct resolved_frame *frames, size_t known, size_t count)
@@ -81,31 +125,24 @@ uint64_t proof_doubt(struct proofs *proofs, const struct resolved_frame *frames,
 
 void proof_add(struct proofs *proofs, const struct resolved_frame *frames, size_t count)
 {
-	uint64_t hash = PROOF_SEED;
-
 	if (proofs->paths.count > PATH_LIMIT)
 		u64_map_clear(&proofs->paths);
-	u64_map_put(&proofs->paths, hash, 1);
+	u64_map_put(&proofs->paths, hash_seed(), 1);
 	for (size_t i = 0; i < count; i++) {
-		const uint64_t call = call_hash(hash, &frames[i]);
+		const uint64_t call = call_hash(path_of(frames, i), &frames[i]);
 
-		hash = proof_hash(hash, &frames[i]);
-		if (!u64_map_get(&proofs->paths, hash))
-			u64_map_put(&proofs->paths, hash, 1);
-		if (!u64_map_get(&proofs->paths, call))
+		if (!u64_map_get(&proofs->paths, frames[i].path))
+			u64_map_put(&proofs->paths, frames[i].path, 1);
+		if (!u64_map_get(&proofs->paths, call)) {
 			u64_map_put(&proofs->paths, call, 1);
+			add_call(proofs, frames[i].code->function, call);
+		}
 	}
 }
 
 uint64_t proof_sighting(const struct resolved_frame *frames, size_t count)
 {
-	uint64_t hash = PROOF_SEED;
-
-	if (!count)
-		return 0;
-	for (size_t i = 0; i + 1 < count; i++)
-		hash = proof_hash(hash, &frames[i]);
-	return hash_combine(hash, frames[count - 1].code->function->id);
+	return count ? hash_combine(path_of(frames, count - 1), frames[count - 1].code->function->id) : 0;
 }
 
 /* Is this the second stop that shows it? Remembers the last one. */
@@ -162,6 +199,7 @@ bool proof_add_stopped(struct proofs *proofs, const struct resolved_frame *frame
 void proofs_release(struct proofs *proofs)
 {
 	u64_map_release(&proofs->paths);
+	u64_map_release(&proofs->callers);
 	u64_map_release(&proofs->sighted);
 	u64_map_release(&proofs->doubts);
 }

@@ -33,16 +33,28 @@
 /* CPU time between two stops that are two: more than what stopping and going on costs a thread that executes nothing. */
 #define RUN_BETWEEN_NS 20000
 
+/* What frame->path is: callers is that of the frame before, or hash_seed() for the outermost one. */
+uint64_t proof_path(uint64_t callers, uint32_t function_id, int line);
+
 struct proofs {
 	struct u64_map paths;   /* hash of a sequence, or of one that ends with any line of its innermost frame -> 1 */
 	struct u64_map sighted; /* proof_sighting() of what was seen in one stop -> CPU time of the thread and number of the stop */
 	uint64_t stops;
+	struct u64_map callers; /* a function's id -> the hash of its only proven call, or MANY_CALLS */
+	bool callers_lost;      /* there were too many functions to remember */
 	struct u64_map doubts;  /* hash of a proven beginning and the frame behind it -> how often it was asked for */
 };
 
 bool proof_known(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
 /* How many frames, from the outermost, are a proven stack. */
 size_t proof_known_prefix(const struct proofs *proofs, const struct resolved_frame *frames, size_t count);
+/*
+ * Are all but the innermost one of these frames a proven stack, and was a call of its function from there proven too, at whatever
+ * line? *is_only: no other call of that function ever was, so that a line of it can be of no other call.
+ */
+bool proof_known_call(const struct proofs *proofs, const struct resolved_frame *frames, size_t count, bool *is_only);
+/* Was its function the outermost one of a stack that is proven? True when none is proven yet. */
+bool proof_knows_root(const struct proofs *proofs, const struct resolved_frame *outermost);
 /*
  * How often it was asked (by proof_doubt) whether the frame behind the first `known` ones, which are a proven stack, belongs to a
  * stack that has not been proven yet. What was asked for often and never proven is a mixture.

@@ -25,8 +25,9 @@ struct subject *subject_new(const struct python_thread *thread, size_t state_byt
 	struct subject *subject = xcalloc(1, sizeof(*subject));
 
 	subject->thread = *thread;
+	subject->weight = 1;
 	subject->state = xcalloc(1, state_bytes);
-	subject->state_after = xcalloc(1, state_bytes);
+	subject_mark_checked(subject);
 	return subject;
 }
 
@@ -49,10 +50,10 @@ void subject_free(struct subject *subject)
 	free(subject->state);
 	free(subject->state_after);
 	free(subject->checked);
-	free(subject->check_bytes);
 	free(subject->trunk);
 	free(subject->pointer_bytes);
 	free(subject->pointer_bytes_after);
+	u64_map_release(&subject->roots);
 	free(subject->kept);
 	native_merged_release(&subject->kept_merged);
 	free(subject);
@@ -77,6 +78,34 @@ void subject_fit(struct subject *subject, size_t frame_count)
 	subject->trunk_count = subject->trunk_capacity = 0;
 	subject->is_kept = false; /* a merged stack goes with its walk */
 	subject_clear_ranges(subject);
+}
+
+/* No more memory than for so many. */
+static void array_fit(void *array, size_t *capacity, size_t count, size_t element_bytes)
+{
+	void **slot = array;
+
+	if (*capacity <= count)
+		return;
+	*slot = xreallocarray(*slot, count, element_bytes);
+	*capacity = count;
+}
+
+void subject_rest(struct subject *subject)
+{
+	free(subject->copy);
+	subject->copy = NULL;
+	subject->copy_capacity = 0;
+	free(subject->state_after);
+	subject->state_after = NULL;
+	subject->has_after = subject->uses_after = false;
+	array_fit(&subject->ranges, &subject->range_capacity, subject->range_count, sizeof(*subject->ranges));
+	array_fit(&subject->frames, &subject->frame_capacity, subject->frame_count, sizeof(*subject->frames));
+	array_fit(&subject->kept, &subject->kept_capacity, subject->kept_count, sizeof(*subject->kept));
+	array_fit(&subject->memo, &subject->memo_capacity, subject->walk.count, sizeof(*subject->memo));
+	array_fit(&subject->walk.frames, &subject->walk.capacity, subject->walk.count, sizeof(*subject->walk.frames));
+	array_fit(&subject->kept_merged.frames, &subject->kept_merged.capacity, subject->kept_merged.count,
+		sizeof(*subject->kept_merged.frames));
 }
 
 static raddr_t range_end(const struct range *range)
@@ -250,12 +279,46 @@ const void *subject_bytes(const struct subject *subject, raddr_t address, size_t
 	return subject->copy + range->offset + (address - range->start);
 }
 
+static uint64_t marks; /* only the sampling thread's */
+
+void subject_mark_checked(struct subject *subject)
+{
+	subject->check_mark = ++marks;
+	for (size_t i = 0; i < subject->checked_count; i++)
+		subject->checked[i]->listed = subject->check_mark;
+}
+
+bool subject_checks_code(const struct subject *subject, const struct code *code)
+{
+	return code->listed == subject->check_mark;
+}
+
 void subject_check_code(struct subject *subject, struct code *code)
 {
-	for (size_t i = 0; i < subject->checked_count; i++) {
-		if (subject->checked[i] == code)
-			return;
-	}
+	if (subject_checks_code(subject, code))
+		return;
 	array_reserve(&subject->checked, &subject->checked_capacity, subject->checked_count + 1, sizeof(struct code *));
 	subject->checked[subject->checked_count++] = code;
+	code->listed = subject->check_mark;
+}
+
+void subject_prune_checked(struct subject *subject)
+{
+	const uint64_t before = subject->check_mark;
+	size_t kept = 0;
+
+	if (!subject->checked_count)
+		return;
+	subject->check_mark = ++marks;
+	for (size_t i = 0; i < subject->frame_count; i++) {
+		struct code *code = subject->frames[i].code;
+
+		if (code_may_go(code) && code->listed == before)
+			code->listed = subject->check_mark;
+	}
+	for (size_t i = 0; i < subject->checked_count; i++) {
+		if (subject_checks_code(subject, subject->checked[i]))
+			subject->checked[kept++] = subject->checked[i];
+	}
+	subject->checked_count = kept;
 }

@@ -7,6 +7,7 @@
 #ifndef PYROPE_SAMPLING_SUBJECT_H
 #define PYROPE_SAMPLING_SUBJECT_H
 
+#include "activity.h"
 #include "pyrope/native.h"
 #include "pyrope/python.h"
 #include "trunk.h"
@@ -26,13 +27,21 @@ struct range {
 /* A frame of the user's, decoded. */
 struct resolved_frame {
 	struct code *code;
+	uint64_t path; /* this frame and its callers, as one number: proof_path() */
 	int line;
+	bool is_checked; /* the look that showed it has read that the code object is still the same, behind the frames */
 };
 
 struct subject {
 	struct python_thread thread;
 	const char *name;      /* owned by the sampler's pool; NULL: not asked yet */
 	int64_t name_read_ns;  /* when */
+	struct activity activity;
+	uint64_t weight;       /* of the sample that is being taken, in ticks */
+	int64_t taken_ns;      /* the tick in which it was taken as the holder of a GIL */
+	bool has_shown;        /* frames, at some time */
+	bool is_outside;       /* had none last time, and had some before */
+	bool has_returned;     /* had some again after that */
 	bool listed;           /* in the thread list when that was read last */
 
 	/* the prediction: sorted, disjoint */
@@ -40,6 +49,7 @@ struct subject {
 	size_t range_count, range_capacity;
 	size_t bytes;          /* sum of the lengths */
 	uint32_t looks;        /* that showed a whole chain */
+	uint64_t last_read;    /* the number of the read that the copy is of */
 	uint32_t looks_since_rebuild;
 
 	/* what the last look brought: the thread state, and the ranges one behind the other */
@@ -58,8 +68,7 @@ struct subject {
 	/* code objects whose identity the next look has to check: volatile and fresh ones */
 	struct code **checked;
 	size_t checked_count, checked_capacity;
-	unsigned char *check_bytes;
-	size_t check_capacity;
+	uint64_t check_mark; /* what code->listed is of those */
 
 	struct walk walk; /* of the last look */
 
@@ -79,8 +88,12 @@ struct subject {
 	struct resolved_frame *trunk_frames;
 	size_t trunk_count, trunk_capacity;
 
-	/* where this thread's outermost frame is, 0: not learned; and how often another place was seen since */
+	/*
+	 * Where this thread's outermost frame is, 0: not learned; all places where it was, for greenlets have one each; and how often
+	 * yet another one was seen since.
+	 */
 	raddr_t root, root_candidate;
+	struct u64_map roots;
 	unsigned root_votes;
 	uint64_t root_cpu_ns; /* its CPU time at the last stop that was counted */
 
@@ -93,6 +106,7 @@ struct subject {
 		uint64_t instruction;
 		struct code *entry;
 		int line;
+		uint32_t function_id;
 	} *memo; /* by distance from the outermost frame */
 	size_t memo_capacity;
 	uint64_t memo_generation; /* of the code cache when the memo was made */
@@ -119,6 +133,11 @@ void subject_clear_ranges(struct subject *subject);
  * garbage has led there, or a recursion that is over.
  */
 void subject_fit(struct subject *subject, size_t frame_count);
+/*
+ * Gives back what only a look needs, for a thread that sleeps and may not be looked at again for long: there may be thousands of
+ * them. What was copied is no longer there.
+ */
+void subject_rest(struct subject *subject);
 /* Has the words at this address read beside the thread state, and those that were, if they are near each other. */
 void subject_add_pointer(struct subject *subject, raddr_t address, size_t length);
 /* The first look at a tick was enough, or not. */
@@ -127,7 +146,15 @@ void subject_count_look(struct subject *subject, bool was_hard);
 const void *subject_pointer(const struct subject *subject, raddr_t address, size_t length);
 /* length bytes at address in the copy, or NULL. */
 const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length);
-/* Has the code object to be checked in the next look? Adds it. */
+/*
+ * The code objects that the next look checks. Those that have been added are known by their mark, which another subject's may
+ * have taken: subject_mark_checked before a subject is looked at, and whenever the list has been changed otherwise.
+ */
+void subject_mark_checked(struct subject *subject);
+bool subject_checks_code(const struct subject *subject, const struct code *code);
+/* Checks that have been made are not made again, but for code objects of subject->frames at addresses that change hands. */
+void subject_prune_checked(struct subject *subject);
+/* Adds it, if it is not among them. */
 void subject_check_code(struct subject *subject, struct code *code);
 
 #endif

@@ -38,7 +38,7 @@ struct subject *subjects_find(const struct subjects *subjects, raddr_t state)
 static bool same_thread(const struct python_thread *left, const struct python_thread *right)
 {
 	return left->pthread_id == right->pthread_id && left->interpreter == right->interpreter &&
-		left->tid == right->tid;
+		left->tid == right->tid && left->recorded_tid == right->recorded_tid;
 }
 
 int subjects_refresh(struct subjects *subjects, struct error *err)

@@ -36,8 +36,8 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 	struct sampling_statistics *statistics)
 {
 	*taker = (struct taker){ .policy = options->pause, .asked_policy = options->pause,
-		.pause_deadline_ns = PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
-		.patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
+		.pause_deadline_ns = options->once ? ONCE_DEADLINE_NS : PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
+		.is_once = options->once, .patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
 		.is_slow = options->interval_ns >= FAR_TICKS_NS,
 		.pauses_for_new = options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
 	looker_init(&taker->looker, python, options->max_depth);
@@ -49,6 +49,7 @@ void taker_release(struct taker *taker)
 	proofs_release(&taker->proofs);
 	native_copy_release(&taker->copy);
 	native_merged_release(&taker->merged);
+	free(taker->stop_frames);
 	free(taker->frames);
 }
 /* ---- keeping what was found ---- */
@@ -67,27 +68,11 @@ static void keep(struct taker *taker, const struct subject *subject, size_t coun
 	keep_frames(taker, subject->frames, count, quality);
 }
 
-/* Checks that have been made are not made again, but for code objects at addresses that change hands. */
-static void prune_checks(struct subject *subject)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < subject->checked_count; i++) {
-		struct code *code = subject->checked[i];
-		bool used = false;
-
-		for (size_t j = 0; code->is_volatile && j < subject->frame_count; j++)
-			used |= subject->frames[j].code == code;
-		if (used)
-			subject->checked[kept++] = code;
-	}
-	subject->checked_count = kept;
-}
 /* ---- the policy ---- */
 
 static enum take_result finish(struct subject *subject)
 {
-	prune_checks(subject);
+	subject_prune_checked(subject);
 	return TAKEN;
 }
 
@@ -154,6 +139,8 @@ static bool same_moment(const struct taker *taker, const struct subject *subject
 {
 	const struct resolved_frame *first, *later;
 
+	if (taker->is_once)
+		return true;
 	if (!begins_with(taker, subject, trunk))
 		return false;
 	if (!taker->may_be_new || trunk == taker->frame_count || trunk == subject->frame_count)
@@ -184,11 +171,43 @@ static enum verdict look_again(struct taker *taker, struct subject *subject, con
 }
 
 /*
+ * Where each sample is a stop, it belongs to the first stop that shows a whole chain, as all others do: what the look before it
+ * showed is of another moment. taker has the frames of that stop then; *trunk of them are certain.
+ */
+static enum verdict pause_for_sample(struct taker *taker, struct subject *subject, size_t *trunk)
+{
+	enum verdict verdict = VERDICT_NOTHING;
+
+	for (int attempt = 0; attempt < PAUSES_FOR_ONE * taker->patience; attempt++) {
+		if (attempt)
+			let_run();
+		verdict = pause_and_watch(taker, subject);
+		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN || taker->stopped.path)
+			break;
+	}
+	if (verdict != VERDICT_PROVEN && !taker->stopped.path)
+		return verdict;
+	if (verdict == VERDICT_PROVEN) {
+		keep(taker, subject, subject->frame_count, SAMPLE_UNVERIFIED);
+	} else {
+		keep_frames(taker, taker->stop_frames, taker->stop_count, SAMPLE_UNVERIFIED);
+		taker->seen = taker->stopped;
+	}
+	taker->first = VERDICT_UNPROVEN;
+	*trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
+	return verdict;
+}
+
+/*
  * verdict: of a pause that there was already. What may be new is given several pauses, each at another distance from the look: what is known and takes turns with it would
  * be met at the same distance each time.
  */
 static enum verdict pause_for_moment(struct taker *taker, struct subject *subject, size_t trunk, enum verdict verdict)
 {
+	if (taker->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
+		verdict = pause_for_sample(taker, subject, &trunk);
+	if (taker->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && !taker->stopped.path)
+		return verdict;
 	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
 		verdict = pause_until_proven(taker, subject);
 	for (int attempt = 1; attempt < taker->pauses_for_new && taker->may_be_new && verdict == VERDICT_PROVEN &&
@@ -197,6 +216,41 @@ static enum verdict pause_for_moment(struct taker *taker, struct subject *subjec
 		verdict = pause_until_proven(taker, subject);
 	}
 	return verdict;
+}
+
+/* Is the line that the first look shows of the innermost frame, which is not proven, one of its own call for sure? */
+static bool line_is_sure(const struct taker *taker)
+{
+	const size_t callers = taker->frame_count - 1;
+	bool is_only;
+
+	return proof_known_call(&taker->proofs, taker->frames, taker->frame_count, &is_only) && is_only &&
+		proof_doubts(&taker->proofs, taker->frames, callers, taker->frame_count) >= DOUBTS;
+}
+
+/*
+ * A line is not worth a sample: the call that the first look showed is known, and only the line of its innermost frame has not
+ * been proven. Where the function is called from elsewhere, too, that may be another call's line, and its first one is said.
+ */
+static bool keep_call(struct taker *taker, size_t trunk)
+{
+	struct resolved_frame *innermost;
+	bool is_only;
+
+	if (taker->first != VERDICT_UNPROVEN || trunk + 1 != taker->frame_count ||
+		!proof_known_call(&taker->proofs, taker->frames, taker->frame_count, &is_only))
+		return false;
+	innermost = &taker->frames[trunk];
+	if (!line_is_sure(taker))
+		innermost->line = innermost->code->function->first_line;
+	taker->quality = SAMPLE_VERIFIED;
+	return true;
+}
+
+/* Does the thread not run Python, but compute in C or do a system call, without the GIL or detached? */
+static bool is_outside(const struct taker *taker)
+{
+	return !taker->is_holder && (taker->gil || (taker->defers && !taker->native));
 }
 
 /* Something better than the first look, which taker holds: VERDICT_PROVEN, and what it is worth in *quality. */
@@ -209,7 +263,12 @@ static enum verdict find_better(struct taker *taker, struct subject *subject, co
 	taker->may_be_new = trunk < taker->frame_count &&
 		proof_doubt(&taker->proofs, taker->frames, trunk, taker->frame_count) < DOUBTS;
 	*quality = SAMPLE_VERIFIED;
-	if (taker->policy != PAUSE_ALWAYS || (gil && !taker->is_holder))
+	if (taker->policy == PAUSE_AUTO && trunk + 1 == taker->frame_count && line_is_sure(taker))
+		return VERDICT_UNPROVEN;
+	/* where a sample may take many looks, a thread that sleeps is not to cost them all */
+	if (taker->patience > 1)
+		verdict = look_asleep(taker, subject);
+	if (verdict == VERDICT_UNPROVEN && (taker->policy != PAUSE_ALWAYS || is_outside(taker)))
 		verdict = look_again(taker, subject, gil, trunk);
 	if (verdict == VERDICT_UNPROVEN)
 		verdict = look_asleep(taker, subject);
@@ -232,13 +291,14 @@ static bool keep_trunk(struct taker *taker, const struct subject *subject, enum 
 	if (!known)
 		return false;
 	keep_frames(taker, subject->trunk_frames, known, SAMPLE_UNVERIFIED);
-	return !has_frames || !begins_with(taker, subject, known);
+	return !has_frames || !(taker->is_once || begins_with(taker, subject, known));
 }
 
 /* What a sample becomes of which the first look was not enough. taker has what that showed, if anything. */
-static enum take_result finish_hard(struct taker *taker, struct subject *subject, enum verdict first, enum verdict verdict,
+static enum take_result finish_hard(struct taker *taker, struct subject *subject, enum verdict verdict,
 	enum sample_quality quality)
 {
+	const enum verdict first = taker->first;
 	size_t trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
 
 	if (verdict == VERDICT_FOREIGN)
@@ -249,6 +309,8 @@ static enum take_result finish_hard(struct taker *taker, struct subject *subject
 		keep(taker, subject, subject->frame_count, quality);
 	} else if (first == VERDICT_UNPROVEN && trunk == taker->frame_count) {
 		taker->quality = SAMPLE_VERIFIED; /* what has been proven meanwhile is what the first look saw */
+	} else if (keep_call(taker, trunk)) {
+		/* its line may be in doubt, the call is not */
 	} else if (taker->policy == PAUSE_NEVER) {
 		if (first == VERDICT_UNPROVEN && looks_same(taker, subject))
 			taker->quality = SAMPLE_VERIFIED;
@@ -261,6 +323,9 @@ static enum take_result finish_hard(struct taker *taker, struct subject *subject
 
 		keep(taker, subject, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
 	}
+	/* frames that have lost their callers are not to look like the outermost ones of a thread */
+	if (taker->quality == SAMPLE_UNVERIFIED && taker->frame_count && !proof_knows_root(&taker->proofs, taker->frames))
+		taker->is_cut = true;
 	return finish(subject);
 }
 
@@ -274,15 +339,12 @@ static enum take_result take_hard(struct taker *taker, struct subject *subject, 
 
 	if (has_trunk)
 		first = VERDICT_TORN;
-	else
+	taker->first = first;
+	if (!has_trunk)
 		keep(taker, subject, has_first ? subject->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
 	taker->seen = sighting_of(taker, subject, taker->frames, taker->frame_count);
 	verdict = find_better(taker, subject, gil, &quality);
-	if (taker->is_deferred) {
-		taker->first = first;
-		return TAKE_DEFERRED;
-	}
-	return finish_hard(taker, subject, first, verdict, quality);
+	return taker->is_deferred ? TAKE_DEFERRED : finish_hard(taker, subject, verdict, quality);
 }
 
 /* The look was enough, and a pause was asked for all the same; verdict: of one that there was already. */
@@ -319,21 +381,26 @@ static bool merge_copy(struct taker *taker, struct subject *subject)
 static enum take_result finish_native(struct taker *taker, struct subject *subject, enum verdict first,
 	enum verdict verdict, enum sample_quality quality)
 {
+	bool has_stopped = false;
 	size_t trunk;
 
 	if (verdict == VERDICT_PROVEN && !merge_copy(taker, subject))
 		verdict = quality == SAMPLE_PAUSED ? VERDICT_NOTHING : VERDICT_UNPROVEN;
-	for (int attempt = 0; attempt < PAUSES_FOR_ONE * taker->patience && may_pause(taker); attempt++) {
+	for (int stops = 0; stops < PAUSES_FOR_ONE * taker->patience && may_pause(taker);) {
+		const uint64_t timeouts = taker->statistics->pause_timeouts;
+
 		/* proven without a copy: it had just let go of the GIL, and was not stopped for that */
 		if ((verdict == VERDICT_PROVEN && taker->has_copy) || verdict == VERDICT_FOREIGN)
 			break;
-		if (attempt)
+		if (has_stopped)
 			let_run();
+		has_stopped = true;
 		quality = SAMPLE_PAUSED;
 		taker->has_copy = false;
 		verdict = pause_and_look(taker, subject);
 		if (verdict == VERDICT_PROVEN && !merge_copy(taker, subject))
 			verdict = VERDICT_NOTHING;
+		stops += counts_as_stop(taker, timeouts);
 	}
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
@@ -391,6 +458,7 @@ void take_save(const struct taker *taker, struct first_look *first)
 	first->seen = taker->seen;
 	first->may_be_new = taker->may_be_new;
 	first->is_cut = taker->is_cut;
+	first->is_holder = taker->is_holder;
 	first->count = taker->frame_count;
 	array_reserve(&first->frames, &first->capacity, first->count + 1, sizeof(*first->frames));
 	if (first->count)
@@ -400,10 +468,12 @@ void take_save(const struct taker *taker, struct first_look *first)
 static void restore(struct taker *taker, const struct first_look *first)
 {
 	keep_frames(taker, first->frames, first->count, first->quality);
+	taker->first = first->verdict;
 	taker->seen = first->seen;
 	taker->may_be_new = first->may_be_new;
 	taker->is_cut = first->is_cut;
-	taker->is_holder = taker->was_asleep = taker->has_copy = taker->has_merged = taker->lacks_native = false;
+	taker->is_holder = first->is_holder;
+	taker->was_asleep = taker->has_copy = taker->has_merged = taker->lacks_native = false;
 	taker->gil = NULL;
 }
 
@@ -419,6 +489,7 @@ void take_held(struct taker *taker, struct subject *subject, const struct first_
 	struct held_look *look)
 {
 	restore(taker, first);
+	subject_mark_checked(subject);
 	taker->held = held;
 	look->verdict = pause_and_look(taker, subject);
 	taker->held = NULL;
@@ -434,6 +505,7 @@ enum take_result take_deferred(struct taker *taker, struct subject *subject, con
 	size_t trunk;
 
 	restore(taker, first);
+	subject_mark_checked(subject);
 	if (look->verdict == VERDICT_PROVEN)
 		taker->is_cut = look->is_cut;
 	taker->has_copy = look->has_copy;
@@ -444,7 +516,7 @@ enum take_result take_deferred(struct taker *taker, struct subject *subject, con
 	if (first->verdict == VERDICT_PROVEN)
 		return finish_proven(taker, subject, look->verdict);
 	trunk = proof_known_prefix(&taker->proofs, taker->frames, taker->frame_count);
-	return finish_hard(taker, subject, first->verdict, pause_for_moment(taker, subject, trunk, look->verdict), SAMPLE_PAUSED);
+	return finish_hard(taker, subject, pause_for_moment(taker, subject, trunk, look->verdict), SAMPLE_PAUSED);
 }
 
 /* Who held the GIL when the look began? */
@@ -465,6 +537,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 
 	subject->wants_trunk = !taker->native && taker->policy != PAUSE_NEVER;
 	subject->trunk_count = 0;
+	subject_mark_checked(subject);
 	if (taker->is_slow)
 		look_warm(&taker->looker, subject, gil);
 	result = look(&taker->looker, subject, gil);
@@ -481,6 +554,8 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		taker->is_holder = *holder == subject->thread.state;
 		if (must_hold && *holder != subject->thread.state)
 			return TAKE_OTHER;
+	} else if (taker->defers && !taker->native) {
+		taker->is_holder = python_thread_attached(taker->looker.python, &subject->thread);
 	}
 	verdict = judge_either(taker, subject, gil, result, true);
 	if (verdict == VERDICT_FRESH)
@@ -498,8 +573,8 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 		return take_hard(taker, subject, gil, verdict, has_trunk);
 	keep(taker, subject, subject->frame_count, SAMPLE_VERIFIED);
 	look_learn_trunk(&taker->looker, subject);
-	/* without the GIL its frames stand still anyway */
-	if (taker->policy != PAUSE_ALWAYS || (gil && !taker->is_holder))
+	/* its frames stand still anyway then */
+	if (taker->policy != PAUSE_ALWAYS || is_outside(taker))
 		return finish(subject);
 	taker->seen = sighting_of(taker, subject, taker->frames, taker->frame_count);
 	if (taker->defers) {

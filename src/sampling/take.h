@@ -24,7 +24,7 @@ struct first_look {
 	size_t count, capacity;
 	enum sample_quality quality;
 	struct sighting seen;
-	bool may_be_new, is_cut;
+	bool may_be_new, is_cut, is_holder;
 };
 
 /* What a taker needs; owned by the sampler. */
@@ -35,18 +35,32 @@ struct taker {
 	int64_t pause_deadline_ns;
 	int64_t began_ns;
 	int64_t charged_ns; /* time in pauses as --pause=auto counts it */
+	bool is_once;  /* there is one sample only: it may be of any moment, and takes what time it needs */
 	int patience;  /* how many times the usual number of tries one sample may take */
 	bool is_slow;  /* ticks are far from each other */
 	int pauses_for_new; /* when what was looked at may be new, and a pause shows something else */
 	struct sighting seen; /* of the first look */
+	struct sighting stopped; /* of the last stop, if its innermost frame alone is in doubt; path 0: it is not */
+	struct resolved_frame *stop_frames; /* what that has shown, while the thread is looked at again */
+	size_t stop_count, stop_capacity;
 	bool may_be_new; /* what the first look showed behind its trunk may be a stack that has not been proven yet */
 	struct sampling_statistics *statistics;
 	bool defers;         /* a sample that takes a pause is put off: TAKE_DEFERRED */
 	bool is_deferred;
-	enum verdict first;  /* of the sample that is put off */
+	enum verdict first;  /* of the look or stop that the sample belongs to */
 	struct pause *held;  /* the thread is held already, and stays so */
 	const struct gil *gil; /* of the thread that is being taken; NULL: its interpreter has none */
-	bool is_holder;        /* it held that when the first look began */
+	bool is_holder;        /* it held that when the first look began; without a GIL: it was attached */
+	bool is_stop_late;     /* the last stop has ended before all was read */
+	int64_t hold_end_ns;   /* when all threads that are held together have to be let go; 0: one alone is held */
+	struct still_words {
+		struct {
+			raddr_t address;
+			uint64_t word;
+		} list[4];
+		size_t count;
+		bool is_over; /* the thread runs again */
+	} still; /* read of a thread that stood still, besides its look */
 	int64_t retry_ns;   /* when to pause again; 0: pausing was not refused */
 	int64_t refused_ns; /* how long it was not paused for that, until counted_ns */
 	int64_t counted_ns;
@@ -74,10 +88,10 @@ struct taker {
 void taker_init(struct taker *taker, struct python *python, const struct sampling_options *options,
 	struct sampling_statistics *statistics);
 void taker_release(struct taker *taker);
-/* A thread has been held, by whomever, for so long. */
-void taker_count_hold(struct taker *taker, int64_t held_ns);
+/* A thread has been held, by whomever. is_late: until the time was over that it takes at most. */
+void taker_count_hold(struct taker *taker, const struct pause *pause, bool is_late);
 /* The same for one that was held while others were: time in which the process was held is counted once. */
-void taker_count_hold_beside(struct taker *taker, int64_t held_ns);
+void taker_count_hold_beside(struct taker *taker, const struct pause *pause);
 
 enum take_result {
 	TAKEN,

@@ -1,233 +1,114 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens at one tick, by mode: which threads are looked at, and what the samples say. */
+/* What happens at one tick, by mode: which threads are looked at. What the samples say is in samples.c. */
 #include "config.h"
 
 #include "internal.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 
+#define ONCE_AGAIN 5
 #define HOLDER_TRIES 4  /* the GIL may change hands while we look for its holder */
 #define HOLDER_WAITS 50 /* of 0.1 ms */
-
-static struct sample blank(struct sampler *sampler, int64_t now_ns)
-{
-	return (struct sample){ .time_ns = now_ns, .pid = target_pid(python_target(sampler->python)),
-		.process_name = sampler->process_name, .thread_name = "", .syscall_number = -1 };
-}
-
-static void add_marker_sample(struct sampler *sampler, struct sample *sample, const struct function *marker,
-	enum sample_quality quality)
-{
-	sample->quality = quality;
-	batch_add(&sampler->filling, sample);
-	batch_add_frame(&sampler->filling, marker, 0);
-	sampler->statistics.by_quality[quality]++;
-	sampler->statistics.samples++;
-}
-
-static void add_idle(struct sampler *sampler, int64_t now_ns)
-{
-	struct sample sample = blank(sampler, now_ns);
-
-	add_marker_sample(sampler, &sample, sampler->idle, SAMPLE_IDLE);
-}
-
-/* Does this futex belong to one of the locks? */
-static bool is_gil(const struct sampler *sampler, raddr_t futex)
-{
-	for (size_t i = 0; i < sampler->gil_count; i++) {
-		if (futex >= sampler->gils[i].address && futex - sampler->gils[i].address < sampler->gils[i].span)
-			return true;
-	}
-	return false;
-}
-
-static void find_state(struct sampler *sampler, const struct subject *subject, raddr_t holder, struct sample *sample)
-{
-	struct task_state task;
-
-	if (holder == subject->thread.state && !sampler->options.mark_syscalls) {
-		sample->state = THREAD_HOLDS_GIL;
-		return;
-	}
-	if (!sampler->options.want_states && !sampler->options.mark_syscalls)
-		return;
-	task = target_task_state(python_target(sampler->python), subject->thread.tid);
-	sample->syscall_number = task.syscall_number;
-	sample->state = task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
-	if (task.syscall_number == SYS_futex && is_gil(sampler, task.first_argument))
-		sample->state = THREAD_WAITS_GIL;
-	if (holder == subject->thread.state)
-		sample->state = THREAD_HOLDS_GIL;
-}
-
-/* The frames as they were called, Python's and native ones; walk and memo of the subject are those of this stack. */
-static void add_merged(struct sampler *sampler, const struct subject *subject)
-{
-	const struct taker *taker = &sampler->taker;
-	const struct walk *walk = &subject->walk;
-	size_t next = 0;
-
-	for (size_t i = 0; i < taker->merged.count; i++) {
-		const struct merged_frame *frame = &taker->merged.frames[i];
-
-		switch (frame->kind) {
-		case MERGED_PYTHON:
-			if (next < taker->frame_count && python_frame_visible(sampler->python,
-					subject->memo[walk->count - 1 - frame->index].entry, &walk->frames[frame->index])) {
-				batch_add_code(&sampler->filling, taker->frames[next].code, taker->frames[next].line);
-				next++;
-			}
-			break;
-		case MERGED_NATIVE:
-			batch_add_address(&sampler->filling, frame->address);
-			break;
-		case MERGED_TRUNCATED:
-			batch_add_frame(&sampler->filling, sampler->native_truncated, 0);
-			break;
-		}
-	}
-}
-
-static void add_python(struct sampler *sampler)
-{
-	const struct taker *taker = &sampler->taker;
-
-	for (size_t i = 0; i < taker->frame_count; i++)
-		batch_add_code(&sampler->filling, taker->frames[i].code, taker->frames[i].line);
-}
-
-static void add_syscall(struct sampler *sampler, const struct sample *sample)
-{
-	const char *name = syscall_name(sample->syscall_number);
-	char text[64];
-
-	if (!sampler->options.mark_syscalls || sample->syscall_number < 0)
-		return;
-	if (name)
-		snprintf(text, sizeof(text), "(syscall %s)", name);
-	else
-		snprintf(text, sizeof(text), "(syscall %ld)", sample->syscall_number);
-	batch_add_frame(&sampler->filling, python_marker(sampler->python, text), 0);
-}
-
-/* What taker holds becomes a sample. */
-static void add_taken(struct sampler *sampler, struct subject *subject, raddr_t holder, int64_t now_ns)
-{
-	const struct taker *taker = &sampler->taker;
-	struct sample sample = blank(sampler, now_ns);
-
-	sample.tid = subject->thread.tid;
-	sample.interpreter_id = subject->thread.interpreter_id;
-	if (sampler->options.want_names)
-		sample.thread_name = subjects_name(&sampler->subjects, subject);
-	sample.quality = taker->quality;
-	find_state(sampler, subject, holder, &sample);
-	if (taker->quality == SAMPLE_FAILED) {
-		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
-		return;
-	}
-	batch_add(&sampler->filling, &sample);
-	if (taker->is_cut)
-		batch_add_frame(&sampler->filling, sampler->truncated, 0);
-	if (taker->has_merged)
-		add_merged(sampler, subject);
-	else
-		add_python(sampler);
-	if (taker->lacks_native)
-		batch_add_frame(&sampler->filling, sampler->native_truncated, 0);
-	if (taker->quality == SAMPLE_PARTIAL)
-		batch_add_frame(&sampler->filling, sampler->partial, 0);
-	else if (taker->quality == SAMPLE_UNVERIFIED)
-		batch_add_frame(&sampler->filling, sampler->unverified, 0);
-	else if (!taker->frame_count && !taker->has_merged)
-		batch_add_frame(&sampler->filling, sampler->no_frame, 0);
-	add_syscall(sampler, &sample);
-	if (sampler->options.mark_gc && holder == subject->thread.state &&
-		python_collecting(sampler->python, subject->thread.interpreter))
-		batch_add_frame(&sampler->filling, sampler->collecting, 0);
-	sampler->statistics.by_quality[taker->quality]++;
-	sampler->statistics.samples++;
-}
+/* For so much of an interval one thread that slept is looked at, which takes a microsecond or, with many threads, five. */
+#define GIL_EACH_NS 500000 /* by default, and with --mode=gil */
+#define CPU_EACH_NS 100000
+#define UPDATE_NS 10000000
 
 /* False: the list cannot be read because there is nothing any more to read it from. */
-static bool refresh(struct sampler *sampler)
+static bool refresh(struct watch *watch)
 {
 	struct error err = { 0 };
 
-	return subjects_refresh(&sampler->subjects, &err) == 0 || target_same_image(python_target(sampler->python));
+	return subjects_refresh(&watch->subjects, &err) == 0 || target_same_image(python_target(watch->python));
 }
 
 /* As refresh, when there may be new threads. */
-static bool update(struct sampler *sampler)
+static bool update(struct watch *watch)
 {
 	struct error err = { 0 };
 
-	return subjects_update(&sampler->subjects, &err) == 0 || target_same_image(python_target(sampler->python));
+	return subjects_update(&watch->subjects, &err) == 0 || target_same_image(python_target(watch->python));
 }
 
-static struct subject *find_subject(struct sampler *sampler, raddr_t state)
+static struct subject *find_subject(struct watch *watch, raddr_t state)
 {
-	struct subject *subject = subjects_find(&sampler->subjects, state);
+	struct subject *subject = subjects_find(&watch->subjects, state);
 
-	if (!subject && refresh(sampler))
-		subject = subjects_find(&sampler->subjects, state);
+	if (!subject && refresh(watch))
+		subject = subjects_find(&watch->subjects, state);
 	return subject;
 }
 
-static bool read_gil(struct sampler *sampler, const struct gil *gil, struct gil_state *state)
+static bool read_gil(struct watch *watch, const struct gil *gil, struct gil_state *state)
 {
 	unsigned char bytes[GIL_BYTES];
 
-	if (!target_read(python_target(sampler->python), gil->address, bytes, gil->length))
+	if (!target_read(python_target(watch->python), gil->address, bytes, gil->length))
 		return false;
-	python_decode_gil(sampler->python, bytes, state);
+	python_decode_gil(watch->python, bytes, state);
 	return true;
 }
 
-static bool read_holder(struct sampler *sampler, const struct gil *gil, raddr_t *holder)
+static bool read_holder(struct watch *watch, const struct gil *gil, raddr_t *holder)
 {
 	struct gil_state state;
 
-	if (!read_gil(sampler, gil, &state))
+	if (!read_gil(watch, gil, &state))
 		return false;
 	*holder = state.holder;
 	return true;
 }
 
-/* The thread that holds this lock. *found: there was one. */
-static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, bool *found)
+/*
+ * Who holds the lock cannot be read. That is no sample of an idle program when it is the system that refuses. False: there is
+ * nothing any more to read it from.
+ */
+static bool miss_holder(struct watch *watch, int64_t now_ns, bool *found)
 {
-	const struct gil *gil = &sampler->gils[index];
-	const raddr_t predicted = sampler->predicted[index];
+	struct target *target = python_target(watch->python);
+
+	if (!target_same_image(target))
+		return false;
+	*found = target_unanswered(target, ASKED_MEMORY, NULL);
+	if (*found)
+		add_failed(watch, now_ns);
+	return true;
+}
+
+/* The thread that holds this lock. *found: there was one. */
+static bool tick_holder(struct watch *watch, size_t index, int64_t now_ns, bool *found)
+{
+	const struct gil *gil = &watch->gils[index];
+	const raddr_t predicted = watch->predicted[index];
 	raddr_t holder = predicted;
 
 	*found = false;
-	if (!holder && !read_holder(sampler, gil, &holder))
-		return target_same_image(python_target(sampler->python));
+	if (!holder && !read_holder(watch, gil, &holder))
+		return miss_holder(watch, now_ns, found);
 	for (int attempt = 0; attempt < HOLDER_TRIES && holder; attempt++) {
-		struct subject *subject = find_subject(sampler, holder);
+		struct subject *subject = find_subject(watch, holder);
 		raddr_t now = 0;
 
 		if (!subject) {
 			/* a thread state that is being made or deleted: its list entry and the lock do not agree yet */
-			sampler->predicted[index] = 0;
-			if (!read_holder(sampler, gil, &holder))
-				return target_same_image(python_target(sampler->python));
+			watch->predicted[index] = 0;
+			if (!read_holder(watch, gil, &holder))
+				return miss_holder(watch, now_ns, found);
 			continue;
 		}
 		/*
 		 * Another one than predicted has it: its stack is taken even when it lets go meanwhile, for
 		 * this is its moment. Whoever has it when we look again is more often one that holds it long.
 		 */
-		switch (take(&sampler->taker, subject, gil, holder == predicted, &now)) {
+		switch (take(&watch->taker, subject, gil, holder == predicted, &now)) {
 		case TAKEN:
-			sampler->predicted[index] = holder;
-			add_taken(sampler, subject, holder, now_ns);
-			subject_fit(subject, sampler->taker.frame_count);
+			watch->predicted[index] = holder;
+			subject->weight = 1;
+			subject->taken_ns = now_ns;
+			subject->activity.is_asleep = false;
+			add_taken(watch, subject, holder, now_ns);
+			subject_fit(subject, watch->taker.frame_count);
 			*found = true;
 			return true;
 		case TAKE_OTHER:
@@ -235,91 +116,95 @@ static bool tick_holder(struct sampler *sampler, size_t index, int64_t now_ns, b
 			break;
 		case TAKE_DEFERRED: /* not where there is a GIL */
 		case TAKE_FOREIGN:
-			if (!refresh(sampler))
+			if (!refresh(watch))
 				return false;
-			sampler->predicted[index] = 0;
-			if (!read_holder(sampler, gil, &holder))
-				return target_same_image(python_target(sampler->python));
+			watch->predicted[index] = 0;
+			if (!read_holder(watch, gil, &holder))
+				return miss_holder(watch, now_ns, found);
 			break;
 		}
 	}
 	if (holder) {
-		struct sample sample = blank(sampler, now_ns);
-
-		if (!target_same_image(python_target(sampler->python)))
+		if (!target_same_image(python_target(watch->python)))
 			return false;
-		sampler->predicted[index] = 0;
-		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
+		watch->predicted[index] = 0;
+		add_failed(watch, now_ns);
 		*found = true;
 	}
 	return true;
 }
 
-static bool tick_gil(struct sampler *sampler, int64_t now_ns)
+/* The threads that hold a lock. *any: there were some. */
+static bool tick_holders(struct watch *watch, int64_t now_ns, bool *any)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < sampler->gil_count; i++) {
+	*any = false;
+	for (size_t i = 0; i < watch->gil_count; i++) {
 		bool found;
 
-		if (!tick_holder(sampler, i, now_ns, &found))
+		if (!tick_holder(watch, i, now_ns, &found))
 			return false;
-		any |= found;
+		*any |= found;
 	}
-	if (!any)
-		add_idle(sampler, now_ns);
 	return true;
 }
 
-static const struct gil *gil_of(const struct sampler *sampler, const struct subject *subject)
+static const struct gil *gil_of(const struct watch *watch, const struct subject *subject)
 {
-	for (size_t i = 0; i < sampler->gil_count; i++) {
-		if (!sampler->gils[i].interpreter || sampler->gils[i].interpreter == subject->thread.interpreter)
-			return &sampler->gils[i];
+	for (size_t i = 0; i < watch->gil_count; i++) {
+		if (!watch->gils[i].interpreter || watch->gils[i].interpreter == subject->thread.interpreter)
+			return &watch->gils[i];
 	}
-	return sampler->gil_count ? &sampler->gils[0] : NULL;
+	return watch->gil_count ? &watch->gils[0] : NULL;
 }
 
 /* What take() has said of one thread; holder is who held its lock when the tick began. False: no sample. */
-static bool add_if_taken(struct sampler *sampler, struct subject *subject, enum take_result result, raddr_t holder,
+static bool add_if_taken(struct watch *watch, struct subject *subject, enum take_result result, raddr_t holder,
 	int64_t now_ns)
 {
 	if (result != TAKEN) {
 		subject->is_kept = false;
+		watch->list_is_stale |= result == TAKE_FOREIGN;
 		return false;
 	}
-	add_taken(sampler, subject, holder, now_ns);
-	take_keep(&sampler->taker, subject);
-	subject_fit(subject, sampler->taker.frame_count);
+	add_taken(watch, subject, holder, now_ns);
+	take_keep(&watch->taker, subject);
+	subject_fit(subject, watch->taker.frame_count);
+	if (subject->activity.is_asleep || watch->options.once)
+		subject_rest(subject);
 	return true;
 }
 
 /* Takes one thread whatever it does. False: it is gone, or its sample is put off. */
-static bool tick_thread(struct sampler *sampler, struct subject *subject, const struct gil *gil, raddr_t holder,
+static bool tick_thread(struct watch *watch, struct subject *subject, const struct gil *gil, raddr_t holder,
 	int64_t now_ns)
 {
 	raddr_t holder_now = 0;
-	enum take_result result = take(&sampler->taker, subject, gil, false, &holder_now);
+	enum take_result result = take(&watch->taker, subject, gil, false, &holder_now);
 
+	/* a sample that is the only one has time: one that could not be proven, of a thread that sleeps now, is taken again */
+	for (int attempt = 0; watch->options.once && attempt < ONCE_AGAIN && result == TAKEN &&
+		watch->taker.quality == SAMPLE_UNVERIFIED &&
+		look_at_activity(watch, subject, now_ns) == THREAD_SLEEPING; attempt++)
+		result = take(&watch->taker, subject, gil, false, &holder_now);
 	if (result == TAKE_DEFERRED) {
-		together_add(&sampler->together, &sampler->taker, subject);
+		together_add(&watch->together, &watch->taker, subject);
 		return false;
 	}
-	return add_if_taken(sampler, subject, result, holder, now_ns);
+	return add_if_taken(watch, subject, result, holder, now_ns);
 }
 
 /* The samples that were put off. */
-static size_t tick_together(struct sampler *sampler, int64_t now_ns)
+static size_t tick_together(struct watch *watch, int64_t now_ns)
 {
-	struct together *together = &sampler->together;
+	struct together *together = &watch->together;
 	size_t taken = 0;
 
-	together_look(together, &sampler->taker);
+	together_look(together, &watch->taker);
 	for (size_t i = 0; i < together->count; i++) {
 		struct deferral *deferral = &together->list[i];
-		enum take_result result = take_deferred(&sampler->taker, deferral->subject, &deferral->first, &deferral->look);
+		enum take_result result = take_deferred(&watch->taker, deferral->subject, &deferral->first, &deferral->look);
 
-		taken += add_if_taken(sampler, deferral->subject, result, 0, now_ns);
+		taken += add_if_taken(watch, deferral->subject, result, 0, now_ns);
 	}
 	together_clear(together);
 	return taken;
@@ -331,15 +216,15 @@ static size_t tick_together(struct sampler *sampler, int64_t now_ns)
  * the GIL. (A thread that is being started is in the list before it has a frame; it is seen when it gets the
  * GIL.)
  */
-static bool only_holders_ran(struct sampler *sampler, struct gil_state *now)
+static bool only_holders_ran(struct watch *watch, struct gil_state *now)
 {
-	bool same = sampler->has_last_states && sampler->gil_count;
+	bool same = watch->has_last_states && watch->gil_count;
 
-	sampler->has_last_states = false;
-	for (size_t i = 0; i < sampler->gil_count; i++) {
-		const struct gil_state *last = &sampler->last_states[i];
+	watch->has_last_states = false;
+	for (size_t i = 0; i < watch->gil_count; i++) {
+		const struct gil_state *last = &watch->last_states[i];
 
-		if (!read_gil(sampler, &sampler->gils[i], &now[i]))
+		if (!read_gil(watch, &watch->gils[i], &now[i]))
 			return false;
 		same &= now[i].has_switch_number && now[i].switch_number == last->switch_number &&
 			now[i].last_holder == last->last_holder;
@@ -351,169 +236,354 @@ static bool only_holders_ran(struct sampler *sampler, struct gil_state *now)
  * Where there is one tick only, it waits a moment for somebody to hold a GIL: a busy thread lets go of it for
  * an instant again and again, and who looks once wants to know which thread it is.
  */
-static void wait_for_holder(struct sampler *sampler)
+static void wait_for_holder(struct watch *watch)
 {
 	const struct timespec moment = { .tv_nsec = 100000 };
 
 	for (int attempt = 0; attempt < HOLDER_WAITS; attempt++) {
-		for (size_t i = 0; i < sampler->gil_count; i++) {
+		for (size_t i = 0; i < watch->gil_count; i++) {
 			raddr_t holder;
 
-			if (!read_holder(sampler, &sampler->gils[i], &holder) || holder)
+			if (!read_holder(watch, &watch->gils[i], &holder) || holder)
 				return;
 		}
 		nanosleep(&moment, NULL);
 	}
 }
 
-static bool may_have_run(const struct sampler *sampler, const struct subject *subject, const struct gil_state *states)
+static bool may_have_run(const struct watch *watch, const struct subject *subject, const struct gil_state *states)
 {
-	for (size_t i = 0; i < sampler->gil_count; i++) {
+	for (size_t i = 0; i < watch->gil_count; i++) {
 		if (states[i].holder == subject->thread.state || states[i].last_holder == subject->thread.state)
 			return true;
 	}
 	return false;
 }
 
-static bool is_running(struct sampler *sampler, const struct subject *subject)
-{
-	return target_task_state(python_target(sampler->python), subject->thread.tid).activity == TASK_RUNNING;
-}
-
 /*
  * May what was taken of the thread last be taken again, because it has not run? Its Python frames stand still
  * without the GIL, its native ones only while it sleeps.
  */
-static bool stands_still(struct sampler *sampler, struct subject *subject)
+static bool stands_still(struct watch *watch, struct subject *subject)
 {
-	return !sampler->options.native || take_sleeps_still(&sampler->taker, subject);
+	return !watch->options.native || take_sleeps_still(&watch->taker, subject);
+}
+
+/* ---- which threads ---- */
+
+enum which { EVERY, AWAKE, ON_CPU };
+
+/* So many threads that slept are looked at in one tick, for one that costs about a microsecond; see roster. */
+static size_t budget(const struct watch *watch, int64_t each_ns)
+{
+	const int64_t count = watch->options.interval_ns / each_ns;
+
+	return watch->options.once ? SIZE_MAX : (size_t)(count > 2 ? count : 2);
+}
+
+static bool is_wanted(enum which which, enum thread_state state)
+{
+	return state != THREAD_UNKNOWN && (state == THREAD_RUNNING || which == EVERY || (which == AWAKE && state != THREAD_SLEEPING));
+}
+
+static void begin_roster(struct watch *watch, struct roster *roster, int64_t each_ns, int64_t now_ns)
+{
+	roster_begin(roster, budget(watch, each_ns), hash_combine(watch->options.seed, (uint64_t)now_ns));
+}
+
+/* Does the thread do what is asked for? Sets how many ticks it stands for. */
+static bool chosen(struct watch *watch, struct subject *subject, enum which which, int64_t now_ns)
+{
+	struct activity *activity = &subject->activity;
+
+	subject->weight = roster_weight(&watch->roster, activity);
+	if (!subject->weight ||
+		(activity->is_asleep && activity_sleeps_still(activity, python_target(watch->python), subject->thread.tid)))
+		return false;
+	return is_wanted(which, look_at_activity(watch, subject, now_ns));
+}
+
+/* ---- a budget for the target's time ---- */
+
+#define HELD_SHARE 10         /* one in so many ns of an interval may go into holding threads that run without the GIL */
+#define FIRST_COST_NS 50000   /* of holding one, until it is known */
+#define COST_AVERAGE 8
+
+/*
+ * Of count threads that would have to be held, which? *first and *number, in a ring; each stands for count / *number. So the target
+ * keeps its speed with any number of threads that compute, and the shares are right.
+ */
+static void choose_held(struct watch *watch, size_t count, size_t *first, size_t *number)
+{
+	const int64_t cost_ns = watch->held_cost_ns ? watch->held_cost_ns : FIRST_COST_NS;
+	const int64_t affordable = watch->options.interval_ns / HELD_SHARE / cost_ns;
+
+	*number = count;
+	*first = 0;
+	if (watch->options.once || affordable >= (int64_t)count || !count)
+		return;
+	*number = affordable > 0 ? (size_t)affordable : 1;
+	watch->choice = hash_u64(watch->choice + (uint64_t)monotonic_ns());
+	*first = watch->choice % count;
+	watch->statistics.spared += count - *number;
+}
+
+static void count_cost(struct watch *watch, int64_t began_ns)
+{
+	const int64_t cost_ns = monotonic_ns() - began_ns;
+
+	watch->held_cost_ns += ((cost_ns > 1 ? cost_ns : 1) - watch->held_cost_ns) / COST_AVERAGE;
+	if (watch->held_cost_ns < 1)
+		watch->held_cost_ns = FIRST_COST_NS;
+}
+
+static void add_awake(struct watch *watch, void *thread, size_t *count)
+{
+	array_reserve(&watch->awake, &watch->awake_capacity, *count + 1, sizeof(void *));
+	watch->awake[(*count)++] = thread;
 }
 
 /* ---- threads without Python ---- */
 
-static void add_bystander(struct sampler *sampler, struct bystander *bystander, int64_t now_ns)
+static bool bystander_chosen(struct watch *watch, struct bystander *bystander, enum which which, int64_t now_ns)
 {
-	struct target *target = python_target(sampler->python);
-	struct sampling_statistics *statistics = &sampler->statistics;
-	struct sample sample = blank(sampler, now_ns);
-	struct bystander_look looked;
-	bool taken = bystander_take(&sampler->bystanders, bystander, target, sampler->options.native,
-		sampler->taker.policy != PAUSE_NEVER, sampler->taker.pause_deadline_ns, &looked);
+	struct target *target = python_target(watch->python);
+	struct activity *activity = &bystander->activity;
 
-	if (looked.was_paused)
-		taker_count_hold(&sampler->taker, looked.held_ns);
-	if (looked.task.activity == TASK_GONE)
-		return;
-	sample.tid = bystander->tid;
-	sample.thread_name = subjects_intern(&sampler->subjects, bystander->name);
-	sample.syscall_number = looked.task.syscall_number;
-	sample.state = looked.task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
-	sample.quality = looked.was_paused ? SAMPLE_PAUSED : SAMPLE_VERIFIED;
-	if (!taken) {
-		add_marker_sample(sampler, &sample, sampler->failed, SAMPLE_FAILED);
-		return;
-	}
-	batch_add(&sampler->filling, &sample);
-	for (size_t i = 0; i < bystander->merged.count; i++) {
-		const struct merged_frame *frame = &bystander->merged.frames[i];
-
-		if (frame->kind == MERGED_NATIVE)
-			batch_add_address(&sampler->filling, frame->address);
-		else
-			batch_add_frame(&sampler->filling, sampler->native_truncated, 0);
-	}
-	add_syscall(sampler, &sample);
-	statistics->by_quality[sample.quality]++;
-	statistics->samples++;
+	bystander->weight = which == EVERY ? 1 : roster_weight(&watch->bystander_roster, activity);
+	if (!bystander->weight)
+		return false;
+	if (activity->is_asleep && activity_sleeps_still(activity, target, bystander->tid))
+		return which == EVERY;
+	return is_wanted(which, activity_look(activity, target, bystander->tid, tick_activity(watch, now_ns)));
 }
 
-static size_t tick_bystanders(struct sampler *sampler, int64_t now_ns, bool only_running)
+static size_t tick_bystanders(struct watch *watch, int64_t now_ns, enum which which)
 {
-	struct bystanders *bystanders = &sampler->bystanders;
-	size_t taken = 0;
+	struct bystanders *bystanders = &watch->bystanders;
+	size_t taken = 0, awake = 0, first, number;
 
-	for (size_t i = 0; i < bystanders->count; i++) {
-		pause_settle(python_target(sampler->python), 0);
-		if (only_running && target_task_state(python_target(sampler->python), bystanders->list[i]->tid).activity !=
-				TASK_RUNNING)
+	begin_roster(watch, &watch->bystander_roster, CPU_EACH_NS, now_ns);
+	for (size_t i = 0; i < bystanders->count && !is_interrupted(); i++) {
+		struct bystander *bystander = bystanders->list[i];
+
+		pause_settle(python_target(watch->python), 0);
+		if (!bystander_chosen(watch, bystander, which, now_ns))
 			continue;
-		add_bystander(sampler, bystanders->list[i], now_ns);
 		taken++;
+		if (bystander->activity.is_asleep)
+			add_bystander(watch, bystander, bystander->weight, now_ns);
+		else
+			add_awake(watch, bystander, &awake);
+	}
+	choose_held(watch, awake, &first, &number);
+	for (size_t i = 0; i < number && !is_interrupted(); i++) {
+		struct bystander *bystander = watch->awake[(first + i) % awake];
+		const int64_t began_ns = monotonic_ns();
+		const uint64_t weight = random_share(bystander->weight * awake, number, &watch->choice);
+
+		pause_settle(python_target(watch->python), 0);
+		if (weight)
+			add_bystander(watch, bystander, weight, now_ns);
+		count_cost(watch, began_ns);
 	}
 	return taken;
 }
 
-/* Every thread, or every thread that is on a CPU. */
-static bool tick_threads(struct sampler *sampler, int64_t now_ns, bool only_running)
+/* ---- modes ---- */
+
+static size_t take_one(struct watch *watch, struct subject *subject, const struct gil_state *states, bool still,
+	int64_t now_ns)
 {
-	struct gil_state states[GILS] = { { 0 } };
-	size_t taken = 0;
-	bool still;
+	const struct gil *gil = gil_of(watch, subject);
 
-	if (sampler->options.once)
-		wait_for_holder(sampler);
-	still = only_holders_ran(sampler, states);
-	if (!still && !update(sampler))
-		return false;
-	for (size_t i = 0; i < sampler->subjects.count; i++) {
-		struct subject *subject = sampler->subjects.list[i];
-		const struct gil *gil = gil_of(sampler, subject);
-
-		/* one that was told to stop and did so late is not left stopped for as long as the others take */
-		pause_settle(python_target(sampler->python), 0);
-		if (only_running && !is_running(sampler, subject))
-			continue;
-		if (still && !may_have_run(sampler, subject, states) && stands_still(sampler, subject) &&
-			take_kept(&sampler->taker, subject)) {
-			add_taken(sampler, subject, 0, now_ns);
-			taken++;
-		} else {
-			taken += tick_thread(sampler, subject, gil, gil ? states[gil - sampler->gils].holder : 0, now_ns);
-		}
+	if (still && !may_have_run(watch, subject, states) && stands_still(watch, subject) &&
+		take_kept(&watch->taker, subject)) {
+		add_taken(watch, subject, 0, now_ns);
+		return 1;
 	}
-	taken += tick_together(sampler, now_ns);
-	taken += tick_bystanders(sampler, now_ns, only_running);
-	memcpy(sampler->last_states, states, sizeof(states));
-	sampler->has_last_states = sampler->gil_count > 0;
-	if (!taken && only_running)
-		add_idle(sampler, now_ns);
-	return taken || only_running || target_same_image(python_target(sampler->python));
+	return tick_thread(watch, subject, gil, gil ? states[gil - watch->gils].holder : 0, now_ns);
 }
 
-bool tick(struct sampler *sampler, int64_t now_ns)
+/* Of those that have to be held, as many as the target's time allows. */
+static size_t take_awake(struct watch *watch, size_t awake, const struct gil_state *states, int64_t now_ns)
 {
-	switch (sampler->options.mode) {
+	size_t first, number, taken = 0;
+
+	if (!awake)
+		return 0;
+	choose_held(watch, awake, &first, &number);
+	for (size_t i = 0; i < number && !is_interrupted(); i++) {
+		struct subject *subject = watch->awake[(first + i) % awake];
+		const int64_t began_ns = monotonic_ns();
+
+		pause_settle(python_target(watch->python), 0);
+		subject->weight = random_share(subject->weight * awake, number, &watch->choice);
+		if (subject->weight)
+			taken += take_one(watch, subject, states, false, now_ns);
+		count_cost(watch, began_ns);
+	}
+	return taken;
+}
+
+/* Every thread, or those that are awake, or on a CPU; and of these those that have not been taken in this tick. */
+static size_t take_threads(struct watch *watch, enum which which, const struct gil_state *states, bool still,
+	int64_t now_ns)
+{
+	const bool holds = watch->options.native && !watch->free_threaded && watch->taker.policy != PAUSE_NEVER;
+	size_t taken = 0, awake = 0;
+
+	for (size_t i = 0; i < watch->subjects.count && !is_interrupted(); i++) {
+		struct subject *subject = watch->subjects.list[i];
+
+		/* one that was told to stop and did so late is not left stopped for as long as the others take */
+		pause_settle(python_target(watch->python), 0);
+		if (subject->taken_ns == now_ns)
+			continue;
+		subject->weight = 1;
+		if (which != EVERY && !chosen(watch, subject, which, now_ns))
+			continue;
+		if (which == EVERY && holds && !take_sleeps_still(&watch->taker, subject))
+			look_at_activity(watch, subject, now_ns);
+		if (holds && !may_have_run(watch, subject, states) && subject->activity.looked_ns == now_ns &&
+			!subject->activity.is_asleep && subject->activity.task.activity == TASK_RUNNING)
+			add_awake(watch, subject, &awake);
+		else
+			taken += take_one(watch, subject, states, still, now_ns);
+	}
+	return taken + take_awake(watch, awake, states, now_ns) + tick_together(watch, now_ns);
+}
+
+/*
+ * The same; again with a new list of threads when one is another than was listed, and there was nothing else to take. A child that was
+ * looked at in the middle of its fork has got its own tid since, with the GIL in the same hands all the while. False: it has gone.
+ */
+static bool take_listed(struct watch *watch, enum which which, const struct gil_state *states, bool still, int64_t now_ns,
+	size_t *taken)
+{
+	*taken = take_threads(watch, which, states, still, now_ns);
+	if (!watch->list_is_stale)
+		return true;
+	watch->list_is_stale = false;
+	if (!refresh(watch))
+		return false;
+	if (!*taken)
+		*taken = take_threads(watch, which, states, false, now_ns);
+	return true;
+}
+
+/* Every thread, or those that are awake or on a CPU. */
+static bool tick_threads(struct watch *watch, int64_t now_ns, enum which which)
+{
+	struct gil_state states[GILS] = { { 0 } };
+	size_t taken;
+	bool still;
+
+	if (watch->options.once)
+		wait_for_holder(watch);
+	still = only_holders_ran(watch, states);
+	if (!still && !update(watch))
+		return false;
+	begin_roster(watch, &watch->roster, CPU_EACH_NS, now_ns);
+	if (!take_listed(watch, which, states, still, now_ns, &taken))
+		return false;
+	taken += tick_bystanders(watch, now_ns, which);
+	memcpy(watch->last_states, states, sizeof(states));
+	watch->has_last_states = watch->gil_count > 0;
+	if (!taken && which != EVERY)
+		add_idle(watch, now_ns);
+	return taken || which != EVERY || target_same_image(python_target(watch->python));
+}
+
+/* The list of threads is read again once in a while: one that has not held the GIL at any tick may compute without it. */
+static bool update_now_and_then(struct watch *watch, int64_t now_ns)
+{
+	if (now_ns - watch->updated_ns < UPDATE_NS)
+		return true;
+	watch->updated_ns = now_ns;
+	return update(watch);
+}
+
+static bool tick_gil(struct watch *watch, int64_t now_ns)
+{
+	bool any, running = false;
+
+	if (!tick_holders(watch, now_ns, &any))
+		return false;
+	if (any)
+		return true;
+	if (!update_now_and_then(watch, now_ns))
+		return false;
+	begin_roster(watch, &watch->roster, GIL_EACH_NS, now_ns);
+	for (size_t i = 0; i < watch->subjects.count; i++)
+		running |= chosen(watch, watch->subjects.list[i], ON_CPU, now_ns);
+	if (running)
+		add_running(watch, now_ns);
+	else
+		add_idle(watch, now_ns);
+	return true;
+}
+
+static bool tick_active(struct watch *watch, int64_t now_ns)
+{
+	static const struct gil_state unknown[GILS];
+	size_t others;
+	bool any;
+
+	if (watch->options.once)
+		wait_for_holder(watch);
+	if (!tick_holders(watch, now_ns, &any) || !update_now_and_then(watch, now_ns))
+		return false;
+	begin_roster(watch, &watch->roster, GIL_EACH_NS, now_ns);
+	if (!take_listed(watch, ON_CPU, unknown, false, now_ns, &others))
+		return false;
+	if (watch->bystanders.count)
+		others += tick_bystanders(watch, now_ns, ON_CPU);
+	if (!any && !others)
+		add_idle(watch, now_ns);
+	return true;
+}
+
+bool tick(struct watch *watch, int64_t now_ns)
+{
+	const enum which awake = watch->options.leave_out_sleeping ? AWAKE : EVERY;
+
+	switch (watch->options.mode) {
+	case MODE_ACTIVE:
+		return watch->free_threaded ? tick_threads(watch, now_ns, ON_CPU) : tick_active(watch, now_ns);
 	case MODE_GIL:
-		return sampler->free_threaded ? tick_threads(sampler, now_ns, true) : tick_gil(sampler, now_ns);
+		return watch->free_threaded ? tick_threads(watch, now_ns, ON_CPU) : tick_gil(watch, now_ns);
 	case MODE_WALL:
-		return tick_threads(sampler, now_ns, false);
+		return tick_threads(watch, now_ns, awake);
 	case MODE_CPU:
 		break;
 	}
-	return tick_threads(sampler, now_ns, true);
+	return tick_threads(watch, now_ns, ON_CPU);
 }
 
 static bool has_thread_state(const void *context, pid_t tid)
 {
-	const struct subjects *subjects = context;
-
-	for (size_t i = 0; i < subjects->count; i++) {
-		if (subjects->list[i]->thread.tid == tid)
-			return true;
-	}
-	return false;
+	return u64_map_get(context, (uint64_t)tid) != NULL;
 }
 
-void tick_housekeeping(struct sampler *sampler)
+static void list_bystanders(struct watch *watch)
 {
-	if (sampler->options.native) {
-		native_housekeeping(sampler->options.native, monotonic_ns());
-		if (sampler->options.mode != MODE_GIL) {
-			update(sampler);
-			bystanders_refresh(&sampler->bystanders, python_target(sampler->python), has_thread_state,
-				&sampler->subjects);
-		}
+	struct u64_map tids = { 0 };
+
+	update(watch);
+	for (size_t i = 0; i < watch->subjects.count; i++)
+		u64_map_put(&tids, (uint64_t)watch->subjects.list[i]->thread.tid, 1);
+	bystanders_refresh(&watch->bystanders, python_target(watch->python), has_thread_state, &tids);
+	u64_map_release(&tids);
+}
+
+void tick_housekeeping(struct watch *watch)
+{
+	if (watch->options.native) {
+		native_housekeeping(watch->options.native, monotonic_ns());
+		if (watch->options.mode != MODE_GIL)
+			list_bystanders(watch);
 	}
-	sampler->free_threaded = sampler->taker.defers = python_free_threaded(sampler->python);
-	sampler->gil_count = sampler->free_threaded ? 0 : python_list_gils(sampler->python, sampler->gils, GILS);
+	watch->free_threaded = watch->taker.defers = python_free_threaded(watch->python);
+	watch->gil_count = watch->free_threaded ? 0 : python_list_gils(watch->python, watch->gils, GILS);
 }

@@ -49,10 +49,11 @@ void together_release(struct together *together)
 
 static void tell(struct deferral *deferral, struct taker *taker)
 {
-	struct target *target = python_target(taker->looker.python);
 	struct error ignored = { 0 }; /* a pause of its own says why */
 
-	deferral->result = pause_tell(target, deferral->subject->thread.tid, NULL, &deferral->pause, &ignored);
+	taker->gil = NULL;
+	taker->is_holder = deferral->first.is_holder;
+	deferral->result = tell_to_stop(taker, deferral->subject, &deferral->pause, &ignored);
 }
 
 static void await(struct deferral *deferral, int64_t deadline_ns)
@@ -69,17 +70,14 @@ static void look_held(struct deferral *deferral, struct taker *taker)
 /* *counted: the time of another one that was held meanwhile has been charged. */
 static void let_go(struct deferral *deferral, struct taker *taker, bool *counted)
 {
-	int64_t held_ns;
-
 	if (deferral->result != PAUSE_HELD)
 		return;
 	pause_end(&deferral->pause);
 	deferral->result = PAUSE_GONE;
-	held_ns = deferral->pause.end_ns - deferral->pause.begin_ns;
 	if (*counted)
-		taker_count_hold_beside(taker, held_ns);
+		taker_count_hold_beside(taker, &deferral->pause);
 	else
-		taker_count_hold(taker, held_ns);
+		taker_count_hold(taker, &deferral->pause, false);
 	*counted = true;
 }
 
@@ -114,6 +112,7 @@ static void look_at(struct deferral *list, size_t count, struct taker *taker)
 	bool counted = false;
 	int64_t end_ns;
 
+	python_make_room(taker->looker.python);
 	for (size_t i = 0; i < count; i++)
 		tell(&list[i], taker);
 	end_ns = monotonic_ns() + WAIT_NS;
@@ -123,8 +122,10 @@ static void look_at(struct deferral *list, size_t count, struct taker *taker)
 		else
 			list[i].result = PAUSE_GONE;
 	}
+	taker->hold_end_ns = monotonic_ns() + HOLD_LIMIT_NS;
 	for (size_t i = 0; i < count; i++)
 		look_held(&list[i], taker);
+	taker->hold_end_ns = 0;
 	for (size_t i = 0; i < count; i++)
 		let_go(&list[i], taker, &counted);
 	look_at_late(list, count, taker);

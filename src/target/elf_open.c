@@ -16,8 +16,10 @@
 #include "config.h"
 
 #include "target/elf_internal.h"
+#include "target/internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -64,12 +66,13 @@ static bool same_first_bytes(const struct file_mappings *file, int fd)
 		memcmp(in_file, in_memory, (size_t)length) == 0;
 }
 
-/* Turns an O_PATH descriptor (closed here) into one for reading, when it is the mapped file; else -1. */
-static int verify(const struct file_mappings *file, int path_fd)
+/* For reading, when this path leads to the mapped file; else -1. */
+static int open_mapped(const struct file_mappings *file, const char *path)
 {
 	const struct mapping *mapping = file->mappings[0];
+	const dev_t device = makedev(mapping->device_major, mapping->device_minor);
 	struct stat status;
-	int fd = open_regular(path_fd, &status);
+	int fd = open_chosen(target_proc_fd(file->target), path, false, device, &status);
 
 	if (fd < 0)
 		return -1;
@@ -82,11 +85,27 @@ static int verify(const struct file_mappings *file, int path_fd)
 	return -1;
 }
 
+/* Does this say something of the file, and not of how pyrope or the system fares? */
+static bool is_answer(int errno_value)
+{
+	static const int answers[] = { 0, ENOENT, ENOTDIR, ESRCH, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(answers); i++) {
+		if (answers[i] == errno_value)
+			return true;
+	}
+	return false;
+}
+
 static int try_path(const struct file_mappings *file, const char *prefix, const char *path)
 {
 	char *whole = xasprintf("%s%s", prefix, path);
-	int fd = verify(file, openat(target_proc_fd(file->target), whole, O_PATH | O_CLOEXEC));
+	int fd;
 
+	errno = 0;
+	fd = open_mapped(file, whole);
+	if (fd < 0 && !is_answer(errno))
+		file->target->unanswered[ASKED_FILES] = errno;
 	free(whole);
 	return fd;
 }
@@ -141,7 +160,11 @@ int elf_image_open(struct elf_image *image, struct target *target, const struct 
 	int fd;
 
 	collect_mappings(&file, target, maps, mapping);
+	errno = 0;
 	fd = find_file(&file);
+	/* what is mapped of it and not in memory would be waited for, too */
+	if (fd < 0 && errno == ETIMEDOUT)
+		return error_set(err, ERROR_SYSTEM, "the file system of '%s' does not answer", mapping->path);
 	if (fd < 0)
 		return open_memory(image, &file, err);
 	if (elf_image_open_fd(image, fd, err))

@@ -12,8 +12,9 @@
  *
  * That it was stopped, and not merely without a CPU for so long, is known by a thread that sleeps in epoll_wait with all
  * signals blocked: that gives EINTR after a stop and a SIGCONT and for hardly any other reason (signal(7)). A debugger and a
- * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself. Nor does it under strace,
- * where each SIGCONT interrupts: whoever traces pyrope can stop it in other ways.
+ * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself. Nor does it once that thread
+ * has been traced, as by strace, where each SIGCONT interrupts, and so does the end of tracing: nobody would continue pyrope.
+ * Whoever traces pyrope can stop it in other ways. A tracer that comes interrupts, too, so that the thread hears of each.
  *
  * The same thread keeps an execve of the target from waiting for ever. That waits until all other threads have gone, and one
  * that is traced has gone only when its tracer has waited for it. Meanwhile PTRACE_SEIZE of another thread waits for the
@@ -59,6 +60,8 @@ struct guard {
 	pthread_t thread;
 	int epoll_fd, end_fd, reap_fd;
 	atomic_uint interruptions;
+	atomic_bool ends; /* told by end_fd too, which a tracer may keep from being heard */
+	atomic_bool was_traced; /* the thread that counts them has been, once at least */
 	atomic_int traced[PAUSES_AT_ONCE]; /* threads that are ours; 0: none */
 	size_t next;
 
@@ -71,15 +74,16 @@ struct guard {
 	int64_t ask_until_ns;
 };
 
+/* Is this thread traced, or may it be, for all that is known? */
 static bool is_traced(void)
 {
 	char status[4096];
 	const char *field;
 
 	if (proc_read(AT_FDCWD, "/proc/thread-self/status", status, sizeof(status)) < 0)
-		return false;
+		return true;
 	field = status_field(status, "TracerPid");
-	return field && strtol(field, NULL, 10) != 0;
+	return !field || strtol(field, NULL, 10) != 0;
 }
 
 /* The stops of what is traced are told as well, whatever is asked for, and once only: those are another thread's to hear of. */
@@ -103,13 +107,17 @@ static void *watch(void *context)
 	struct epoll_event event;
 
 	prctl(PR_SET_NAME, "pyrope-guard");
+	if (is_traced())
+		atomic_store(&guard->was_traced, true);
 	for (;;) {
 		uint64_t times;
 
 		if (epoll_wait(guard->epoll_fd, &event, 1, -1) < 0) {
-			if (errno != EINTR)
+			if (errno != EINTR || atomic_load(&guard->ends))
 				return NULL;
-			atomic_fetch_add(&guard->interruptions, 1);
+			if (!atomic_load(&guard->was_traced) && is_traced())
+				atomic_store(&guard->was_traced, true);
+			atomic_fetch_add(&guard->interruptions, 1); /* only now: who sees it has to know the other */
 		} else if (event.data.fd == guard->end_fd) {
 			return NULL;
 		} else if (read(guard->reap_fd, &times, sizeof(times)) > 0) {
@@ -188,6 +196,7 @@ void guard_free(struct guard *guard)
 {
 	if (!guard)
 		return;
+	atomic_store(&guard->ends, true);
 	eventfd_write(guard->end_fd, 1);
 	pthread_join(guard->thread, NULL);
 	release(guard);
@@ -246,7 +255,7 @@ void guard_end(struct guard *guard)
 	if (atomic_load(&guard->interruptions) != guard->interruptions_before) {
 		guard->ask_until_ns = 0;
 		/* this very thread, so that it begins no other pause before it stops */
-		if (!is_traced())
+		if (!atomic_load(&guard->was_traced))
 			pthread_kill(pthread_self(), SIGSTOP);
 	} else if (guard->set_ns > guard->ask_until_ns) {
 		guard->ask_until_ns = 0;

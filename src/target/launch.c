@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting a command as a shell would: what pyrope changed for itself (signal mask, dispositions) is put back in the
- * child, so that the child gets what pyrope was given. Errors of execvp come back through a pipe that execve closes.
+ * Starting a command as a shell would: what pyrope changed for itself (signal mask, dispositions, limit of descriptors) is
+ * put back in the child, so that the child gets what pyrope was given. Errors of execvp come back through a pipe that execve
+ * closes.
  */
 #include "config.h"
 
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +19,21 @@ static struct {
 	bool known;
 	sigset_t mask;
 	bool ignored[65]; /* by signal number; Linux has 1 to 64 */
+	struct rlimit descriptors;
+	bool raised;
 } at_start;
+
+/* The soft limit is for programs that use select(2), which pyrope does not. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &at_start.descriptors) || at_start.descriptors.rlim_cur == at_start.descriptors.rlim_max)
+		return;
+	most = at_start.descriptors;
+	most.rlim_cur = most.rlim_max;
+	at_start.raised = setrlimit(RLIMIT_NOFILE, &most) == 0;
+}
 
 void launch_remember(void)
 {
@@ -28,6 +44,7 @@ void launch_remember(void)
 		at_start.ignored[signal] = sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 	}
 	at_start.known = true;
+	raise_descriptor_limit();
 }
 
 static void restore_signals(void)
@@ -47,6 +64,8 @@ static _Noreturn void child(char *const argv[], int report_fd)
 	int reason;
 
 	restore_signals();
+	if (at_start.raised)
+		setrlimit(RLIMIT_NOFILE, &at_start.descriptors);
 	execvp(argv[0], argv);
 	reason = errno;
 	while (write(report_fd, &reason, sizeof(reason)) < 0 && errno == EINTR)

@@ -11,7 +11,7 @@
  */
 #include "config.h"
 
-#include "pyrope/target.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,12 +185,14 @@ static int read_error(struct target *target, int errno_value, struct error *err)
 /* All of the file into text: 0, or an errno. */
 static int read_all(int fd, struct buffer *text)
 {
+	int interruptions = 0;
+
 	while (text->length < MAPS_LIMIT_BYTES) {
 		ssize_t got;
 
 		array_reserve(&text->data, &text->capacity, text->length + READ_BYTES + 1, 1);
 		got = read(fd, text->data + text->length, READ_BYTES);
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR && interruptions++ < INTERRUPTIONS_LIMIT)
 			continue;
 		if (got < 0)
 			return errno;

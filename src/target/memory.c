@@ -26,6 +26,7 @@ static size_t read_proc_mem(struct target *target, const struct read_request *re
 {
 	for (size_t i = 0; i < count; i++) {
 		size_t done = 0;
+		int interruptions = 0;
 
 		if (wraps(&requests[i]) || requests[i].address > INT64_MAX)
 			return i;
@@ -34,23 +35,29 @@ static size_t read_proc_mem(struct target *target, const struct read_request *re
 				(off_t)(requests[i].address + done));
 
 			target->read_calls++;
-			if (got < 0 && errno == EINTR)
+			if (got < 0 && errno == EINTR && interruptions++ < INTERRUPTIONS_LIMIT)
 				continue;
+			if (got < 0 && errno != EIO && errno != EFAULT) /* what is said of an address where nothing is */
+				target->unanswered[ASKED_MEMORY] = errno;
 			if (got <= 0)
 				return i;
+			target->unanswered[ASKED_MEMORY] = 0;
 			done += (size_t)got;
 		}
 	}
 	return count;
 }
 
-/* At most IOVECS_PER_CALL requests in one call: how many were read whole. */
-static size_t read_vm(struct target *target, const struct read_request *requests, size_t count)
+/*
+ * At most IOVECS_PER_CALL requests in one call: *whole is how many were read whole. False: the call is not to be had, for now
+ * or at all. Only EFAULT (nothing is mapped there) and ESRCH are answers.
+ */
+static bool read_vm(struct target *target, const struct read_request *requests, size_t count, size_t *whole)
 {
 	struct iovec local[IOVECS_PER_CALL], remote[IOVECS_PER_CALL];
 	ssize_t bytes;
-	size_t whole = 0;
 
+	*whole = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (wraps(&requests[i])) {
 			count = i;
@@ -61,7 +68,7 @@ static size_t read_vm(struct target *target, const struct read_request *requests
 			.iov_len = requests[i].length };
 	}
 	if (!count)
-		return 0;
+		return true;
 	target->read_calls++;
 	bytes = process_vm_readv(target->living_tid, local, count, remote, count, 0);
 	/* the thread has exited; the others, if there are any, have the memory still */
@@ -70,13 +77,14 @@ static size_t read_vm(struct target *target, const struct read_request *requests
 		bytes = process_vm_readv(target->living_tid, local, count, remote, count, 0);
 	}
 	if (bytes < 0) {
-		if (errno == ENOSYS || errno == EPERM) /* an old kernel, or a sandbox */
+		if (errno == ENOSYS || errno == EPERM || errno == EACCES) /* an old kernel, or a sandbox */
 			target->proc_mem = true;
-		return 0;
+		return errno == EFAULT || errno == ESRCH;
 	}
-	while (whole < count && (size_t)bytes >= requests[whole].length)
-		bytes -= (ssize_t)requests[whole++].length;
-	return whole;
+	target->unanswered[ASKED_MEMORY] = 0;
+	while (*whole < count && (size_t)bytes >= requests[*whole].length)
+		bytes -= (ssize_t)requests[(*whole)++].length;
+	return true;
 }
 
 size_t target_read_batch(struct target *target, const struct read_request *requests, size_t count)
@@ -85,10 +93,12 @@ size_t target_read_batch(struct target *target, const struct read_request *reque
 
 	while (done < count && !target->proc_mem) {
 		size_t part = count - done < IOVECS_PER_CALL ? count - done : IOVECS_PER_CALL;
-		size_t whole = read_vm(target, requests + done, part);
+		size_t whole;
 
+		if (!read_vm(target, requests + done, part, &whole))
+			break;
 		done += whole;
-		if (whole < part && !target->proc_mem)
+		if (whole < part)
 			return done;
 	}
 	if (done < count)

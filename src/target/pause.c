@@ -9,6 +9,9 @@
  *   signal on; the kernel kept its siginfo.
  * - A thread that does not stop in time (it entered state D, as the parent of a vfork does) cannot be detached from, for
  *   that takes a stop. It is remembered as pending, and let go the moment it stops (pause_settle).
+ * - That has to happen also when we are killed before. The kernel then lets the thread go on with the signal that it keeps for
+ *   the tracer, and a waitid that consumes the stop clears that (exit_code in wait_task_stopped, kernel/exit.c). So stops are
+ *   looked at with WNOWAIT only, and a thread that has exited is waited for once more without it.
  * - PTRACE_SEIZE leaves no trace when we die: the kernel detaches and lets the thread run (exit_ptrace). So there is no
  *   instant at which SIGKILL would leave it stopped. Never PTRACE_ATTACH (it queues a SIGSTOP), never
  *   PTRACE_O_EXITKILL.
@@ -27,7 +30,9 @@
 #include "guard.h"
 #include "internal.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
@@ -38,6 +43,8 @@
 
 #define SPIN_NS 30000
 #define SLEEP_NS 200000
+#define DETACH_TRIES 1000 /* in a row: a thread that was killed in its stop may take its time to be dead */
+#define INTERRUPT_TRIES 3 /* of what does not fail on its own */
 #define BACK_NS 1000000 /* until a thread that was stopped by a signal is so again */
 
 #ifndef PTRACE_EVENT_STOP
@@ -89,10 +96,11 @@ static bool is_own_child(const struct target *target)
 /* *tid becomes the process's when the thread has called execve; *signal is what the stop is to deliver, 0: nothing. */
 static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
 {
-	int options = WSTOPPED | WEXITED | WNOHANG | __WALL;
 	siginfo_t info = { 0 };
 
-	if (waitid(P_PID, (id_t)*tid, &info, *tid == target->pid ? options | WNOWAIT : options)) {
+	if (waitid(P_PID, (id_t)*tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL)) {
+		if (errno != ECHILD) /* no answer; ECHILD says that nobody of this number is ours */
+			return OUTCOME_RUNNING;
 		if (*tid == target->pid || target_tracer(target, target->pid) != (pid_t)syscall(SYS_gettid))
 			return OUTCOME_GONE;
 		*tid = target->pid;
@@ -104,8 +112,8 @@ static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
 		*signal = info.si_status >> 8 == PTRACE_EVENT_STOP ? 0 : info.si_status & 0xff;
 		return OUTCOME_STOPPED;
 	}
-	if (*tid == target->pid && !is_own_child(target))
-		waitpid(*tid, NULL, WNOHANG | __WALL); /* its parent hears of it only now */
+	if (*tid != target->pid || !is_own_child(target))
+		waitpid(*tid, NULL, WNOHANG | __WALL); /* of a process its parent hears only now */
 	return OUTCOME_GONE;
 }
 
@@ -122,7 +130,7 @@ void pause_nap(struct target *target)
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	guard_begin(target->guard);
+	guard_begin(target->pauser->guard);
 	sigtimedwait(&child, NULL, &moment);
 }
 
@@ -146,14 +154,51 @@ bool pause_pending(const struct target *target)
 	return target->pending_count > 0;
 }
 
-unsigned pause_stops(const struct target *target)
+struct pauser *pauser_new(void)
 {
-	return guard_interruptions(target->guard);
+	return xcalloc(1, sizeof(struct pauser));
 }
 
-void pause_forget_stop(struct target *target, unsigned stops)
+void pauser_release(struct pauser *pauser)
 {
-	guard_forget(target->guard, stops);
+	guard_free(pauser->guard);
+	if (pauser->is_guarded && pauser->schedstat_fd >= 0)
+		close(pauser->schedstat_fd);
+}
+
+void pauser_free(struct pauser *pauser)
+{
+	if (!pauser)
+		return;
+	pauser_release(pauser);
+	free(pauser);
+}
+
+/* For how long our thread has been ready to run and had no CPU, so far; -1: the kernel does not say. */
+static int64_t own_waited_ns(const struct pauser *pauser)
+{
+	char text[128], *at;
+
+	if (pauser->schedstat_fd < 0 || read_again(pauser->schedstat_fd, text, sizeof(text)) < 0)
+		return -1;
+	strtoull(text, &at, 10);
+	return (int64_t)strtoull(at, NULL, 10);
+}
+
+void target_use_pauser(struct target *target, struct pauser *pauser)
+{
+	assert(!target->pending_count && !target->held_count);
+	target->pauser = pauser;
+}
+
+unsigned pauser_stops(const struct pauser *pauser)
+{
+	return guard_interruptions(pauser->guard);
+}
+
+void pauser_forget_stop(struct pauser *pauser, unsigned stops)
+{
+	guard_forget(pauser->guard, stops);
 }
 
 static size_t pending_index(const struct target *target, pid_t tid)
@@ -168,25 +213,27 @@ static size_t pending_index(const struct target *target, pid_t tid)
 static void add_pending(struct target *target, pid_t tid, bool is_late)
 {
 	target->pending[target->pending_count++] = (struct pending){ tid, is_late };
+	target->pauser->busy++;
 }
 
 static void remove_pending(struct target *target, size_t index)
 {
 	target->pending[index] = target->pending[--target->pending_count];
+	target->pauser->busy--;
 }
 
 /* The process's own end is not the guard's to be told: it may be pyrope's child. */
 static void attach(struct target *target, pid_t tid)
 {
 	if (tid != target->pid)
-		guard_attach(target->guard, tid);
+		guard_attach(target->pauser->guard, tid);
 }
 
 /* Nothing is held any more, nor may be at any time. */
 static void release_guard(struct target *target)
 {
-	if (!target->pending_count && !target->held_count)
-		guard_end(target->guard);
+	if (!target->pauser->busy)
+		guard_end(target->pauser->guard);
 }
 
 /* Lets a thread go that is late, if it has stopped. */
@@ -194,7 +241,7 @@ static void settle_one(struct target *target, size_t index)
 {
 	pid_t *tid = &target->pending[index].tid;
 
-	while (target->pending[index].is_late) {
+	for (int attempt = 0; attempt < DETACH_TRIES && target->pending[index].is_late; attempt++) {
 		struct registers ignored;
 		int signal = 0;
 
@@ -214,7 +261,7 @@ static void settle_one(struct target *target, size_t index)
 		case OUTCOME_GONE:
 			break;
 		}
-		guard_detach(target->guard, *tid);
+		guard_detach(target->pauser->guard, *tid);
 		remove_pending(target, index);
 		return;
 	}
@@ -226,7 +273,7 @@ void pause_settle(struct target *target, int64_t until_ns)
 
 	if (!target->pending_count)
 		return;
-	guard_begin(target->guard);
+	guard_begin(target->pauser->guard);
 	for (;;) {
 		int64_t now;
 
@@ -265,16 +312,19 @@ static enum pause_result tell_thread(struct target *target, const struct pause_c
 		return PAUSE_UNFIT;
 	attach(target, pause->tid);
 	if (ptrace(PTRACE_SEIZE, pause->tid, NULL, NULL)) {
-		guard_detach(target->guard, pause->tid);
+		guard_detach(target->pauser->guard, pause->tid);
 		return refused(target, pause->tid, err);
 	}
 	pause->begin_ns = monotonic_ns();
 	/*
 	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the state is
 	 * not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs that. A thread that is
-	 * too dead to be told is waited for like any other.
+	 * too dead to be told is waited for like any other; all other failures would leave it traced, and running.
 	 */
-	ptrace(PTRACE_INTERRUPT, pause->tid, NULL, NULL);
+	for (int attempt = 0; attempt < INTERRUPT_TRIES; attempt++) {
+		if (ptrace(PTRACE_INTERRUPT, pause->tid, NULL, NULL) == 0 || errno == ESRCH)
+			break;
+	}
 	add_pending(target, pause->tid, false);
 	return PAUSE_TOLD;
 }
@@ -285,18 +335,22 @@ static enum pause_result tell(struct target *target, const struct pause_conditio
 	enum pause_result result;
 
 	pause_settle(target, 0);
-	if (target->pending_count + target->held_count >= PAUSES_AT_ONCE ||
+	if (target->pauser->busy >= PAUSES_AT_ONCE ||
 		pending_index(target, pause->tid) < target->pending_count)
 		return PAUSE_TIMEOUT;
 	if (!may_hold(target, pause->tid))
 		return PAUSE_ASLEEP;
-	if (!target->is_guarded) {
-		target->guard = guard_new();
-		target->is_guarded = true;
+	if (!target->pauser->is_guarded) {
+		target->pauser->guard = guard_new();
+		target->pauser->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+		target->pauser->is_guarded = true;
 	}
 	/* with others the timers have been set just now, and setting them again would hold those for longer */
-	if (!target->pending_count && !target->held_count)
-		guard_begin(target->guard);
+	if (!target->pauser->busy)
+		guard_begin(target->pauser->guard);
+	pause->own_waited_ns = own_waited_ns(target->pauser);
+	pause->own_cpu_ns = thread_cpu_ns();
+	pause->own_stops = guard_interruptions(target->pauser->guard);
 	result = tell_thread(target, condition, pause, err);
 	if (result != PAUSE_TOLD)
 		release_guard(target);
@@ -324,10 +378,12 @@ enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
 	}
 	if (outcome == OUTCOME_STOPPED) {
 		pause->tid = target->pending[index].tid;
+		pause->stopped_ns = monotonic_ns();
 		target->held_count++;
+		target->pauser->busy++;
 		arch_restart_system_call(pause->tid, &pause->registers);
 	} else {
-		guard_detach(target->guard, pause->tid);
+		guard_detach(target->pauser->guard, pause->tid);
 	}
 	if (index < target->pending_count)
 		remove_pending(target, index);
@@ -363,16 +419,28 @@ enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t 
 void pause_end(struct pause *pause)
 {
 	struct target *target = pause->target;
+	int64_t waited_ns;
 
 	/* before, and not after: the thread that wakes up may take our CPU */
 	pause->end_ns = monotonic_ns();
 	target->held_count--;
+	target->pauser->busy--;
 	if (ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal)) {
 		add_pending(target, pause->tid, true); /* it was killed in its stop */
 		settle_one(target, target->pending_count - 1);
 	} else {
-		guard_detach(target->guard, pause->tid);
+		guard_detach(target->pauser->guard, pause->tid);
 	}
+	pause->worked_ns = thread_cpu_ns() - pause->own_cpu_ns;
+	pause->waited_ns = pause->end_ns - pause->begin_ns - pause->worked_ns;
+	waited_ns = own_waited_ns(target->pauser) - pause->own_waited_ns;
+	/* more: the thread that was let go has taken our CPU */
+	if (pause->own_waited_ns >= 0 && waited_ns >= 0 && waited_ns < pause->waited_ns)
+		pause->waited_ns = waited_ns;
+	if (pause->waited_ns < 0)
+		pause->waited_ns = 0;
+	if (pause->end_ns - pause->begin_ns > PAUSE_LONG_NS)
+		pause->was_interrupted = guard_interruptions(target->pauser->guard) != pause->own_stops;
 	release_guard(target);
 }
 

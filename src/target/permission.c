@@ -20,7 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CAPABILITY_SYS_PTRACE 19 /* linux/capability.h */
+/* linux/capability.h */
+#define CAPABILITY_DAC_OVERRIDE 1
+#define CAPABILITY_DAC_READ_SEARCH 2
+#define CAPABILITY_SYS_PTRACE 19
 #define ANCESTOR_LIMIT 1000
 
 /* ---- what is known ---- */
@@ -69,16 +72,50 @@ static bool descends_from_us(pid_t pid)
 	return false;
 }
 
+/*
+ * The links in /proc/PID/ns are as forbidden as the memory is, the map of ids is not. It shows outer ids as we
+ * know them, -1 where we do not: then the namespace lies beside or above ours (user_namespaces(7)).
+ */
 static int in_other_namespace(pid_t pid)
 {
-	char path[64], theirs[64], ours[64];
+	char path[64], theirs[64], ours[64], map[64];
 	ssize_t their_length, our_length = readlink("/proc/self/ns/user", ours, sizeof(ours));
+	char *outer;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	their_length = readlink(path, theirs, sizeof(theirs));
-	if (their_length < 0 || our_length < 0)
+	if (their_length >= 0 && our_length >= 0 && their_length == our_length &&
+		memcmp(theirs, ours, (size_t)our_length) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+	if (proc_read(AT_FDCWD, path, map, sizeof(map)) <= 0)
 		return PERMISSION_UNKNOWN;
-	return their_length != our_length || memcmp(theirs, ours, (size_t)our_length) != 0;
+	strtoull(map, &outer, 10); /* the inner one comes first */
+	return strtoull(outer, NULL, 10) == UINT32_MAX ? 1 : PERMISSION_UNKNOWN;
+}
+
+/* One line of a file of the kernel, cleaned; "" when it cannot be read. */
+static void read_line(const char *path, char *line, size_t size)
+{
+	char text[256];
+	struct buffer clean = { 0 };
+
+	line[0] = '\0';
+	if (proc_read(AT_FDCWD, path, text, sizeof(text)) <= 0)
+		return;
+	utf8_clean(&clean, text, strcspn(text, "\n"));
+	if (clean.length)
+		snprintf(line, size, "%s", clean.data);
+	buffer_release(&clean);
+}
+
+static void read_security_modules(struct permission_facts *facts)
+{
+	char path[64];
+
+	read_line("/sys/kernel/security/lsm", facts->modules, sizeof(facts->modules));
+	snprintf(path, sizeof(path), "/proc/%d/attr/current", (int)facts->pid);
+	read_line(path, facts->label, sizeof(facts->label));
 }
 
 static int read_yama_scope(void)
@@ -107,7 +144,7 @@ static void read_tracer_name(struct permission_facts *facts)
 void permission_gather(pid_t pid, int errno_value, struct permission_facts *facts)
 {
 	char text[4096], path[64];
-	int64_t capabilities = 0, their_capabilities = 0;
+	uint64_t capabilities = 0, their_capabilities = 0;
 	struct stat status;
 
 	*facts = (struct permission_facts){
@@ -124,21 +161,24 @@ void permission_gather(pid_t pid, int errno_value, struct permission_facts *fact
 	if (read_status(pid, text, sizeof(text))) {
 		facts->target_uid = field_number(text, "Uid", 10);
 		facts->same_ids = all_ids_are(text, "Uid", geteuid()) && all_ids_are(text, "Gid", getegid());
-		their_capabilities = field_number(text, "CapPrm", 16);
+		their_capabilities = (uint64_t)field_number(text, "CapPrm", 16);
 		facts->tracer = (pid_t)field_number(text, "TracerPid", 10);
 		if (facts->tracer > 0)
 			read_tracer_name(facts);
 		else
 			facts->tracer = 0;
 	}
+	read_security_modules(facts);
 	/* the folder itself keeps the owner of the process, whatever it is (task_dump_owner in fs/proc/base.c) */
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (stat(path, &status) == 0)
 		facts->proc_owner = status.st_uid;
 	if (read_status(getpid(), text, sizeof(text))) {
-		capabilities = field_number(text, "CapEff", 16);
+		capabilities = (uint64_t)field_number(text, "CapEff", 16);
 		facts->has_capability = capabilities >> CAPABILITY_SYS_PTRACE & 1;
-		facts->has_more_capabilities = their_capabilities & ~capabilities;
+		facts->may_search = (capabilities >> CAPABILITY_DAC_READ_SEARCH & 1) ||
+			(capabilities >> CAPABILITY_DAC_OVERRIDE & 1);
+		facts->more_capabilities = their_capabilities & ~capabilities;
 		facts->our_seccomp = (int)field_number(text, "Seccomp", 10);
 	}
 }
@@ -189,6 +229,62 @@ static int describe_yama(const struct permission_facts *facts, struct error *err
 		(int)facts->pid, who);
 }
 
+static bool has_module(const struct permission_facts *facts, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = facts->modules; (at = strstr(at, name)); at += length)
+		if ((at == facts->modules || at[-1] == ',') && (at[length] == ',' || !at[length]))
+			return true;
+	return false;
+}
+
+/* Those that can refuse what ids and capabilities allow; Yama's own rules have been asked before. */
+static void append_security_modules(struct buffer *text, const struct permission_facts *facts)
+{
+	static const char *const judges[] = { "selinux", "apparmor", "smack", "tomoyo", "landlock", "bpf" };
+	size_t found = 0;
+
+	if (!facts->modules[0]) {
+		buffer_append_string(text,
+			"; which security modules the kernel has cannot be seen (mount securityfs at "
+			"/sys/kernel/security)");
+	} else {
+		for (size_t i = 0; i < ARRAY_LENGTH(judges); i++)
+			if (has_module(facts, judges[i]))
+				buffer_printf(text, "%s%s",
+					found++ ? ", " : "; active security modules: ", judges[i]);
+		if (!found)
+			buffer_append_string(text, "; no security module is active that could refuse it");
+	}
+	if (facts->label[0])
+		buffer_printf(text, ", the process is labelled '%s'", facts->label);
+	if (found)
+		buffer_append_string(text, ": the kernel's log (dmesg) may say which rule it was");
+}
+
+/* Nothing explains it. What can be seen is said, and what cannot. */
+static int describe_found(const struct permission_facts *facts, struct error *err)
+{
+	struct buffer text = { 0 };
+
+	buffer_append_string(&text,
+		facts->has_capability ? "pyrope has CAP_SYS_PTRACE"
+				      : "the process has the same user and groups as pyrope");
+	if (facts->other_namespace == PERMISSION_UNKNOWN)
+		buffer_append_string(&text, "; its user namespace is another one, or cannot be seen");
+	if (facts->more_capabilities)
+		buffer_printf(&text,
+			"; the process has capabilities that pyrope has not (0x%" PRIx64
+			", capsh --decode names them)",
+			facts->more_capabilities);
+	append_security_modules(&text, facts);
+	error_set(err, ERROR_PERMISSION, "cannot read process %d: %s, and it is not known why: found: %s",
+		(int)facts->pid, strerror(facts->errno_value), text.data);
+	buffer_release(&text);
+	return -1;
+}
+
 static int describe_rest(const struct permission_facts *facts, struct error *err)
 {
 	if (facts->tracer)
@@ -197,15 +293,12 @@ static int describe_rest(const struct permission_facts *facts, struct error *err
 			"first, or use --pause=never",
 			(int)facts->pid, (int)facts->tracer, *facts->tracer_name ? " (" : "",
 			facts->tracer_name, *facts->tracer_name ? ")" : "");
-	if (facts->our_seccomp > 0)
+	if (facts->our_seccomp > 0 && facts->errno_value == EPERM)
 		return error_set(err, ERROR_PERMISSION,
 			"cannot read process %d: not permitted: a seccomp filter is on pyrope, as "
 			"in a container: " CONTAINER_REMEDY ", or with --security-opt seccomp=unconfined",
 			(int)facts->pid);
-	return error_set_errno(err, ERROR_PERMISSION, facts->errno_value,
-		"cannot read process %d: a security module "
-		"(SELinux, AppArmor) may forbid it: see the kernel's log",
-		(int)facts->pid);
+	return describe_found(facts, err);
 }
 
 int permission_describe(const struct permission_facts *facts, struct error *err)
@@ -230,10 +323,17 @@ int permission_describe(const struct permission_facts *facts, struct error *err)
 			"cannot read process %d: not permitted: it has made itself unreadable "
 			"(not dumpable: set-user-id, file capabilities or prctl): run pyrope as root",
 			(int)facts->pid);
+	if (may_all && facts->errno_value == EACCES && !facts->may_search && facts->our_uid != 0 &&
+		facts->proc_owner != facts->our_uid)
+		return error_set(err, ERROR_PERMISSION,
+			"cannot read process %d: not permitted: /proc/%d/mem belongs to user %" PRId64
+			", and with CAP_SYS_PTRACE alone pyrope may not open files of others: "
+			"setcap cap_sys_ptrace,cap_dac_read_search=ep pyrope",
+			(int)facts->pid, (int)facts->pid, facts->proc_owner);
 	if (facts->yama_scope >= 3 ||
 		(!may_all && (facts->yama_scope == 2 || (facts->yama_scope == 1 && !facts->is_descendant))))
 		return describe_yama(facts, err);
-	if (!may_all && facts->has_more_capabilities)
+	if (!may_all && facts->more_capabilities)
 		return error_set(err, ERROR_PERMISSION,
 			"cannot read process %d: not permitted: it has capabilities that pyrope "
 			"has not: run pyrope as root, or with CAP_SYS_PTRACE",

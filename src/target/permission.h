@@ -15,13 +15,16 @@ struct permission_facts {
 	bool same_ids;              /* all its user and group ids are ours */
 	int64_t proc_owner;         /* who owns /proc/PID/status: root when the process is not dumpable (proc(5)) */
 	bool has_capability;        /* CAP_SYS_PTRACE, in our own user namespace */
-	bool has_more_capabilities; /* the process has some that we have not */
+	bool may_search;            /* CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE: files of others may be opened */
+	uint64_t more_capabilities; /* those that the process has and we have not, a bit for each */
 	bool is_descendant;         /* of us */
-	int other_namespace; /* 1: the process is in another user namespace, 0: in ours, or PERMISSION_UNKNOWN
-			      */
+	/* 1: the process is in another user namespace, which is none below ours, 0: in ours, or PERMISSION_UNKNOWN */
+	int other_namespace;
 	int yama_scope;      /* kernel.yama.ptrace_scope, PERMISSION_UNKNOWN: no Yama */
 	pid_t tracer;        /* 0: nobody */
 	char tracer_name[64];
+	char modules[128]; /* the security modules of the kernel, "lockdown,capability,yama"; "": cannot be seen */
+	char label[128];   /* by which one of them knows the process, "docker-default (enforce)"; "": by none */
 	int our_seccomp; /* 0: none, 1: strict, 2: a filter (a container has one), or PERMISSION_UNKNOWN */
 };
 

@@ -14,22 +14,30 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+bool is_gone(int errno_value)
+{
+	return errno_value == ENOENT || errno_value == ESRCH;
+}
 
 ssize_t proc_read(int directory, const char *name, char *text, size_t size)
 {
 	size_t length = 0;
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	int interruptions = 0, fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
 	while (length < size - 1) {
 		ssize_t got = read(fd, text + length, size - 1 - length);
 
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR && interruptions++ < INTERRUPTIONS_LIMIT)
 			continue;
 		if (got < 0) {
 			int saved = errno;
@@ -45,6 +53,18 @@ ssize_t proc_read(int directory, const char *name, char *text, size_t size)
 	close(fd);
 	text[length] = '\0';
 	return (ssize_t)length;
+}
+
+ssize_t read_again(int fd, char *text, size_t size)
+{
+	ssize_t length;
+	int interruptions = 0;
+
+	do
+		length = pread(fd, text, size - 1, 0);
+	while (length < 0 && errno == EINTR && interruptions++ < INTERRUPTIONS_LIMIT);
+	text[length > 0 ? length : 0] = '\0';
+	return length;
 }
 
 const char *stat_fields(const char *line)
@@ -79,7 +99,14 @@ static bool thread_lives(struct target *target, pid_t tid)
 	return target_task_state(target, tid).activity != TASK_GONE;
 }
 
-/* A thread that has not exited, the one that we use already if it can be; 0: none. */
+/* The question about the target was not answered, and errno says why. */
+static void note_unanswered(struct target *target, enum target_question question)
+{
+	if (!is_gone(errno))
+		target->unanswered[question] = errno;
+}
+
+/* A thread that is not known to have exited, the one that we use already if it can be; 0: there is none. */
 static pid_t find_living_thread(struct target *target)
 {
 	struct error ignored = { 0 };
@@ -90,17 +117,25 @@ static pid_t find_living_thread(struct target *target)
 	if (thread_lives(target, target->living_tid))
 		return target->living_tid;
 	count = target_list_tids(target, &tids, &capacity, &ignored);
+	if (count < 0 && ignored.kind != ERROR_GONE)
+		living = target->living_tid;
 	for (ssize_t i = 0; i < count && !living; i++)
 		living = thread_lives(target, tids[i]) ? tids[i] : 0;
 	free(tids);
 	return living;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 static void use_first_thread(struct target *target)
 {
-	if (target->living_fd >= 0)
-		close(target->living_fd);
-	target->living_fd = -1;
+	close_fd(&target->living_fd);
+	close_fd(&target->living_stat_fd);
 	target->living_tid = target->pid;
 }
 
@@ -115,10 +150,18 @@ static int open_thread(struct target *target, pid_t tid)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	field = proc_read(fd, "status", status, sizeof(status)) < 0 ? NULL : status_field(status, "Tgid");
+	if (proc_read(fd, "status", status, sizeof(status)) < 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	field = status_field(status, "Tgid");
 	if (field && (pid_t)strtol(field, NULL, 10) == target->pid)
 		return fd;
 	close(fd);
+	errno = ESRCH;
 	return -1;
 }
 
@@ -133,8 +176,10 @@ bool target_use_living_thread(struct target *target)
 	if (!tid || tid == target->pid)
 		return tid != 0;
 	fd = open_thread(target, tid);
-	if (fd < 0)
-		return false;
+	if (fd < 0) {
+		note_unanswered(target, ASKED_LIFE);
+		return !is_gone(errno);
+	}
 	target->living_fd = fd;
 	target->living_tid = tid;
 	return true;
@@ -142,32 +187,89 @@ bool target_use_living_thread(struct target *target)
 
 /* What a stat file says of a process: fields 3, 9, 22, 26 and 28 in proc(5). */
 struct stat_line {
-	char state; /* 0: there is no such process */
+	char state; /* 0: there is no such process; '?': the system did not say */
 	unsigned long flags;
 	uint64_t start_time, code_start, stack_start;
 };
 
-static struct stat_line read_stat(int proc_fd)
+static bool parse_stat(const char *line, struct stat_line *stat)
 {
-	struct stat_line stat = { 0 };
-	char line[1024];
-	const char *fields = proc_read(proc_fd, "stat", line, sizeof(line)) < 0 ? NULL : stat_fields(line);
+	const char *fields = stat_fields(line);
 	uint64_t numbers[29] = { 0 };
 
 	if (!fields)
-		return stat;
-	stat.state = *fields;
+		return false;
+	stat->state = *fields;
 	for (int field = 4; field <= 28; field++) {
 		fields = strchr(fields, ' ');
 		if (!fields)
-			return (struct stat_line){ 0 };
+			return false;
 		numbers[field] = strtoull(++fields, NULL, 10);
 	}
-	stat.flags = (unsigned long)numbers[9];
-	stat.start_time = numbers[22];
-	stat.code_start = numbers[26];
-	stat.stack_start = numbers[28];
+	stat->flags = (unsigned long)numbers[9];
+	stat->start_time = numbers[22];
+	stat->code_start = numbers[26];
+	stat->stack_start = numbers[28];
+	return true;
+}
+
+/*
+ * By a descriptor that stays open: the question whether the target lives must not depend on there being another one. It is
+ * bound to the process and not to its number: when the process is gone a read gives ESRCH, whoever has the number then.
+ */
+static struct stat_line read_stat(struct target *target, int directory, int *fd)
+{
+	struct stat_line stat = { 0 };
+	char line[1024];
+	ssize_t length = -1;
+
+	if (*fd < 0)
+		*fd = openat(directory, "stat", O_RDONLY | O_CLOEXEC);
+	if (*fd >= 0)
+		length = read_again(*fd, line, sizeof(line));
+	if (length < 0) {
+		note_unanswered(target, ASKED_LIFE);
+		stat.state = is_gone(errno) ? '\0' : '?';
+	} else if (!parse_stat(line, &stat)) {
+		stat = (struct stat_line){ .state = '?' };
+		target->unanswered[ASKED_LIFE] = EIO;
+	}
 	return stat;
+}
+
+static struct stat_line read_own_stat(struct target *target)
+{
+	return read_stat(target, target->proc_fd, &target->stat_fd);
+}
+
+/* That of the thread through which the memory is reached. */
+static struct stat_line read_living_stat(struct target *target)
+{
+	target_use_living_thread(target);
+	return target->living_fd >= 0 ? read_stat(target, target->living_fd, &target->living_stat_fd) : read_own_stat(target);
+}
+
+bool target_unanswered(const struct target *target, enum target_question question, struct error *err)
+{
+	static const char *const questions[] = {
+		[ASKED_LIFE] = "find out whether process %d still runs",
+		[ASKED_MEMORY] = "read the memory of process %d",
+		[ASKED_TASKS] = "see what the threads of process %d do",
+		[ASKED_FILES] = "open the files of process %d",
+	};
+	const int reason = target->unanswered[question];
+	char what[64];
+
+	if (!reason)
+		return false;
+	snprintf(what, sizeof(what), questions[question], target->pid);
+	error_set_errno(err, ERROR_SYSTEM, reason, "cannot %s", what);
+	return true;
+}
+
+void target_ask_again(struct target *target)
+{
+	memset(target->unanswered, 0, sizeof(target->unanswered));
 }
 
 static pid_t last_number(const char *field)
@@ -185,18 +287,40 @@ static pid_t last_number(const char *field)
 
 #define KERNEL_PF_KTHREAD 0x00200000ul /* include/linux/sched.h; the same since 2.6.27 */
 
+/* A file of the process could not be opened or read, and errno says why. */
+static int open_failed(struct target *target, struct error *err)
+{
+	const int reason = errno;
+
+	if (is_gone(reason))
+		return error_set(err, ERROR_GONE, "no process %d: it has just exited", target->pid);
+	if (reason == EACCES || reason == EPERM)
+		return permission_explain(target->pid, reason, err);
+	return error_set_errno(err, ERROR_SYSTEM, reason, "cannot look at process %d", target->pid);
+}
+
 static int check_kind(struct target *target, struct error *err)
 {
 	char status[4096];
-	const struct stat_line stat = read_stat(target->proc_fd);
+	const struct stat_line stat = read_own_stat(target);
 	const char *field;
 
 	target->start_time = stat.start_time;
-	if (!stat.state || proc_read(target->proc_fd, "status", status, sizeof(status)) < 0)
+	if (target_unanswered(target, ASKED_LIFE, err))
+		return -1;
+	if (!stat.state)
 		return error_set(err, ERROR_GONE, "no process %d: it has just exited", target->pid);
-	if ((stat.state == 'Z' || stat.state == 'X') && !target_use_living_thread(target))
-		return error_set(err, ERROR_GONE,
-			"process %d is a zombie: it has exited and waits for its parent to notice", target->pid);
+	if (proc_read(target->proc_fd, "status", status, sizeof(status)) < 0)
+		return open_failed(target, err);
+	if (stat.state == 'Z' || stat.state == 'X') {
+		bool lives = target_use_living_thread(target);
+
+		if (target_unanswered(target, ASKED_LIFE, err))
+			return -1;
+		if (!lives)
+			return error_set(err, ERROR_GONE,
+				"process %d is a zombie: it has exited and waits for its parent to notice", target->pid);
+	}
 	if (stat.flags & KERNEL_PF_KTHREAD)
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is a thread of the kernel, not a Python",
 			target->pid);
@@ -213,7 +337,11 @@ static int check_kind(struct target *target, struct error *err)
 static int check_class(struct target *target, struct error *err)
 {
 	unsigned char ident[EI_NIDENT] = { 0 };
-	int fd = openat(target_proc_fd(target), "exe", O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	int fd;
+
+	opener_learn_mounts(target_proc_fd(target));
+	fd = open_chosen(target_proc_fd(target), "exe", false, 0, &status);
 
 	if (fd < 0)
 		return 0; /* no executable to be seen; whether there is a Python is found out later */
@@ -227,26 +355,42 @@ static int check_class(struct target *target, struct error *err)
 	return 0;
 }
 
+/* Without the /proc of our own pid namespace nothing can be known of any process, or what is there is of another one. */
+static int check_proc(struct error *err)
+{
+	char self[32] = "";
+	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
+	struct statfs status;
+
+	if (length > 0 && strtol(self, NULL, 10) == getpid())
+		return 0;
+	if (length < 0 && errno != ENOENT && errno != ENOTDIR && errno != EINVAL)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read /proc/self");
+	if (length < 0 && (statfs("/proc", &status) || (uint64_t)status.f_type != PROC_SUPER_MAGIC))
+		return error_set(err, ERROR_SYSTEM,
+			"/proc is not mounted, and pyrope sees processes by it alone: mount -t proc proc /proc");
+	return error_set(err, ERROR_SYSTEM,
+		"/proc is that of another pid namespace: mount the one of this namespace (mount -t proc proc /proc, or "
+		"unshare --mount-proc)");
+}
+
 static int open_process(struct target *target, struct error *err)
 {
 	char path[32];
 
+	if (check_proc(err))
+		return -1;
 	snprintf(path, sizeof(path), "/proc/%d", target->pid);
 	target->proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (target->proc_fd < 0) {
-		if (errno == ENOENT)
-			return error_set(err, ERROR_GONE, "no process %d%s", target->pid,
-				access("/proc/self/stat", R_OK) ? ": /proc is not mounted" : "");
-		return permission_explain(target->pid, errno, err);
-	}
+	if (target->proc_fd < 0)
+		return errno == ENOENT ? error_set(err, ERROR_GONE, "no process %d", target->pid)
+				       : open_failed(target, err);
 	if (check_kind(target, err))
 		return -1;
 	target->mem_fd = openat(target_proc_fd(target), "mem", O_RDONLY | O_CLOEXEC);
-	if (target->mem_fd < 0) {
-		if (errno == ENOENT || errno == ESRCH)
-			return error_set(err, ERROR_GONE, "no process %d: it has just exited", target->pid);
-		return permission_explain(target->pid, errno, err);
-	}
+	if (target->mem_fd < 0)
+		return open_failed(target, err);
+	target_open_exit(target);
 	return check_class(target, err);
 }
 
@@ -258,7 +402,9 @@ int target_open(struct target **result, pid_t pid, struct error *err)
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is pyrope itself", pid);
 	target = xcalloc(1, sizeof(*target));
 	target->pid = target->living_tid = pid;
-	target->proc_fd = target->living_fd = target->mem_fd = -1;
+	target->pauser = &target->own;
+	target->exit_fd = target->proc_fd = target->stat_fd = target->living_fd = target->living_stat_fd = target->mem_fd = -1;
+	task_files_init(target);
 	target->proc_mem = getenv("PYROPE_NO_VM_READV") != NULL;
 	if (open_process(target, err)) {
 		target_close(target);
@@ -272,14 +418,14 @@ void target_close(struct target *target)
 {
 	if (!target)
 		return;
-	guard_free(target->guard);
+	pauser_release(&target->own);
 	task_files_close(target);
-	if (target->mem_fd >= 0)
-		close(target->mem_fd);
-	if (target->living_fd >= 0)
-		close(target->living_fd);
-	if (target->proc_fd >= 0)
-		close(target->proc_fd);
+	close_fd(&target->mem_fd);
+	close_fd(&target->exit_fd);
+	close_fd(&target->living_fd);
+	close_fd(&target->living_stat_fd);
+	close_fd(&target->stat_fd);
+	close_fd(&target->proc_fd);
 	free(target);
 }
 
@@ -301,7 +447,7 @@ int target_proc_fd(struct target *target)
 
 void target_remember_image(struct target *target)
 {
-	const struct stat_line stat = read_stat(target_proc_fd(target));
+	const struct stat_line stat = read_living_stat(target);
 
 	target->code_start = stat.code_start;
 	target->stack_start = stat.stack_start;
@@ -318,8 +464,8 @@ static bool has_other_addresses(struct target *target)
 
 	if (!target->stack_start)
 		return false;
-	stat = read_stat(target_proc_fd(target));
-	return stat.code_start != 1 &&
+	stat = read_living_stat(target);
+	return stat.state != '?' && stat.code_start != 1 &&
 		(stat.stack_start != target->stack_start || stat.code_start != target->code_start);
 }
 
@@ -327,6 +473,7 @@ bool target_same_image(struct target *target)
 {
 	char byte;
 
+	target->unanswered[ASKED_LIFE] = 0;
 	if (pread(target->mem_fd, &byte, 1, 0) == 0)
 		return false;
 	return (target->living_tid == target->pid || find_living_thread(target)) && !has_other_addresses(target);
@@ -338,14 +485,14 @@ bool target_alive(struct target *target)
 
 	if (target_same_image(target))
 		return true;
-	stat = read_stat(target->proc_fd);
+	stat = read_own_stat(target);
 	/*
 	 * In an execve the first thread is dead for a moment, until the one that called it takes its place; then no
 	 * other thread is found, and the first one is alive again.
 	 */
 	if (stat.state == 'Z' && !find_living_thread(target))
-		stat.state = read_stat(target->proc_fd).state == 'Z' ? 'X' : 'R';
-	return stat.state && stat.state != 'X' && stat.start_time == target->start_time;
+		stat.state = read_own_stat(target).state == 'Z' ? 'X' : 'R';
+	return stat.state && stat.state != 'X';
 }
 
 bool target_execed(struct target *target)
@@ -362,4 +509,14 @@ bool target_execed(struct target *target)
 	target->code_start = target->stack_start = 0;
 	use_first_thread(target);
 	return true;
+}
+
+bool target_replaced(struct target *target)
+{
+	char path[32];
+
+	if (target_alive(target) || read_own_stat(target).state)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d", target->pid);
+	return access(path, F_OK) == 0;
 }

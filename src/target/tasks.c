@@ -22,19 +22,28 @@ static int compare_tids(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+static int list_failed(struct target *target, int reason, struct error *err)
+{
+	if (!is_gone(reason))
+		target->unanswered[ASKED_TASKS] = reason;
+	return error_set_errno(err, is_gone(reason) ? ERROR_GONE : ERROR_SYSTEM, reason,
+		"cannot list the threads of process %d", target->pid);
+}
+
 ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, struct error *err)
 {
 	int fd = openat(target->proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	size_t count = 0;
+	int reason = errno;
 
 	if (!directory) {
 		if (fd >= 0)
 			close(fd);
-		return error_set_errno(err, ERROR_GONE, errno, "cannot list the threads of process %d", target->pid);
+		return list_failed(target, reason, err);
 	}
-	while ((entry = readdir(directory))) {
+	while (errno = 0, entry = readdir(directory)) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (tid <= 0)
@@ -42,23 +51,34 @@ ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, 
 		array_reserve(tids, capacity, count + 1, sizeof(**tids));
 		(*tids)[count++] = tid;
 	}
+	reason = errno;
 	closedir(directory);
+	if (reason && !is_gone(reason)) /* a list that ends early is no list */
+		return list_failed(target, reason, err);
 	if (count)
 		qsort(*tids, count, sizeof(**tids), compare_tids);
 	return (ssize_t)count;
 }
 
+static const struct task_files no_files = { .syscall_fd = -1, .schedstat_fd = -1, .stat_fd = -1, .sched_fd = -1 };
+
+void task_files_init(struct target *target)
+{
+	for (size_t i = 0; i < TASK_SLOTS; i++)
+		target->tasks[i] = no_files;
+}
+
 static void close_slot(struct task_files *task)
 {
-	if (!task->tid)
-		return;
 	if (task->syscall_fd >= 0)
 		close(task->syscall_fd);
 	if (task->schedstat_fd >= 0)
 		close(task->schedstat_fd);
 	if (task->stat_fd >= 0)
 		close(task->stat_fd);
-	task->tid = 0;
+	if (task->sched_fd >= 0)
+		close(task->sched_fd);
+	*task = no_files;
 }
 
 void task_files_close(struct target *target)
@@ -67,11 +87,20 @@ void task_files_close(struct target *target)
 		close_slot(&target->tasks[i]);
 }
 
+/* Where there are no more descriptors, those of the other threads are given up: they are opened again when they are needed. */
 static int open_task_file(struct target *target, pid_t tid, const char *name)
 {
 	char path[64];
+	int fd;
 
 	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
+	fd = openat(target->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+		return fd;
+	for (size_t i = 0; i < TASK_SLOTS; i++) {
+		if (target->tasks[i].tid != tid)
+			close_slot(&target->tasks[i]);
+	}
 	return openat(target->proc_fd, path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -81,29 +110,40 @@ static struct task_files *task_slot(struct target *target, pid_t tid)
 
 	if (task->tid != tid) {
 		close_slot(task);
-		*task = (struct task_files){ .tid = tid, .syscall_fd = -1, .schedstat_fd = -1, .stat_fd = -1 };
+		task->tid = tid;
 	}
 	return task;
 }
 
-/* Reads a file of the thread by its kept descriptor; opened again once when the thread of that number is another one. */
+/*
+ * Reads a file of the thread by its kept descriptor; opened again once when the thread of that number is another one. -1
+ * with errno.
+ */
 static ssize_t task_read(struct target *target, pid_t tid, int *fd, const char *name, char *text, size_t size)
 {
+	int reason = ESRCH;
+
 	for (int attempt = 0; attempt < 2; attempt++) {
 		ssize_t got;
 
 		if (*fd < 0)
 			*fd = open_task_file(target, tid, name);
-		if (*fd < 0)
-			return -1;
-		got = pread(*fd, text, size - 1, 0);
+		if (*fd < 0) {
+			reason = errno;
+			if (is_gone(reason))
+				break;
+			continue;
+		}
+		got = read_again(*fd, text, size);
 		if (got > 0) {
-			text[got] = '\0';
+			target->unanswered[ASKED_TASKS] = 0;
 			return got;
 		}
+		reason = got < 0 ? errno : ESRCH;
 		close(*fd);
 		*fd = -1;
 	}
+	errno = reason;
 	return -1;
 }
 
@@ -129,14 +169,18 @@ static enum task_activity activity_of_letter(char letter)
 
 static enum task_activity activity_by_stat(struct target *target, pid_t tid)
 {
-	char path[64], line[1024];
+	struct task_files *task = task_slot(target, tid);
+	char line[1024];
 	const char *fields;
 
-	snprintf(path, sizeof(path), "task/%d/stat", tid);
-	if (proc_read(target->proc_fd, path, line, sizeof(line)) <= 0)
-		return TASK_GONE;
+	if (task_read(target, tid, &task->stat_fd, "stat", line, sizeof(line)) < 0) {
+		if (is_gone(errno))
+			return TASK_GONE;
+		target->unanswered[ASKED_TASKS] = errno;
+		return TASK_UNKNOWN;
+	}
 	fields = stat_fields(line);
-	return fields ? activity_of_letter(*fields) : TASK_GONE;
+	return fields ? activity_of_letter(*fields) : TASK_UNKNOWN;
 }
 
 struct task_state target_task_state(struct target *target, pid_t tid)
@@ -192,6 +236,49 @@ bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, u
 	return true;
 }
 
+/* The number behind NAME and its colon in the text of a sched file, in millionths where it has a point. */
+static bool sched_field(const char *text, const char *name, uint64_t *value)
+{
+	const char *at = strstr(text, name);
+	char *end;
+
+	at = at ? strchr(at, ':') : NULL;
+	if (!at)
+		return false;
+	*value = strtoull(at + 1, &end, 10);
+	if (*end == '.')
+		*value = *value * 1000000 + strtoull(end + 1, &end, 10);
+	return true;
+}
+
+bool target_task_sched(struct target *target, pid_t tid, uint64_t *switches, uint64_t *exec_ns)
+{
+	struct task_files *task = task_slot(target, tid);
+	char text[4096];
+
+	return task_read(target, tid, &task->sched_fd, "sched", text, sizeof(text)) > 0 &&
+		sched_field(text, "\nse.exec_start", exec_ns) && sched_field(text, "\nnr_switches", switches);
+}
+
+uint64_t own_exec_start(void)
+{
+	uint64_t exec_ns = 0;
+	char text[4096];
+	ssize_t got = -1;
+	int fd;
+
+	thread_cpu_ns(); /* the kernel brings it up to date for that */
+	fd = open("/proc/thread-self/sched", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (got <= 0)
+		return 0;
+	text[got] = '\0';
+	return sched_field(text, "\nse.exec_start", &exec_ns) ? exec_ns : 0;
+}
+
 int target_task_cpu(struct target *target, pid_t tid)
 {
 	struct task_files *task = task_slot(target, tid);
@@ -241,6 +328,11 @@ pid_t target_tracer(struct target *target, pid_t tid)
 	return field ? (pid_t)strtol(field, NULL, 10) : 0;
 }
 
+bool task_may_run(const struct task_state *task)
+{
+	return task->activity == TASK_RUNNING || task->activity == TASK_UNKNOWN;
+}
+
 bool task_stopped_in_code(const struct task_state *task)
 {
 	return task->activity == TASK_STOPPED && task->syscall_number < 0 && task->stack_pointer;
@@ -248,7 +340,7 @@ bool task_stopped_in_code(const struct task_state *task)
 
 bool task_registers(const struct task_state *task, struct registers *registers)
 {
-	if (task->activity == TASK_RUNNING || task->activity == TASK_GONE || !task->stack_pointer)
+	if (task_may_run(task) || task->activity == TASK_GONE || !task->stack_pointer)
 		return false;
 	*registers = (struct registers){ .pc = task->instruction_pointer };
 	registers->values[register_roles.stack_pointer] = task->stack_pointer;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make bench: what profilers cost themselves and their target, side by side in one run.
 
-$BENCH_SCALE multiplies repeats and times, $PYTHON names interpreters, $PROFILERS and $LOADS choose some (HACKING.md).
+$BENCH_SCALE multiplies repeats and times, $PYTHON names interpreters, $PROFILERS and $LOADS choose some (docs/measuring.md).
 Nothing is asserted: the numbers are for reading, and each stands beside those of the others in the same minutes.
 """
 import os

@@ -10,8 +10,11 @@ import os
 import re
 import sys
 
-OURS = ('impossible.py', 'impossible_async.py')
-MARKERS = ('(partial)', '(failed)', '(unverified)', '(idle)', '(no Python frame)')
+FRESH = 'impossible_fresh.py'
+OURS = ('impossible.py', 'impossible_async.py', FRESH)
+MARKERS = ('(partial)', '(failed)', '(unverified)', '(idle)', '(starting)', '(ending)', '(outside of Python)',
+           '(sleeping)', '(waiting for the GIL)', '(waiting for a CPU)', '(running without the GIL)')
+GREENLETS = ('greenlet_a', 'greenlet_b', 'greenlet_c')
 FRAME = re.compile(r'(?P<file>.*):(?P<function>.*):(?P<line>\d+)\Z')
 
 
@@ -29,7 +32,7 @@ class Source:
         for number in range(line, 0, -1):
             match = re.match(r'( *)(?:async )?def (\w+)', lines[number - 1])
             if match and (number == line or len(match.group(1)) < indent):
-                return match.group(2)
+                return match.group(2)  # the line of a def is the enclosing code's, too: it makes the function
             text = lines[number - 1]
             if text.strip() and not text.startswith(' ') and number != line and not match:
                 return '<module>'
@@ -59,13 +62,18 @@ def check_made(frames):
 
 def parse(stack):
     frames = []
+    fresh = set()
     for text in stack.split(';'):
         match = FRAME.match(text)
         if not match:
             return None, 'not a frame: %r' % text
         function = match.group('function').split('.')[-1]
-        frames.append((os.path.basename(match.group('file')), function, int(match.group('line'))))
-    return frames, None
+        file = os.path.basename(match.group('file'))
+        if file.startswith('<fresh'):
+            fresh.add(file)
+            file = FRESH
+        frames.append((file, function, int(match.group('line'))))
+    return frames, 'frames of several fresh modules in one stack' if len(fresh) > 1 else None
 
 
 def check(source, stack):
@@ -74,7 +82,7 @@ def check(source, stack):
         return wrong
     if not frames:
         return None
-    if not (frames[0][1] == '<module>' or frames[0][0] in ('threading.py', 'runpy.py') or
+    if not (frames[0][1] == '<module>' or frames[0][1] in GREENLETS or frames[0][0] in ('threading.py', 'runpy.py') or
             frames[0][0].startswith('<frozen')):
         return 'does not begin at the outermost frame'
     made = [f for f in frames if f[0].startswith('<made')]
@@ -84,10 +92,15 @@ def check(source, stack):
         if wrong or ours[-1][1] != 'made':
             return wrong or 'not called by made()'
     for depth, (file, function, line) in enumerate(ours):
-        if line and source.owner(file, line) != function:  # 0: code that the compiler made up has no line
+        makes = function == '<module>' and line and source.text(file, line).startswith('def ')
+        if line and not makes and source.owner(file, line) != function:  # 0: code that the compiler made up has no line
             return '%s has no line %d' % (function, line)
+        if line and '#!' in source.text(file, line):
+            return 'line %d of %s never runs' % (line, function)
         if not depth or not ours[depth - 1][2]:
             continue
+        if function in GREENLETS:
+            return '%s is called by nobody' % function
         names = callees(source.text(ours[depth - 1][0], ours[depth - 1][2]))
         if names == '^':
             names = callees(source.text(ours[depth - 2][0], ours[depth - 2][2])) if depth > 1 else set()

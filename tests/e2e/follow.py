@@ -15,7 +15,9 @@ import time
 MOST_FAILURES = 3
 DEADLINE_S = 60
 READ_NUMBERS = ("0", "63")  # the number of read(2) on x86_64, aarch64
-DROPPED = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # what turns the writing direction
+DROPPED = {0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010),
+           *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0,
+           *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000)}
 
 
 def clean(text):
@@ -23,9 +25,9 @@ def clean(text):
     result = []
     for character in text:
         code = ord(character)
-        if 0xD800 <= code < 0xE000:
+        if 0xD800 <= code < 0xE000 or 0xFDD0 <= code < 0xFDF0 or code & 0xFFFE == 0xFFFE:
             result.append("\ufffd")
-        elif character in "\n\r\t":
+        elif character in "\n\r\t\u2028\u2029":
             result.append(" ")
         elif code < 0x20 or 0x7F <= code < 0xA0 or code in DROPPED:
             continue

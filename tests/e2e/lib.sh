@@ -8,6 +8,7 @@
 #   PYROPE                the program (default: pyrope in the current directory)
 #   PYROPE_TEST_PYTHONS   more interpreters, separated by spaces or colons; chroot:/DIR:/usr/bin/python3.14 is one in a chroot
 #   PYROPE_TEST_VERSIONS  only these of them, as "3.8 3.13t"
+#   PYROPE_TEST_BUILDS    "all": each test runs with the special builds, too (is_special)
 #   PYROPE_TEST_REQUIRE   versions whose absence is a failure and not a skip, as "2.7 3.11"
 #   PYROPE_TEST_SCALE     multiplies rounds and durations of the tests that try to catch pyrope out (default 1)
 #   PYROPE_INFERNO        inferno-flamegraph or flamegraph.pl
@@ -22,6 +23,7 @@ targets=$(cd "$e2e/../targets" && pwd)
 pyrope=${PYROPE:-$PWD/pyrope}
 scale=${PYROPE_TEST_SCALE:-1}
 expected_versions="2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15"
+expected_versions+=" 3.13t 3.14t 3.4 3.5 3.10-lto 3.11-lto 3.14-tail 3.14-jit 3.14d 3.15d"
 deadline_s=60
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/pyrope-e2e.XXXXXX")
@@ -175,34 +177,39 @@ candidate_command() {
 	fi
 }
 
-# One line "name|command" for a CPython that works: 3.11, 3.13t, 3.14d, 3.11-static.
+# One line "name|kind|command" for a CPython that works: 3.11, 3.13t, 3.14d, 3.14-jit for a python3.14-jit.
 probe_candidate() {
-	local command
+	local command flavour=
 	command=$(candidate_command "$1")
+	case ${1##*/} in *-*) flavour=-${1##*-} ;; esac
 	# shellcheck disable=SC2086 # the command is meant to be split
 	timeout 20 $command -c '
-import os, sys, sysconfig
-shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
+import sys
+try:
+    from sysconfig import get_config_var
+except ImportError:  # 2.6
+    from distutils.sysconfig import get_config_var
+shared = get_config_var("Py_ENABLE_SHARED")
 try:
     shared = "libpython" in open("/proc/self/maps").read()
 except (IOError, OSError):
     pass
 name = "%d.%d" % sys.version_info[:2]
-name += "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
-name += "d" if hasattr(sys, "gettotalrefcount") else ""
+name += get_config_var("Py_GIL_DISABLED") and "t" or ""
+name += hasattr(sys, "gettotalrefcount") and "d" or ""
 is_cpython = getattr(sys, "subversion", ("CPython",))[0] == "CPython"
 is_cpython = is_cpython and getattr(getattr(sys, "implementation", None), "name", "cpython") == "cpython"
 if is_cpython and sys.prefix == getattr(sys, "base_prefix", sys.prefix):
-    print("%s %s" % (name, "shared" if shared else "static"))
+    sys.stdout.write("%s %s\n" % (name, shared and "shared" or "static"))
 ' 2>/dev/null | {
-		read -r name kind && echo "$name|$kind|$command"
+		read -r name kind && echo "$name$flavour|$kind|$command"
 	}
 }
 
 # The first of a name keeps the name; one of another kind (shared, static) is a variant; all else is a duplicate.
 list_interpreters() {
 	local candidate
-	list_candidates | grep -E '(^|/)python[23]\.[0-9]+[td]?$' | awk '!seen[$0]++' | while read -r candidate; do
+	list_candidates | grep -E '(^|/)python[23]\.[0-9]+[td]?(-(lto|tail|jit))?$' | awk '!seen[$0]++' | while read -r candidate; do
 		probe_candidate "$candidate"
 	done | awk -F'|' '
 		!($1 in kind) { kind[$1] = $2; print $1 "|" $3; next }
@@ -261,11 +268,41 @@ lend_programs() {
 	cp "$targets"/*.py "$1$programs"
 }
 
+# Interpreters that differ from another one of their series only in how they were built, and those whose standard library is not
+# their own. They run what tells whether pyrope reads them at all and right (for_each_build).
+is_special() {
+	case $1 in
+	3.4 | 3.5 | 3.[45]-* | *[0-9]d | *[0-9]td | *[0-9]d-* | *[0-9]td-* | *-lto* | *-tail* | *-jit*) return 0 ;;
+	esac
+	return 1
+}
+
+is_left_out() {
+	[ "${PYROPE_TEST_BUILDS:-}" != all ] && is_special "$1"
+}
+
+is_free_threaded() {
+	case $python_name in *[0-9]t*) return 0 ;; esac
+	return 1
+}
+
 # for_each_interpreter FUNCTION [ARG...]
 for_each_interpreter() {
 	local interpreter
 	[ ${#interpreters[@]} -gt 0 ] || skip "$*" "no interpreter found"
 	for interpreter in ${interpreters[@]+"${interpreters[@]}"}; do
+		is_left_out "${interpreter%%|*}" && continue
+		use_interpreter "$interpreter"
+		"$@"
+	done
+}
+
+# for_each_build FUNCTION [ARG...]: the same, and the special ones too.
+for_each_build() {
+	local interpreter
+	for_each_interpreter "$@"
+	for interpreter in ${interpreters[@]+"${interpreters[@]}"}; do
+		is_left_out "${interpreter%%|*}" || continue
 		use_interpreter "$interpreter"
 		"$@"
 	done
@@ -280,24 +317,32 @@ for_some_interpreters() {
 		case $name in
 		2.7 | 3.8 | 3.11 | 3.13 | 3.15) previous=$name ;;
 		*[0-9]t*) ;; # without the GIL
-		*) continue ;;
+		*) { is_special "$name" && ! is_left_out "$name"; } || continue ;;
 		esac
 		use_interpreter "$interpreter"
 		"$@"
 	done
-	[ -n "$previous" ] || {
+	case ${interpreters[0]%%|*} in
+	*[0-9]t*) ;; # has been there
+	*)
+		[ -z "$previous" ] || return 0
 		use_interpreter "${interpreters[0]}"
 		"$@"
-	}
+		;;
+	esac
 }
 
-# Sets python to any interpreter that runs outside of a chroot and is at least this version (major * 100 + minor).
+# Sets python to any interpreter that runs outside of a chroot and is at least this version (major * 100 + minor): the newest
+# that is built as most are, where there is one.
 use_any_interpreter() {
-	local interpreter index
-	for ((index = ${#interpreters[@]} - 1; index >= 0; index--)); do
-		interpreter=${interpreters[index]}
-		use_interpreter "$interpreter"
-		[ -z "$python_root" ] && [ "$python_version" -ge "${1:-0}" ] && return 0
+	local interpreter index kind
+	for kind in plain other; do
+		for ((index = ${#interpreters[@]} - 1; index >= 0; index--)); do
+			interpreter=${interpreters[index]}
+			use_interpreter "$interpreter"
+			[ "$kind" = other ] || { ! is_special "$python_name" && ! is_free_threaded; } || continue
+			[ -z "$python_root" ] && [ "$python_version" -ge "${1:-0}" ] && return 0
+		done
 	done
 	return 1
 }
@@ -375,6 +420,25 @@ start_program() {
 	start "${python[@]}" "$programs/$program" "$@"
 }
 
+# start_family OPTIONS PROGRAM [ARG...]: the same; if pyrope's options say -f, in two processes, one of which is the other's child, whose
+# parent target is then (family.py).
+start_family() {
+	case " $1 " in
+	*" -f "*) start_program family.py "$programs/$2" "${@:3}" ;;
+	*) start_program "${@:2}" ;;
+	esac
+}
+
+# Sets family: the processes of start_family but for the one that speaks for them.
+find_family() {
+	local pid children_of_one
+	read -r -a family <"/proc/$target/task/$target/children"
+	for pid in "${family[@]}"; do
+		read -r -a children_of_one <"/proc/$pid/task/$pid/children"
+		family+=(${children_of_one[@]+"${children_of_one[@]}"})
+	done
+}
+
 # The next line that the target prints, within the deadline.
 target_says() {
 	local line
@@ -392,15 +456,21 @@ line_of() {
 	grep -n "# here: $2\$" "$targets/$1" | cut -d: -f1
 }
 
-# build_helper: makes a shared object of notice_calls.c, for lend_helper to put beside the programs. False: no compiler.
-build_helper() {
-	local cc=${CC:-cc}
+# build_c NAME SOURCE [LIBRARY...]: makes the shared object $scratch/NAME.so. False: no compiler.
+build_c() {
+	local cc=${CC:-cc} name=$1
+	shift
 	if ! command -v "${cc%% *}" >/dev/null; then
 		skip "everything" "no C compiler ($cc)"
 		return 1
 	fi
 	# shellcheck disable=SC2086 # $cc may have options
-	check "notice_calls.c is built" $cc -shared -fPIC -O1 -o "$scratch/notice_calls.so" "$targets/notice_calls.c"
+	check "$name.c is built" $cc -shared -fPIC -O1 -o "$scratch/$name.so" "$@"
+}
+
+# build_helper: the same of notice_calls.c, for lend_helper to put beside the programs.
+build_helper() {
+	build_c notice_calls "$targets/notice_calls.c"
 }
 
 lend_helper() {
@@ -436,13 +506,14 @@ start_pyrope() {
 	wait_until has_ticked "$pyrope_pid"
 }
 
-# A sampler sleeps between its ticks. True also when it has ended.
+# A sampler sleeps between its ticks, and at its start, on a busy machine, also for the threads that it waits for: a test that needs
+# samples of whatever came first sets switches_awaited. True also when it has ended.
 has_ticked() {
 	local switches
 	switches=$(cat "/proc/$1/task/"*/status 2>/dev/null |
 		awk '/^Name:/ { name = $2 } /^voluntary_ctxt_switches/ && name == "pyrope-sampler" { sum += $2 }
 			END { print sum + 0 }')
-	[ "$switches" -ge 40 ] || is_gone "$1"
+	[ "$switches" -ge "${switches_awaited:-40}" ] || is_gone "$1"
 }
 
 # wait_for PID: sets status; a process that does not end within the deadline is ended, with status 137.
@@ -465,12 +536,14 @@ is_collapsed() {
 }
 
 # only_stack FILE STACK: is_collapsed, and this is the only stack in it. On a machine that is busy pyrope may not get hold of
-# the thread in time; then it has to say so with a marker behind what it knows, and never show another stack.
+# the thread in time; then it has to say so with a marker behind what it knows, and never show another stack. Without a GIL nobody
+# holds it while it waits for a CPU.
 only_stack() {
 	is_collapsed "$1" || return 1
-	awk -v stack="$2" '
+	awk -v stack="$2" -v waits="$(is_free_threaded && echo "(waiting for a CPU)")" '
 		{ count = $NF; all += count; sub(/ [0-9]+$/, "") }
 		$0 == stack || $0 == stack ";(unverified)" { whole += count; next }
+		$0 == waits { next }
 		{
 			known = $0
 			if (sub(/;?\((partial|unverified|failed)\)$/, "", known) && index(stack ";", known ";") == 1 || known == "") next
@@ -499,7 +572,10 @@ prints_once() {
 # mostly_stack FILE STACK PERCENT: is_collapsed, and at least this part of the samples is this stack.
 mostly_stack() {
 	is_collapsed "$1" || return 1
-	awk -v stack="$2" -v percent="$3" '{ print; count = $NF; all += count; sub(/ [0-9]+$/, "") }
+	awk -v stack="$2" -v percent="$3" -v waits="$(is_free_threaded && echo "(waiting for a CPU)")" '
+		{ print; count = $NF; sub(/ [0-9]+$/, "") }
+		$0 == waits { next }
+		{ all += count }
 		$0 == stack || $0 == stack ";(unverified)" { sum += count }
 		END { print "of " all " samples " sum " are: " stack; exit sum * 100 < all * percent }' "$1"
 }

@@ -3,26 +3,40 @@
 
 usage: terminal.py WHEN TYPED COMMAND [ARG...]
 
-TYPED (with escapes as in Python) is typed once when WHEN has been printed. The exit code is the command's, or 128+N.
+TYPED (with escapes as in Python) is typed once when WHEN has been printed. The exit code is the command's, or 128+N. COLUMNS in the
+environment is how wide the terminal is; "120,40" makes it 40 wide after a second.
 """
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import sys
+import termios
 import time
 
 DEADLINE_S = 60
 
 
+def set_columns(terminal, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+
 def main():
     when, typed, command = sys.argv[1].encode(), sys.argv[2].encode().decode("unicode_escape").encode(), sys.argv[3:]
+    widths = [int(width) for width in os.environ.pop("COLUMNS", "").split(",") if width]
     pid, terminal = pty.fork()
     if pid == 0:
+        if widths:
+            set_columns(0, widths[0])
         os.execvp(command[0], command)
     screen = b""
-    end = time.monotonic() + DEADLINE_S
+    start = time.monotonic()
+    end = start + DEADLINE_S
     while True:
+        if len(widths) > 1 and time.monotonic() > start + 1:
+            set_columns(terminal, widths.pop())
         readable = select.select([terminal], [], [], max(0, end - time.monotonic()))[0]
         if not readable:
             os.kill(pid, signal.SIGKILL)

@@ -14,7 +14,6 @@
 #include "row.h"
 
 #define MEMORY_BYTES 65536
-#define IDENT 0x1234
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct child child;
 	const struct layout *row;
+	struct type_cache cache = { 0 };
 	struct buffer name = { 0 };
+	struct u64_map objects = { 0 };
 
 	if (size == 0 || size > MEMORY_BYTES)
 		return 0;
@@ -31,7 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	row = choose_row(data[0]);
 	memset(child.bytes, 0, MEMORY_BYTES);
 	memcpy(child.bytes, data + 1, size - 1);
-	thread_name_read(row, child.target, CHILD_ADDRESS - row->interpreter_state.modules, IDENT, &name);
+	thread_objects_read(row, child.target, CHILD_ADDRESS - row->interpreter_state.modules, &objects);
+	for (size_t i = 0; i < objects.capacity; i++) {
+		if (objects.used[i])
+			thread_object_name(row, child.target, &cache, objects.values[i], &name);
+	}
+	u64_map_release(&objects);
 	buffer_release(&name);
 	return 0;
 }

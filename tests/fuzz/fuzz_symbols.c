@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct roots roots = { .count = 0 };
 	struct module module = { .path = (char *)"/x", .name = (char *)"x", .bias = 0x1000 };
 	struct binary *binary;
+	struct budget budget;
 	struct object object;
 
 	if (size < 1)
@@ -55,12 +56,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (module.fd < 0 || write(module.fd, data + 1, size - 1) != (ssize_t)(size - 1))
 		abort();
 	object_open(&object, module.fd);
-	binary = binary_new(&roots, &module);
+	budget_begin(&budget, 0);
+	binary = binary_new(&roots, &budget, &module);
 	for (size_t i = 0; i < 1 + (size_t)data[0] % ADDRESSES; i++)
 		look_up(binary, choose_address(&object, i));
 	if (binary_bytes(binary) > (size_t)256 << 20)
 		abort();
 	binary_free(binary);
+	budget_release(&budget);
 	object_release(&object);
 	close(module.fd);
 	return 0;

@@ -133,7 +133,7 @@ class Checker:
         return result
 
     def check(self, stack):
-        """(verdict, why): right, whole, wrong, truncated, partial."""
+        """(verdict, why): right, whole, wrong, truncated, partial, jumping, waiting (for a CPU: without a GIL nothing is known then)."""
         frames = stack.split(';')
         verdict = None
         if frames[-1] in UNCERTAIN:
@@ -151,7 +151,9 @@ class Checker:
         frames = [frame for frame in frames if frame != '(native truncated)']
         if verdict:  # what is partial has Python frames only, where there was no pause
             checker = self.only_python()
-        if frames in (['(idle)'], ['(no Python frame)'], []):
+        if frames == ['(waiting for a CPU)']:
+            return verdict or 'waiting', None
+        if frames in (['(idle)'], ['(outside of Python)'], ['(starting)'], ['(ending)'], ['(sleeping)'], ['(waiting for the GIL)'], []):
             return verdict or 'right', None
         tokens = []
         for frame in frames:

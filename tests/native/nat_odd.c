@@ -32,6 +32,7 @@ int odd_tiny(int value);
 int odd_context(long rounds);
 int odd_garbage(long rounds);
 int odd_jit(long rounds);
+int odd_nameless(long rounds);
 int odd_pool(int workers, long rounds);
 
 __attribute__((cold, noinline)) static void odd_rarely(long rounds)
@@ -167,6 +168,45 @@ APART int odd_jit(long rounds)
 	compiled(rounds);
 	returned++;
 	return 0;
+}
+
+/* The same without a name, and with nothing that says where its caller is, as LLVM makes it. */
+#if defined(__x86_64__)
+static const unsigned char odd_nameless_code[] = {
+	0x55,                         /* push %rbp */
+	0x48, 0x89, 0xfd,             /* mov %rdi, %rbp */
+	0x48, 0x83, 0xec, 0x60,       /* sub $96, %rsp */
+	0x48, 0xff, 0xcd,             /* dec %rbp */
+	0x48, 0x89, 0x6c, 0x24, 0x08, /* mov %rbp, 8(%rsp) */
+	0x48, 0x85, 0xed,             /* test %rbp, %rbp */
+	0x75, 0xf3,                   /* jnz to the dec */
+	0x31, 0xc0,                   /* xor %eax, %eax */
+	0x48, 0x83, 0xc4, 0x60,       /* add $96, %rsp */
+	0x5d,                         /* pop %rbp */
+	0xc3,                         /* ret */
+};
+#endif
+
+APART int odd_nameless(long rounds)
+{
+#if defined(__x86_64__)
+	static int (*compiled)(long rounds);
+
+	if (!compiled) {
+		void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED)
+			return 1;
+		memcpy(memory, odd_nameless_code, sizeof(odd_nameless_code));
+		mprotect(memory, 4096, PROT_READ | PROT_EXEC);
+		compiled = (int (*)(long))memory;
+	}
+	compiled(rounds);
+	returned++;
+	return 0;
+#else
+	return rounds != 0;
+#endif
 }
 
 /* ---- threads that know nothing of Python ---- */

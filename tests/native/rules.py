@@ -22,7 +22,7 @@ Rule = collections.namedtuple('Rule', 'paths asides foreign lines')
 
 FOREIGN = (r'(lib)?python\d|\[vdso\]|ld-|libc[.-]|libm[.-]|libpthread|libgcc_s|libstdc\+\+|memfd|libffi|'
            r'_ctypes|_functools|itertools|'
-           r'_?greenlet|_cffi_backend|_sre|time\.|_heapq')
+           r'_?greenlet|_cffi_backend|_sre|time\.|_heapq|run_stub\.so')
 
 LANGUAGES = {
     'c': {'a': ['nat_a%d_x', 'nat_a%d_y', 'nat_a%d_z'], 'b': ['nat_b%d_p', 'nat_b%d_q']},
@@ -115,6 +115,12 @@ def calls(language, leaf, kinds, extra=''):
     return Rule(paths, asides, FOREIGN, lines_of_c())
 
 
+def calls_made(*arguments):
+    """Where a JIT makes code all the time: what it has made in this moment is in no list yet."""
+    rule = calls(*arguments)
+    return rule._replace(foreign=rule.foreign + r'|\[unknown\]')
+
+
 def calls_lenient(*arguments):
     """Native frames may be missing, as in code without unwind tables; those that are there are in their places."""
     rule = calls(*arguments)
@@ -154,6 +160,12 @@ def numpy():
                  begin + ['py:numpy_call', 'py:numpy_called']], [], foreign, {})
 
 
+def numba():
+    foreign = FOREIGN + r'|_dispatcher|_internal|_helperlib|_multiarray_umath'
+    begin = ['py:<module>', 'py:use_numba']
+    return Rule([begin + ['py:numba_loop'], begin + ['py:numba_vector', 'lib:__call__']], [], foreign, {})
+
+
 def lines_of_c():
     """{token: line} for what the macros of nat.c make."""
     made = {'LEVEL_A': ['nat_a%s_x', 'nat_a%s_y', 'nat_a%s_z'], 'LEVEL_B': ['nat_b%s_p', 'nat_b%s_q'],
@@ -167,7 +179,8 @@ def lines_of_c():
     return result
 
 
-RULES = {'calls': calls, 'calls_lenient': calls_lenient, 'calls_nameless': calls_nameless, 'odd': odd, 'numpy': numpy}
+RULES = {'calls': calls, 'calls_lenient': calls_lenient, 'calls_made': calls_made, 'calls_nameless': calls_nameless, 'odd': odd, 'numpy': numpy,
+         'numba': numba}
 
 
 def find(name, *arguments):

@@ -381,7 +381,7 @@ static void *run(void *argument)
 	thread->native_thread_id = (uint64_t)syscall(SYS_gettid);
 	thread->thread_id = (uint64_t)pthread_self();
 	push(thread, 1, OWNED_BY_INTERPRETER);
-	thread->status[0] = 1; /* attached */
+	thread->status[0] = 1 << 4; /* active: attached */
 	atomic_fetch_add(&ready, 1);
 	for (;;) {
 		if (strcmp(mode, "token") == 0)

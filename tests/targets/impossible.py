@@ -232,6 +232,135 @@ def made():
     exec(compile(text, '<made %d>' % n, 'exec'), {})  #> <module>
 
 
+# ---- a line that never runs, at the place where another function ends ----
+def skipper(never):
+    if never:
+        never += 1; never += 1; never += 1; never += 1; never += 1; never += 1; never += 1; never += 1; never += 1  #!
+    return 0
+
+
+def ender(n):
+    n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1
+    return n
+
+
+def ender_twice(n):
+    if n:
+        ender_twice(n - 1)  #> ender_twice
+    n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1; n += 1
+    return n
+
+
+def skips():
+    ender(1)  #> ender
+    skipper(0)  #> skipper
+    ender_twice(2)  #> ender_twice
+    again(2)  #> again
+
+
+def again(n):
+    if n:
+        again(n - 1)  #> again
+    else:
+        never = 0
+        if never:
+            never += 1; never += 1; never += 1; never += 1; never += 1; never += 1; never += 1; never += 1  #!
+    return 0
+
+
+# ---- functions of one bytecode, and a generator that one caller resumes here and another one there ----
+def twin_a():
+    return 1
+
+
+def twin_b():
+    return 1
+
+
+def twin_caller_a():
+    twin_a()  #> twin_a
+    return 1
+
+
+def twin_caller_b():
+    twin_b()  #> twin_b
+    return 1
+
+
+def for_a():
+    return 1
+
+
+def for_b():
+    return 1
+
+
+def shared():
+    while True:
+        for_a()  #>^
+        yield 1
+        for_b()  #>^
+        yield 2
+
+
+def resume_a(generator):
+    next(generator)  #> shared for_a
+
+
+def resume_b(generator):
+    next(generator)  #> shared for_b
+
+
+SHARED = shared()
+
+
+def twins():
+    twin_caller_a()  #> twin_caller_a
+    resume_a(SHARED)  #> resume_a
+    twin_caller_b()  #> twin_caller_b
+    resume_b(SHARED)  #> resume_b
+
+
+# ---- greenlets that take turns, if there are any: each has an outermost frame of its own ----
+def greenlet_a():
+    while True:
+        a1()  #> a1
+        GREENLETS[1].switch()
+
+
+def greenlet_b():
+    while True:
+        a2()  #> a2
+        pull_a()  #> pull_a
+        GREENLETS[2].switch()
+
+
+def greenlet_c():
+    while True:
+        recursion()  #> recursion
+        GREENLETS[0].switch()
+
+
+GREENLETS = []
+
+
+def greenlets():
+    if not GREENLETS:
+        import greenlet
+        GREENLETS.extend(greenlet.greenlet(function) for function in (greenlet_a, greenlet_b, greenlet_c))
+    GREENLETS[0].switch()
+
+
+# ---- code that is new all the time ----
+FRESH = open(__file__.replace('impossible.py', 'impossible_fresh.py')).read()
+fresh_count = [0]
+
+
+def fresh():
+    fresh_count[0] += 1
+    exec(compile(FRESH, '<fresh %d>' % fresh_count[0], 'exec'), {})  #> <module>
+
+
 # ---- threads that hand the GIL over ----
 def thread_a():
     while True:
@@ -253,7 +382,8 @@ def threads():
 
 
 KINDS = {'plain': plain, 'recursion': recursion, 'generators': generators, 'exceptions': exceptions,
-         'callbacks': callbacks, 'made': made, 'threads': threads}
+         'callbacks': callbacks, 'made': made, 'threads': threads, 'skips': skips, 'twins': twins,
+         'greenlets': greenlets, 'fresh': fresh}
 
 if sys.version_info >= (3, 5):
     exec(compile(open(__file__.replace('impossible.py', 'impossible_async.py')).read(),
@@ -262,12 +392,12 @@ if sys.version_info >= (3, 5):
 
 def main(kind):
     while True:
-        kind()  #> plain recursion generators exceptions callbacks made threads coroutines
+        kind()  #> plain recursion generators exceptions callbacks made threads coroutines skips twins greenlets fresh
 
 
 if __name__ == '__main__':
     if sys.argv[1] == 'threads':
-        for each in (thread_a, thread_b, thread_c):
+        for each in (thread_a, thread_b, thread_c) * int((sys.argv + ['1'])[2]):
             worker = threading.Thread(target=each)
             worker.daemon = True
             worker.start()

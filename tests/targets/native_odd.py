@@ -4,7 +4,8 @@
 usage: native_odd.py DIRECTORY KIND
 
 The kind is the function's name without `odd_`; with `pool` the work is done by threads that are not Python's. `numpy` needs
-no nat_odd.so: it sorts, multiplies matrices and calls Python from a ufunc.
+no nat_odd.so: it sorts, multiplies matrices and calls Python from a ufunc; nor does `numba`, which has machine code made of
+Python functions.
 """
 import ctypes
 import os
@@ -35,6 +36,11 @@ def garbage(library):
 def jit(library):
     if library.odd_jit(ctypes.c_long(ROUNDS * 5)):
         sys.exit('odd_jit failed')
+
+
+def nameless(library):
+    if library.odd_nameless(ctypes.c_long(ROUNDS * 5)):
+        sys.exit('odd_nameless failed')
 
 
 def pool(library):
@@ -71,6 +77,42 @@ def use_numpy():
         numpy_call(numpy)
 
 
+def numba_loop(compiled):
+    compiled(200000)
+
+
+def numba_vector(ufunc, values):
+    ufunc(values)
+
+
+def use_numba():
+    import numba
+    import numpy
+
+    @numba.njit
+    def inner(rounds):
+        total = 0.0
+        for i in range(rounds):
+            total += (i * 0.5) * total % 3.0
+        return total
+
+    @numba.njit
+    def outer(rounds):
+        return inner(rounds) + inner(rounds + 1)
+
+    @numba.vectorize
+    def halves(value):
+        return value * 0.5 % 7.0 % 2.0
+
+    values = numpy.arange(200000.0)
+    numba_loop(outer)
+    numba_vector(halves, values)
+    say_ready()
+    while True:
+        numba_loop(outer)
+        numba_vector(halves, values)
+
+
 def use_library():
     library = ctypes.PyDLL(os.path.join(DIRECTORY, 'nat_odd.so'))
     function = globals()[KIND]
@@ -89,5 +131,7 @@ def say_ready():
 
 if KIND == 'numpy':
     use_numpy()
+elif KIND == 'numba':
+    use_numba()
 else:
     use_library()

@@ -35,7 +35,9 @@ if sys.version_info < (3,):
 else:
     NAMES = [u"plain", u"semi;colon", u"new\nline", u"tab\there", u"nul\0inside", u"caf\u00e9", u"\u00ff" * 50,
              u"\u20ac", u"\u4f60\u597d", u"\U0001f40d", u"snake\U0001f40d\u00e9", u"\ud800", u"a\udcffb", u"\udfff\ud800",
-             u"escape\x1b[31m", u"\x7f\x85\x9b", u"right\u202eleft\u2066", u"x" * 100000, u"\u00e9" * 100000,
+             u"escape\x1b[31m", u"\x7f\x85\x9b", u"right\u202eleft\u2066", u"\u2063in\u200bvis\u00adible\ufe0f\u115f",
+             u"\U000e0070\U000e0079tags\U000e007f", u"\u3164", u"\ufff9anno\ufffatated\ufffb", u"\ufdd0\U0001fffe", u"lines\u2028ends\u2029",
+             u"x" * 100000, u"\u00e9" * 100000,
              u"\u20ac" * 100000, u"\U0001f40d" * 60000, u"a b", u" lead", u"\ufffd\uffff\ufeff", u"100%", u"<angle>",
              u"colon:name:12", u"back\\slash\"quote'"]
 

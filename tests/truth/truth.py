@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make truth: programs that know how they spend their time, and how far the profiles of them are from that.
 
-$TRUTH_SCALE multiplies the time of each run, $PYTHON names interpreters, $PROFILERS and $LOADS choose some (HACKING.md).
+$TRUTH_SCALE multiplies the time of each run, $PYTHON names interpreters, $PROFILERS and $LOADS choose some (docs/measuring.md).
 Samples of a visit to one phase depend on each other, so the visits are short compared with the interval, but at 10 kHz.
 """
 import os

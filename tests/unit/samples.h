@@ -3,7 +3,7 @@
 #ifndef PYROPE_TESTS_SAMPLES_H
 #define PYROPE_TESTS_SAMPLES_H
 
-#include "pyrope/sample.h"
+#include "pyrope/profile.h"
 
 #define MADE_UP_FRAMES 64
 
@@ -29,6 +29,15 @@ static inline void made_up_begin(struct made_up *made_up, int64_t time_ns, pid_t
 static inline void made_up_push(struct made_up *made_up, const struct function *function, int line)
 {
 	made_up->frames[made_up->sample.frame_count++] = (struct sample_frame){ function, line };
+}
+
+/* Counts it once. */
+static inline uint32_t made_up_add(struct profile *profile, const struct made_up *made_up)
+{
+	const struct event event = { .kind = EVENT_SAMPLE, .time_ns = made_up->sample.time_ns, .sample = &made_up->sample,
+		.weight = 1, .last_ns = made_up->sample.time_ns };
+
+	return profile_add(profile, &event);
 }
 
 #endif

@@ -73,12 +73,45 @@ START_TEST(test_json)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	size_t columns;
+	const char *begin, *end; /* in six columns */
+} widths[] = {
+	{ "", 0, "", "" },
+	{ "abc", 3, "abc", "abc" },
+	{ "abcdef", 6, "abcdef", "abcdef" },
+	{ "abcdefg", 7, "abcd..", "..defg" },
+	{ "gr\xc3\xb6\xc3\x9f" "er", 6, "gr\xc3\xb6\xc3\x9f" "er", "gr\xc3\xb6\xc3\x9f" "er" },
+	{ "\xe6\xa8\xa1\xe5\x9d\x97", 4, "\xe6\xa8\xa1\xe5\x9d\x97", "\xe6\xa8\xa1\xe5\x9d\x97" },
+	{ "a\xe6\xa8\xa1\xe5\x9d\x97zz", 7, "a\xe6\xa8\xa1..", "..\xe5\x9d\x97zz" },
+	{ "e\xcc\x81", 1, "e\xcc\x81", "e\xcc\x81" },
+	{ "\xf0\x9f\x94\xa5", 2, "\xf0\x9f\x94\xa5", "\xf0\x9f\x94\xa5" },
+};
+
+START_TEST(test_columns)
+{
+	struct buffer begin = { 0 }, end = { 0 };
+
+	buffer_append_string(&begin, "");
+	buffer_append_string(&end, "");
+	buffer_append_fit(&begin, widths[_i].text, 6, FIT_KEEP_BEGIN);
+	buffer_append_fit(&end, widths[_i].text, 6, FIT_KEEP_END);
+	ck_assert_uint_eq(text_columns(widths[_i].text), widths[_i].columns);
+	ck_assert_str_eq(begin.data, widths[_i].begin);
+	ck_assert_str_eq(end.data, widths[_i].end);
+	buffer_release(&begin);
+	buffer_release(&end);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_test(tests, test_append);
 	tcase_add_test(tests, test_printf);
 	tcase_add_test(tests, test_numbers);
 	tcase_add_test(tests, test_json);
+	tcase_add_loop_test(tests, test_columns, 0, ARRAY_LENGTH(widths));
 }
 
 int main(void)

@@ -48,6 +48,7 @@ static void setup(void)
 	child = child_start(sizeof(*objects));
 	objects = (struct objects *)child.bytes;
 	python = (struct python){ .target = child.target, .layout = *layout_find(207), .code_type = place(&objects->type) };
+	python.functions = functions_new();
 	put_text(objects->file, "code.py");
 	put_text(objects->name, "lie");
 	put_text(objects->line_table, "");
@@ -67,7 +68,7 @@ static void teardown(void)
 {
 	python_free_codes(&python);
 	ck_assert_uint_eq(python.unit_count, 0);
-	python_free_functions(&python);
+	functions_free(python.functions);
 	child_end(&child);
 }
 

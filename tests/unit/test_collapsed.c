@@ -13,27 +13,39 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "output/flamechart.h"
 #include "samples.h"
 #include "suite.h"
 
 #define INTERVAL_NS 10000000
-#define FUNCTIONS 256
 
-static const char *const names[] = { "empty", "plain", "names", "time", "threads" };
+static const char *const names[] = { "empty", "plain", "names", "time", "threads", "order", "paths" };
+
+static const char *const roots[] = { "/srv/", "/srv/app/", NULL };
 
 static const struct way {
-	const char *name;
-	bool flamechart;
-	unsigned groups;
-	bool no_lines;
-	bool per_thread;
+	const char *name; /* its ending is the format */
+	struct output_options options;
 } ways[] = {
 	{ .name = "collapsed" },
-	{ .name = "no_lines.collapsed", .no_lines = true },
-	{ .name = "grouped.collapsed", .groups = GROUP_PROCESS | GROUP_THREAD },
-	{ .name = "flamechart", .flamechart = true },
-	{ .name = "no_lines.flamechart", .flamechart = true, .no_lines = true },
-	{ .name = "threads.flamechart", .flamechart = true, .groups = GROUP_THREAD, .per_thread = true },
+	{ .name = "no_lines.collapsed", .options.no_lines = true },
+	{ .name = "grouped.collapsed", .options.groups = GROUP_PROCESS | GROUP_THREAD },
+	{ .name = "short.collapsed", .options = { .short_paths = true, .roots = roots } },
+	{ .name = "table" },
+	{ .name = "narrow.table", .options = { .columns = 40, .rows = 3, .short_paths = true, .roots = roots } },
+	{ .name = "flamechart" },
+	{ .name = "no_lines.flamechart", .options.no_lines = true },
+	{ .name = "threads.flamechart", .options = { .groups = GROUP_THREAD, .per_thread = true } },
+	{ .name = "callgrind" },
+	{ .name = "no_lines.callgrind", .options.no_lines = true },
+	{ .name = "firefox", .options.epoch_ns = 1700000000000000000 },
+	{ .name = "speedscope" },
+	{ .name = "cpuprofile" },
+	{ .name = "no_lines.cpuprofile", .options = { .no_lines = true, .per_thread = true } },
+	{ .name = "trace", .options.epoch_ns = 1700000000000000000 },
+	{ .name = "no_lines.trace", .options.no_lines = true },
+	{ .name = "log" },
+	{ .name = "timestamps", .options.epoch_ns = 1700000000000000000 },
 };
 
 static char *golden_path(const char *name, const char *extension)
@@ -58,8 +70,7 @@ static void read_file(const char *path, struct buffer *text)
 
 /* ---- reading samples ---- */
 
-static struct function functions[FUNCTIONS];
-static size_t function_count;
+static struct functions *functions;
 
 static void unescape(char *text)
 {
@@ -76,16 +87,12 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* The function of this file and name; equal ones are one. The texts live as long as the line. */
 static const struct function *function_of(enum function_kind kind, const char *file, const char *name)
 {
-	for (size_t i = 0; i < function_count; i++)
-		if (strcmp(functions[i].file, file) == 0 && strcmp(functions[i].name, name) == 0)
-			return &functions[i];
-	ck_assert_uint_lt(function_count, FUNCTIONS);
-	functions[function_count] =
-		(struct function){ .id = function_count + 1, .kind = kind, .file = file, .name = name };
-	return &functions[function_count++];
+	const int first_line = kind == FUNCTION_MARKER ? 0 : 7;
+
+	return functions_intern(functions,
+		&(struct function){ .kind = kind, .file = file, .name = name, .first_line = first_line });
 }
 
 static void push_frame(struct made_up *made_up, char *text)
@@ -109,8 +116,17 @@ static void push_frame(struct made_up *made_up, char *text)
 
 struct written {
 	struct profile *profile;
-	struct flamechart *flamechart;
+	struct sink *sink;
 };
+
+static void give(struct sink *sink, enum event_kind kind, const struct sample *sample)
+{
+	const struct event event = { .kind = kind, .time_ns = sample->time_ns, .sample = sample, .weight = 1,
+		.last_ns = sample->time_ns };
+	struct error err = { 0 };
+
+	ck_assert_int_eq(sink_take(sink, &event, &err), 0);
+}
 
 static void add_line(const struct written *written, char *line)
 {
@@ -130,42 +146,43 @@ static void add_line(const struct written *written, char *line)
 		else
 			push_frame(&made_up, frame);
 	}
-	if (written->flamechart && skip)
-		flamechart_skip(written->flamechart, &made_up.sample);
-	else if (written->flamechart)
-		flamechart_add(written->flamechart, &made_up.sample);
+	if (made_up.sample.frame_count == 1 && strcmp(made_up.frames[0].function->name, "(idle)") == 0)
+		made_up.sample.quality = SAMPLE_IDLE;
+	if (written->sink)
+		give(written->sink, skip ? EVENT_LEFT_OUT : EVENT_SAMPLE, &made_up.sample);
 	else if (!skip)
-		profile_add(written->profile, &made_up.sample);
+		made_up_add(written->profile, &made_up);
 }
 
 /* ---- comparing ---- */
 
 static void write_way(const struct way *way, char *samples, const char *path)
 {
-	struct output_options text = { .no_lines = way->no_lines };
-	struct flamechart_options options = {
-		.text = text, .groups = way->groups, .per_thread = way->per_thread, .interval_ns = INTERVAL_NS
-	};
+	const char *ending = strrchr(way->name, '.');
+	const struct output_format *format = output_format_find(ending ? ending + 1 : way->name);
+	struct output_options options = way->options;
 	struct written written = { 0 };
 	struct output_file *file;
 	struct error err = { 0 };
 
-	function_count = 0;
+	options.interval_ns = INTERVAL_NS;
+	functions = functions_new();
 	ck_assert_msg(output_open(&file, path, &err) == 0, "%s", err.message);
-	if (way->flamechart)
-		written.flamechart = flamechart_new(file, &options);
+	if (format->needs != NEEDS_COUNTS)
+		written.sink = format->open(file, &options);
 	else
-		written.profile = profile_new(way->groups, INTERVAL_NS);
+		written.profile = profile_new(functions, options.groups, INTERVAL_NS);
 	while (samples && *samples)
 		add_line(&written, strsep(&samples, "\n"));
-	if (way->flamechart)
-		flamechart_finish(written.flamechart);
+	if (written.sink)
+		ck_assert_int_eq(sink_finish(written.sink, &err), 0);
 	else
-		output_format_find("collapsed")->write(written.profile, &text, file);
+		format->write(written.profile, &options, file);
 	ck_assert_msg(output_commit(file, &err) == 0, "%s", err.message);
 	output_close(file);
-	flamechart_free(written.flamechart);
+	sink_free(written.sink);
 	profile_free(written.profile);
+	functions_free(functions);
 }
 
 START_TEST(test_golden)
@@ -199,23 +216,93 @@ START_TEST(test_format_table)
 	ck_assert_ptr_null(output_format_find("nothing"));
 	for (size_t i = 0; output_formats[i]; i++) {
 		ck_assert_ptr_eq(output_format_find(output_formats[i]->name), output_formats[i]);
-		ck_assert(output_formats[i]->extension[0] == '.');
+		ck_assert((output_formats[i]->needs == NEEDS_COUNTS) == (output_formats[i]->write != NULL));
+		ck_assert((output_formats[i]->needs != NEEDS_COUNTS) == (output_formats[i]->open != NULL));
 		ck_assert(output_formats[i]->description[0] != '\0');
+		ck_assert_ptr_nonnull(strstr(output_formats[i]->viewer, "%s"));
 	}
+}
+END_TEST
+
+static const struct {
+	const char *path, *format; /* NULL: none */
+} endings[] = {
+	{ "a.txt", "collapsed" },
+	{ "b/a.b.collapsed", "collapsed" },
+	{ ".txt", NULL }, /* a hidden file without an ending */
+	{ "atxt", NULL },
+	{ "a.TXT", NULL },
+	{ "", NULL },
+	{ "a.txt.gz", NULL },
+	{ "a.table", "table" },
+	{ "a.timestamps", "timestamps" },
+	{ "a.callgrind", "callgrind" },
+	{ "a.pstats", "pstats" },
+	{ "a.prof", "pstats" },
+	{ "a.firefox.json", "firefox" },
+	{ "a.firefox.json.gz", "firefox" },
+	{ "a.speedscope.json", "speedscope" },
+	{ "a.json", NULL },
+	{ "a.pb.gz", "pprof" },
+	{ "a.pb", NULL },
+	{ "a.cpuprofile", "cpuprofile" },
+	{ "a.trace.json", "trace" },
+	{ "a.trace.json.gz", "trace" },
+};
+
+START_TEST(test_endings)
+{
+	const struct output_format *format = output_format_of_path(endings[_i].path);
+
+	ck_assert_str_eq(format ? format->name : "", endings[_i].format ? endings[_i].format : "");
+}
+END_TEST
+
+static const struct {
+	const char *file, *shown;
+} paths[] = {
+	{ "/usr/lib/python3.11/json/__init__.py", "json/__init__.py" },
+	{ "/usr/lib64/python3.13t/re/_parser.py", "re/_parser.py" },
+	{ "/usr/lib/python2.7/os.py", "os.py" },
+	{ "/usr/lib/python311.zip/os.py", "os.py" },
+	{ "/usr/lib/python3/dist-packages/yaml/loader.py", "yaml/loader.py" },
+	{ "/v/lib/python3.11/site-packages/django/db/x.py", "django/db/x.py" },
+	{ "/v/lib/python3.11/site-packages/foo-1.0.egg/foo/x.py", "foo/x.py" },
+	{ "/v/site-packages/pip/_vendor/site-packages/x.py", "x.py" },
+	{ "/srv/app/views/home.py", "views/home.py" }, /* the longest root */
+	{ "/srv/other/home.py", "other/home.py" },
+	{ "/srvapp/home.py", "/srvapp/home.py" }, /* no root, but for that of all files */
+	{ "/srv/app/", "app/" },
+	{ "/libs/python/x.py", "/libs/python/x.py" },
+	{ "/usr/lib/python3/x.py", "x.py" },
+	{ "/usr/lib/Python3/x.py", "/usr/lib/Python3/x.py" },
+	{ "/lib/pythonx/x.py", "/lib/pythonx/x.py" },
+	{ "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>" },
+	{ "app.py", "app.py" },
+	{ "/", "/" },
+	{ "", "" },
+};
+
+START_TEST(test_short_path)
+{
+	static const char *const own[] = { "/srv/", "/srv/app/", NULL };
+
+	ck_assert_str_eq(short_path(paths[_i].file, own), paths[_i].shown);
+	ck_assert_str_eq(short_path(paths[4].file, NULL), paths[4].shown);
 }
 END_TEST
 
 /* Memory does not grow with the run: many stacks, and threads that come and go. */
 START_TEST(test_flamechart_is_flat)
 {
-	struct flamechart_options options = { .per_thread = true, .interval_ns = INTERVAL_NS };
+	const struct output_options options = { .per_thread = true, .interval_ns = INTERVAL_NS };
 	struct output_file *file;
-	struct flamechart *flamechart;
+	struct sink *flamechart;
 	struct error err = { 0 };
 	struct made_up made_up;
 
 	ck_assert_int_eq(output_open(&file, "/dev/null", &err), 0);
-	flamechart = flamechart_new(file, &options);
+	flamechart = output_format_find("flamechart")->open(file, &options);
 	for (int i = 0; i < 200000; i++) {
 		struct function function = {
 			.id = (uint64_t)i, .kind = FUNCTION_PYTHON, .file = "f", .name = "n"
@@ -223,11 +310,11 @@ START_TEST(test_flamechart_is_flat)
 
 		made_up_begin(&made_up, (int64_t)i * INTERVAL_NS, 1000 + i / 10);
 		made_up_push(&made_up, &function, i);
-		flamechart_add(flamechart, &made_up.sample);
+		give(flamechart, EVENT_SAMPLE, &made_up.sample);
 	}
-	flamechart_finish(flamechart);
+	ck_assert_int_eq(sink_finish(flamechart, &err), 0);
 	ck_assert_uint_le(flamechart_streams(flamechart), 256);
-	flamechart_free(flamechart);
+	sink_free(flamechart);
 	output_close(file);
 }
 END_TEST
@@ -236,6 +323,8 @@ static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_golden, 0, ARRAY_LENGTH(names) * ARRAY_LENGTH(ways));
 	tcase_add_test(tests, test_format_table);
+	tcase_add_loop_test(tests, test_endings, 0, ARRAY_LENGTH(endings));
+	tcase_add_loop_test(tests, test_short_path, 0, ARRAY_LENGTH(paths));
 	tcase_add_test(tests, test_flamechart_is_flat);
 }
 

@@ -424,13 +424,13 @@ START_TEST(test_process_refused)
 	struct child child = start_interpreter(&filled);
 	struct python_options options = wait_for_ms(50);
 	struct error err = { 0 };
-	volatile int cancelled = 1;
+	atomic_int cancelled = 1;
 
 	if (!is_emulated(child.target)) {
 		put(&child, interpreter_at(0) + row->interpreter_state.threads_head, 0);
 		put(&child, interpreter_at(1) + row->interpreter_state.threads_head, 0);
 		ck_assert_int_eq(runtime_find(child.target, &options, &place, &err), -1);
-		ck_assert_int_eq(err.kind, ERROR_UNSUPPORTED);
+		ck_assert_int_eq(err.kind, ERROR_STARTING);
 		ck_assert_ptr_nonnull(strstr(err.message, "no thread within 0.05 s"));
 
 		error_clear(&err);

@@ -117,6 +117,7 @@ static const struct field fields[] = {
 	FIELD(integer.size, 304, FOREVER),
 	FIELD(integer.digits, 206, FOREVER),
 	FIELD(module.dict, 206, FOREVER),
+	FIELD(method.self, 206, FOREVER),
 	FIELD(dict.mask, 206, 207),
 	FIELD(dict.table, 206, 207),
 	FIELD(dict.keys, 304, FOREVER),
@@ -201,6 +202,10 @@ START_TEST(test_row_behaviour)
 	ck_assert_int_eq(row->strings == STRINGS_BYTES, row->unicode.state == OFFSET_NONE);
 	ck_assert_int_eq(row->integers == INTEGERS_PLAIN, row->integer.size == OFFSET_NONE);
 	ck_assert_int_eq(row->dicts == DICT_TABLE, row->dict.keys == OFFSET_NONE);
+	if (row->dicts != DICT_TABLE) { /* PEP 509: 3.6 put a version tag before them */
+		ck_assert_uint_eq(row->dict.keys, row->version < 306 ? 24 : 32);
+		ck_assert_uint_eq(row->dict.values, row->dict.keys + 8);
+	}
 	ck_assert_int_eq(row->dicts == DICT_KEYS_LOG2, row->dict_keys.kind != OFFSET_NONE);
 	ck_assert_int_eq(row->instances == INSTANCE_DICT_OFFSET, row->instance.dict == OFFSET_NONE);
 	ck_assert_int_eq(row->instances == INSTANCE_APART, row->instance.values != OFFSET_NONE);

@@ -167,6 +167,19 @@ START_TEST(test_gap)
 }
 END_TEST
 
+/* Several gaps are one mark, at the innermost. */
+START_TEST(test_gaps)
+{
+	natives[1].end -= 8;
+	natives[3].end -= 8;
+	input.whole = false;
+	anchor(2, 0, 1);
+	ck_assert_uint_eq(run(5, 1), 0);
+	ck_assert_str_eq(text(), "n0 n1 ~ p0 n3 n4");
+	ck_assert(merged.truncated);
+}
+END_TEST
+
 /* An anchor on another stack, or below this one, takes no frame with it. */
 START_TEST(test_anchors_elsewhere)
 {
@@ -301,6 +314,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_call_being_left);
 	tcase_add_test(tests, test_outer_end_is_missing);
 	tcase_add_test(tests, test_gap);
+	tcase_add_test(tests, test_gaps);
 	tcase_add_test(tests, test_anchors_elsewhere);
 	tcase_add_test(tests, test_frames_in_slots_and_registers);
 	tcase_add_test(tests, test_entered_without_frame);

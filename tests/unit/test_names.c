@@ -207,11 +207,46 @@ static void make_world(const struct layout *row, enum shape shape)
 
 static bool read_name(uint64_t ident)
 {
+	struct u64_map objects = { 0 };
+	struct type_cache cache = { 0 };
+	const uint64_t *object;
+	bool found = false;
+
 	buffer_clear(&name);
-	return thread_name_read(&layout, child.target, INTERPRETER, ident, &name);
+	if (thread_objects_read(&layout, child.target, INTERPRETER, &objects)) {
+		object = u64_map_get(&objects, thread_object_key(INTERPRETER, ident));
+		found = object && thread_object_name(&layout, child.target, &cache, *object, &name);
+	}
+	u64_map_release(&objects);
+	return found;
 }
 
 /* ---- tests ---- */
+
+/* Of what all Threads have in common the second one costs no read. */
+START_TEST(test_type_is_read_once)
+{
+	for (int shape = 0; shape < SHAPES; shape++) {
+		struct u64_map objects = { 0 };
+		struct type_cache cache = { 0 };
+		uint64_t first, second;
+		raddr_t object;
+
+		make_world(layout_rows()[_i], (enum shape)shape);
+		ck_assert(thread_objects_read(&layout, child.target, INTERPRETER, &objects));
+		object = *u64_map_get(&objects, thread_object_key(INTERPRETER, IDENT));
+		first = target_read_calls(child.target);
+		ck_assert(thread_object_name(&layout, child.target, &cache, object, &name));
+		second = target_read_calls(child.target);
+		buffer_clear(&name);
+		ck_assert(thread_object_name(&layout, child.target, &cache, object, &name));
+		ck_assert_str_eq(name.data, "worker 1 ");
+		ck_assert_uint_lt(target_read_calls(child.target) - second, second - first);
+		u64_map_release(&objects);
+		buffer_release(&name);
+	}
+}
+END_TEST
 
 START_TEST(test_name)
 {
@@ -234,6 +269,33 @@ START_TEST(test_no_threading)
 	put(INTERPRETER + layout.interpreter_state.modules, 0, 8);
 	ck_assert(!read_name(IDENT));
 	buffer_release(&name);
+}
+END_TEST
+
+/* The main thread, which gevent gives another ident: as a global, or as what another one is a method of. */
+START_TEST(test_main_thread)
+{
+	const char *const global[] = { "_main_thread", "_shutdown" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(global); i++) {
+		struct item items[2];
+		raddr_t module, thread, method;
+
+		make_world(layout_rows()[_i], SHAPE_DICT);
+		thread = new_thread(SHAPE_DICT, "MainThread");
+		method = allocate(64);
+		put(method + layout.method.self, thread, 8);
+		items[0] = (struct item){ new_str("_active"), new_dict(NULL, 0, false, false) };
+		items[1] = (struct item){ new_str(global[i]), i == 0 ? thread : method };
+		module = allocate(64);
+		put(module + layout.module.dict, new_dict(items, 2, true, false), 8);
+		items[0] = (struct item){ new_str("threading"), module };
+		put(INTERPRETER + layout.interpreter_state.modules, new_dict(items, 1, true, false), 8);
+		ck_assert_msg(read_name(THREAD_MAIN), "%s: no name by %s", layout.name, global[i]);
+		ck_assert_str_eq(name.data, "MainThread");
+		ck_assert(!read_name(IDENT));
+		buffer_release(&name);
+	}
 }
 END_TEST
 
@@ -292,8 +354,10 @@ int main(void)
 	while (layout_rows()[rows])
 		rows++;
 	child = child_start(MEMORY_BYTES);
+	tcase_add_loop_test(tests, test_type_is_read_once, 0, rows);
 	tcase_add_loop_test(tests, test_name, 0, rows);
 	tcase_add_loop_test(tests, test_no_threading, 0, rows);
+	tcase_add_loop_test(tests, test_main_thread, 0, rows);
 	tcase_add_loop_test(tests, test_broken, 0, rows);
 	tcase_add_loop_test(tests, test_too_many, 0, rows);
 	tcase_set_timeout(tests, 60);

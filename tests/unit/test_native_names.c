@@ -30,6 +30,7 @@
 
 static char directory[64];
 static struct child child;
+static struct functions *functions;
 
 static const char source[] = "#include <unistd.h>\n"                                /* 1 */
 			     "int counter;\n"                                       /* 2 */
@@ -59,6 +60,7 @@ static const char source[] = "#include <unistd.h>\n"                            
 static void set_up(void)
 {
 	child = child_start(4096);
+	functions = functions_new();
 	ck_assert_ptr_nonnull(mkdtemp(strcpy(directory, "/tmp/test_native_names_XXXXXX")));
 }
 
@@ -81,6 +83,7 @@ static void tear_down(void)
 {
 	run("rm -rf %s", directory);
 	child_end(&child);
+	functions_free(functions);
 }
 
 static const char *compiler(void)
@@ -169,7 +172,7 @@ static char *name_in(struct names *names, const struct module *module, uint64_t 
 
 static void check_place(const char *file, uint64_t vaddr, const char *expected)
 {
-	struct names *names = names_new(child.target);
+	struct names *names = names_new(child.target, functions);
 	struct module module = open_module(file);
 	char *text = name_in(names, &module, vaddr);
 
@@ -211,7 +214,7 @@ START_TEST(a_return_address_belongs_to_the_call_before_it)
 
 	build("");
 	place = find_symbol("whole.so", "hidden");
-	names = names_new(child.target);
+	names = names_new(child.target, functions);
 	module = open_module("code.so");
 	address = (struct native_address){ .module = &module, .vaddr = place.st_value + place.st_size };
 	ck_assert_str_eq(names_of(names, &address)->frames[0].function->name, "hidden");
@@ -222,7 +225,7 @@ END_TEST
 
 START_TEST(equal_functions_are_one)
 {
-	struct names *names = names_new(child.target);
+	struct names *names = names_new(child.target, functions);
 	struct native_address first, second;
 	struct module module;
 	GElf_Sym place;
@@ -289,7 +292,7 @@ START_TEST(stubs_are_named_by_what_they_call)
 	path = xasprintf("objdump -d %s/code.so | grep 'getpid@plt>:$'", directory);
 	file = popen(path, "r");
 	ck_assert_ptr_nonnull(file);
-	names = names_new(child.target);
+	names = names_new(child.target, functions);
 	module = open_module("code.so");
 	while (fgets(line, sizeof(line), file)) {
 		char *text, *end;
@@ -323,7 +326,7 @@ END_TEST
 /* Each function that was inlined into another has the line of its call there, and the innermost its own. */
 static void check_inlined(const char *file)
 {
-	struct names *names = names_new(child.target);
+	struct names *names = names_new(child.target, functions);
 	struct module module = open_module(file);
 	GElf_Sym place = find_symbol("whole.so", "hidden");
 	bool found_middle = false, found_innermost = false, found_alone = false;
@@ -387,8 +390,149 @@ START_TEST(debug_information_of_another_build_is_not_used)
 }
 END_TEST
 
+/* ---- files that are made to take long ---- */
+
+#define BOMB_BYTES ((off_t)600 << 20) /* one of them may be read, two may not */
+
+/* bombN.so, without a build id, which names a debug file that is an ELF file and then one long hole. */
+static void build_bomb(int number)
+{
+	char *path = xasprintf("%s/bomb%d.debug", directory, number);
+
+	ck_assert(run("cp code.debug bomb%d.debug && echo %d >>bomb%d.debug && cp bare.so bomb%d.so && "
+		      "objcopy --add-gnu-debuglink=bomb%d.debug bomb%d.so",
+		number, number, number, number, number, number));
+	ck_assert_int_eq(truncate(path, BOMB_BYTES), 0);
+	free(path);
+}
+
+START_TEST(debug_files_that_are_read_whole_have_a_limit_in_all)
+{
+	static const uint64_t unread[] = { 0, 1, 2, 2, 2 };
+	struct names *names = names_new(child.target, functions);
+	uint64_t addresses, files;
+	GElf_Sym place;
+
+	build("-g");
+	ck_assert(run("objcopy --only-keep-debug -R .note.gnu.build-id code.so code.debug && "
+		      "objcopy -S -R .note.gnu.build-id code.so bare.so"));
+	for (int i = 0; i < 3; i++)
+		build_bomb(i);
+	/* other libraries with the debug file that was read: it is remembered */
+	ck_assert(run("mkdir 3 4 && cp bomb0.so 3/ && ln bomb0.debug 3/ && cp bomb0.so 4/ && ln bomb0.debug 4/"));
+	place = find_symbol("whole.so", "exported");
+	for (uint32_t i = 0; i < ARRAY_LENGTH(unread); i++) {
+		char *file = i < 3 ? xasprintf("bomb%u.so", i) : xasprintf("%u/bomb0.so", i);
+		struct module module = open_module(file);
+		char *text;
+
+		module.id = i;
+		text = name_in(names, &module, place.st_value);
+		ck_assert_str_eq(text, "exported:0");
+		names_left_out(names, &addresses, &files);
+		ck_assert_uint_eq(files, unread[i]);
+		ck_assert_uint_eq(addresses, 0);
+		free(text);
+		close_module(&module);
+		free(file);
+	}
+	names_free(names);
+}
+END_TEST
+
+START_TEST(time_for_names_has_a_limit)
+{
+	struct budget budget;
+	const int64_t second = 1000000000;
+
+	budget_begin(&budget, 5 * second);
+	ck_assert(budget_allows(&budget, 5 * second));
+	budget.spent_ns = 10 * second;
+	ck_assert(!budget_allows(&budget, 5 * second));
+	ck_assert(budget_allows(&budget, 65 * second)); /* a fiftieth of each minute more */
+	budget.spent_ns += 2 * second;
+	ck_assert(!budget_allows(&budget, 65 * second));
+	budget_release(&budget);
+}
+END_TEST
+
+/* Of each length up to some words: the sum of the last bytes is made in another way. */
+START_TEST(checksums_are_those_of_zip)
+{
+	static const struct {
+		const char *text;
+		uint32_t checksum;
+	} known[] = {
+		{ "", 0 },
+		{ "a", 0xe8b7be43 },
+		{ "123456789", 0xcbf43926 },
+		{ "The quick brown fox jumps over the lazy dog", 0x414fa339 },
+	};
+	struct budget budget;
+
+	budget_begin(&budget, 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
+		char *path = xasprintf("%s/text%zu", directory, i), name[16];
+		uint32_t checksum = 1;
+		int fd;
+
+		snprintf(name, sizeof(name), "text%zu", i);
+		write_file(name, known[i].text);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		for (int again = 0; again < 2; again++) {
+			ck_assert(budget_checksum(&budget, fd, &checksum));
+			ck_assert_uint_eq(checksum, known[i].checksum);
+		}
+		close(fd);
+		free(path);
+	}
+	budget_release(&budget);
+}
+END_TEST
+
+/* The test ends by its time limit where pyrope opens it for reading. */
+START_TEST(a_debug_file_that_is_a_pipe_is_not_waited_for)
+{
+	build("-g");
+	ck_assert(run("cp code.so code.debug && strip -R .note.gnu.build-id code.so && "
+		      "objcopy --add-gnu-debuglink=code.debug code.so && rm code.debug && mkfifo code.debug"));
+	check_function("code.so", "exported", "exported:0");
+}
+END_TEST
+
+/* Cut to each of these lengths after its tables were read, and before. */
+START_TEST(a_file_that_is_cut_off_costs_names_and_nothing_else)
+{
+	static const off_t lengths[] = { 8000, 4096, 1000, 64, 0 };
+	GElf_Sym exported, hidden;
+	struct names *names = names_new(child.target, functions);
+	struct module module;
+	char *path;
+
+	build(_i ? "-g" : "");
+	exported = find_symbol("whole.so", "exported");
+	hidden = find_symbol("whole.so", "hidden");
+	path = xasprintf("%s/code.so", directory);
+	module = open_module("code.so");
+	free(name_in(names, &module, exported.st_value));
+	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
+		struct names *later = names_new(child.target, functions);
+
+		ck_assert_int_eq(truncate(path, lengths[i]), 0);
+		free(name_in(names, &module, hidden.st_value + i));
+		free(name_in(names, &module, exported.st_value + 1 + i));
+		free(name_in(later, &module, hidden.st_value));
+		names_free(later);
+	}
+	close_module(&module);
+	free(path);
+	names_free(names);
+}
+END_TEST
+
 START_TEST(debug_information_is_found_by_build_id)
 {
+	struct budget budget = { .bytes_left = 0 };
 	unsigned char id[BUILD_ID_LIMIT];
 	struct roots roots = { .count = 1 };
 	struct object object, other;
@@ -411,7 +555,7 @@ START_TEST(debug_information_is_found_by_build_id)
 	fd = openat(roots.fds[0], "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	close(roots.fds[0]);
 	roots.fds[0] = fd;
-	fd = debug_file_open(&roots, module.path, &object);
+	fd = debug_file_open(&roots, &budget, module.path, &object);
 	ck_assert_int_ge(fd, 0);
 	ck_assert(object_open(&other, fd));
 	ck_assert_ptr_nonnull(object_section(&other, ".debug_info"));
@@ -503,7 +647,7 @@ START_TEST(the_vdso_has_names)
 	struct module module = {
 		.kind = MODULE_VDSO, .path = (char *)"[vdso]", .name = (char *)"[vdso]", .fd = fd
 	};
-	struct names *names = names_new(child.target);
+	struct names *names = names_new(child.target, functions);
 	struct object object;
 	struct symbol_found *found = xmalloc(sizeof(*found));
 	const struct object *objects[] = { &object };
@@ -536,11 +680,11 @@ END_TEST
 
 START_TEST(functions_of_the_c_library_have_the_names_that_are_called)
 {
-	static const char *const functions[] = { "write", "malloc", "qsort", "printf", "fopen", "nanosleep" };
-	struct names *names = names_new(child.target);
+	static const char *const called[] = { "write", "malloc", "qsort", "printf", "fopen", "nanosleep" };
+	struct names *names = names_new(child.target, functions);
 
-	for (size_t i = 0; i < ARRAY_LENGTH(functions); i++) {
-		void *address = dlsym(RTLD_DEFAULT, functions[i]);
+	for (size_t i = 0; i < ARRAY_LENGTH(called); i++) {
+		void *address = dlsym(RTLD_DEFAULT, called[i]);
 		struct module module = { .kind = MODULE_FILE, .id = 7 };
 		struct native_address place;
 		Dl_info info;
@@ -551,10 +695,10 @@ START_TEST(functions_of_the_c_library_have_the_names_that_are_called)
 		place = (struct native_address){ .module = &module, .exact_pc = true };
 		place.vaddr = (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase);
 		if (module.fd >= 0 && strstr(info.dli_fname, "libc.so.6"))
-			ck_assert_str_eq(names_of(names, &place)->frames[0].function->name, functions[i]);
+			ck_assert_str_eq(names_of(names, &place)->frames[0].function->name, called[i]);
 		close(module.fd);
 		names_free(names);
-		names = names_new(child.target);
+		names = names_new(child.target, functions);
 	}
 	names_free(names);
 }
@@ -562,10 +706,10 @@ END_TEST
 
 START_TEST(an_address_outside_of_every_file_has_a_name_too)
 {
-	struct names *names = names_new(child.target);
+	struct names *names = names_new(child.target, functions);
 	struct module code = { .kind = MODULE_CODE, .path = (char *)"", .name = (char *)"[jit]", .fd = -1 };
 	struct native_address nowhere = { .module = NULL, .vaddr = 0x1234 };
-	struct native_address compiled = { .module = &code, .vaddr = 0x7f0000001000, .exact_pc = true };
+	struct native_address compiled = { .module = &code, .mapping = 0x7f0000001000, .vaddr = 0x7f0000001234, .exact_pc = true };
 
 	ck_assert_str_eq(names_of(names, &nowhere)->frames[0].function->file, "[unknown]");
 	ck_assert_str_eq(names_of(names, &compiled)->frames[0].function->file, "[jit]");
@@ -589,6 +733,11 @@ static void add_tests(TCase *tests)
 		tests, inlined_functions_have_the_lines_of_their_calls, 0, ARRAY_LENGTH(debug_options));
 	tcase_add_loop_test(tests, debug_information_is_found_beside_the_file, 0, 2);
 	tcase_add_test(tests, debug_information_of_another_build_is_not_used);
+	tcase_add_test(tests, debug_files_that_are_read_whole_have_a_limit_in_all);
+	tcase_add_test(tests, time_for_names_has_a_limit);
+	tcase_add_test(tests, checksums_are_those_of_zip);
+	tcase_add_test(tests, a_debug_file_that_is_a_pipe_is_not_waited_for);
+	tcase_add_loop_test(tests, a_file_that_is_cut_off_costs_names_and_nothing_else, 0, 2);
 	tcase_add_test(tests, debug_information_is_found_by_build_id);
 #ifdef HAVE_LIBLZMA
 	tcase_add_test(tests, compressed_symbols_are_used);

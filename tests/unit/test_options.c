@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include "commands/options.h"
+#include "commands/spellings.h"
+#include "pyrope/output.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,26 +44,48 @@ static int parse(struct options *options, const char *line, struct error *err)
 /* What differs from the defaults, in a fixed order. */
 static void describe(struct buffer *text, const struct options *options)
 {
-	static const char *const commands[] = { "record", "dump", "help", "version", "completion" };
-	static const char *const modes[] = { "gil", "wall", "cpu" };
+	static const char *const commands[] = { "record", "dump", "report", "diff", "check", "help", "version", "completion" };
+	static const char *const modes[] = { "active", "gil", "wall", "cpu" };
 	static const char *const pauses[] = { "auto", "always", "never" };
-	static const char *const summaries[] = { "terminal", "text", "json" };
+	static const char *const summaries[] = { "terminal", "text", "full", "json" };
+	static const char *const paths[] = { "of format", "full", "short" };
 
 	buffer_append_string(text, commands[options->command]);
 	if (options->pid)
 		buffer_printf(text, " pid=%d", (int)options->pid);
 	if (options->has_duration)
 		buffer_printf(text, " s=%gms", (double)options->duration_ns / 1e6);
+	if (options->has_delay)
+		buffer_printf(text, " delay=%gms", (double)options->delay_ns / 1e6);
+	buffer_append_string(text, options->paused ? " paused" : "");
+	buffer_append_string(text, options->unlimited ? " unlimited" : "");
 	if (options->interval_ns != 10000000)
 		buffer_printf(text, " r=%gms", (double)options->interval_ns / 1e6);
-	if (options->output)
-		buffer_printf(text, " o=%s", options->output);
+	for (size_t i = 0; i < options->output_count; i++)
+		buffer_printf(text, " o=%s", options->outputs[i]);
 	buffer_append_string(text, options->exclude_idle ? " x" : "");
 	buffer_append_string(text, options->no_lines ? " n" : "");
-	buffer_append_string(text, options->flamechart ? " flamechart" : "");
+	buffer_append_string(text, options->require_samples ? " require" : "");
+	if (options->paths != PATHS_OF_FORMAT)
+		buffer_printf(text, " paths=%s", paths[options->paths]);
+	for (size_t i = 0; i < options->input_count; i++)
+		buffer_printf(text, " in=%s", options->inputs[i]);
+	if (options->by || options->sort || options->tree || options->has_limit)
+		buffer_printf(text, " table=%d,%d,%d,%d,%zu", options->by, options->sort, options->tree, options->has_limit,
+			options->limit);
+	if (options->filter.only)
+		buffer_printf(text, " only=%s", options->filter.only);
+	if (options->filter.has_from)
+		buffer_printf(text, " from=%gms", (double)options->filter.from_ns / 1e6);
+	if (options->filter.has_to)
+		buffer_printf(text, " to=%gms", (double)options->filter.to_ns / 1e6);
+	if (options->filter.states)
+		buffer_printf(text, " states=%u", options->filter.states);
+	if (options->format)
+		buffer_printf(text, " format=%s", options->format);
 	buffer_append_string(text, options->mark_gc ? " gc" : "");
 	buffer_append_string(text, options->json ? " json" : "");
-	if (options->mode != MODE_GIL)
+	if (options->mode != MODE_ACTIVE)
 		buffer_printf(text, " mode=%s", modes[options->mode]);
 	if (options->pause != PAUSE_AUTO)
 		buffer_printf(text, " pause=%s", pauses[options->pause]);
@@ -84,6 +108,9 @@ static const struct {
 } good[] = {
 	{ "pyrope 5", "record pid=5" },
 	{ "pyrope -p 5", "record pid=5" },
+	{ "pyrope check --max a=5% --no-call b x y", "check in=x in=y" },
+	{ "pyrope check --budgets x --strict --json y", "check in=y json" },
+	{ "pyrope record --check x --baseline b --report junit=x.xml -t python", "record [python]" },
 	{ "pyrope -p5", "record pid=5" },
 	{ "pyrope --pid 5", "record pid=5" },
 	{ "pyrope --pid=5", "record pid=5" },
@@ -106,14 +133,18 @@ static const struct {
 	{ "pyrope --threads 5", "record pid=5 mode=wall" },
 	{ "pyrope --mode=wall 5", "record pid=5 mode=wall" },
 	{ "pyrope --mode cpu 5", "record pid=5 mode=cpu" },
-	{ "pyrope --threads --mode=gil 5", "record pid=5" },
-	{ "pyrope --flamechart --gc 5", "record pid=5 flamechart gc" },
+	{ "pyrope --threads --mode=gil 5", "record pid=5 mode=gil" },
+	{ "pyrope --flamechart --gc 5", "record pid=5 format=flamechart gc" },
+	{ "pyrope --format=collapsed -o a -o b.txt 5", "record pid=5 o=a o=b.txt format=collapsed" },
 	{ "pyrope --pause=never 5", "record pid=5 pause=never" },
 	{ "pyrope --max-depth 7 5", "record pid=5 depth=7" },
 	{ "pyrope --group=process 5", "record pid=5 groups=1" },
 	{ "pyrope --group thread,process 5", "record pid=5 groups=3" },
 	{ "pyrope --summary 5", "record pid=5 summary=text" },
 	{ "pyrope --summary=json 5", "record pid=5 summary=json" },
+	{ "pyrope --summary=full 5", "record pid=5 summary=full" },
+	{ "pyrope --paths=short --require-samples 5", "record pid=5 require paths=short" },
+	{ "pyrope dump --paths=full 5", "dump pid=5 paths=full" },
 	{ "pyrope --abi=26 5", "record pid=5 abi=206" },
 	{ "pyrope --abi 34 5", "record pid=5 abi=304" },
 	{ "pyrope --abi 311 5", "record pid=5 abi=311" },
@@ -125,11 +156,47 @@ static const struct {
 	{ "pyrope -t -- python --help", "record [python] [--help]" },
 	{ "pyrope -t dump 5", "record [dump] [5]" },
 	{ "pyrope dump 5", "dump pid=5" },
+	{ "pyrope report a.pyrope", "report in=a.pyrope" },
+	{ "pyrope report -p 5 7 b --only x --from 1 --to 2s", "report pid=5 in=7 in=b only=x from=1000ms to=2000ms" },
+	{ "pyrope report --state=running,sleeping -- -a", "report in=-a states=24" },
 	{ "pyrope -d -p 5", "dump pid=5" },
 	{ "pyrope --dump 5 --threads", "dump pid=5 mode=wall" },
 	{ "pyrope dump --json -o f 5", "dump pid=5 o=f json" },
 	{ "pyrope --json dump 5", "dump pid=5 json" },
 	{ "pyrope -d record 5", "dump pid=5" },
+	{ "pyrope -- python x.py -s 5", "record [python] [x.py] [-s] [5]" },
+	{ "pyrope -- dump 5", "record [dump] [5]" },
+	{ "pyrope dump -- 5", "dump pid=5" },
+	{ "pyrope -s unlimited 5", "record pid=5 unlimited" },
+	{ "pyrope --delay 2 5", "record pid=5 delay=2000ms" },
+	{ "pyrope --delay 0 5", "record pid=5 delay=0ms" },
+	{ "pyrope --paused 5", "record pid=5 paused" },
+	{ "pyrope -s inf 5", "record pid=5 unlimited" },
+	{ "pyrope report --by line --sort=name --limit 0 --tree x", "report in=x table=1,2,1,1,0" },
+	{ "pyrope --by module --sort total --limit 7 5", "record pid=5 table=3,1,0,1,7" },
+	{ "pyrope -s unlimited -s 2 5", "record pid=5 s=2000ms" },
+	/* py-spy */
+	{ "pyrope record -d 10 -o x -p 5", "record pid=5 s=10000ms o=x" },
+	{ "pyrope record -d 10 -o x -- python -d", "record s=10000ms o=x [python] [-d]" },
+	{ "pyrope record -d unlimited -p 5", "record pid=5 unlimited" },
+	{ "pyrope record --duration 10 --rate 250 --pid 5", "record pid=5 s=10000ms r=4ms" },
+	{ "pyrope record -r 1 -p 5", "record pid=5 r=1000ms" },
+	{ "pyrope record -r 0.01 -p 5", "record pid=5" },
+	{ "pyrope record -r 2s -p 5", "record pid=5 r=2000ms" },
+	{ "pyrope -r 2 -s 10 5", "record pid=5 s=10000ms r=2000ms" },
+	{ "pyrope record --format raw --idle --function --full-filenames 5",
+		"record pid=5 n paths=full format=collapsed mode=wall" },
+	{ "pyrope record --gil --nonblocking --nolineno -p 5", "record pid=5 x n mode=gil pause=never" },
+	{ "pyrope record -i -F -o x -p 5", "record pid=5 o=x n mode=wall" },
+	{ "pyrope dump --pid 5 --nonblocking", "dump pid=5 pause=never" },
+	/* Austin */
+	{ "pyrope -i 1ms -p 5", "record pid=5 r=1ms" },
+	{ "pyrope -i 2500 -p 5", "record pid=5 r=2.5ms" },
+	{ "pyrope -i2500us -p 5", "record pid=5 r=2.5ms" },
+	{ "pyrope --exposure 3 -c --pid=5", "record pid=5 s=3000ms mode=cpu" },
+	{ "pyrope --exposure=3 --sleepless 5", "record pid=5 s=3000ms x mode=wall" },
+	{ "pyrope -w 5", "dump pid=5" },
+	{ "pyrope --where=5", "dump pid=5" },
 	{ "pyrope -h", "help" },
 	{ "pyrope --help nonsense --more", "help" },
 	{ "pyrope -v", "version" },
@@ -158,8 +225,10 @@ static const struct {
 	{ "pyrope dump", "no process" },
 	{ "pyrope -p", "option '-p' needs an argument: PID" },
 	{ "pyrope --pid", "option '--pid' needs an argument: PID" },
-	{ "pyrope 5 6", "too many arguments: '6'" },
-	{ "pyrope -p 5 6", "too many arguments: '6'" },
+	{ "pyrope 5 six", "too many arguments: 'six'" },
+	{ "pyrope dump 5 6", "several process ids" },
+	{ "pyrope -f --no-follow 5", "both --follow and --no-follow" },
+	{ "pyrope -p 5,6,x", "5,6,x" },
 	{ "pyrope 5 -t python", "both a process id and -t" },
 	{ "pyrope -d -t python", "'--trace' is of no use with dump" },
 	{ "pyrope -t", "option '-t' needs an argument" },
@@ -174,11 +243,21 @@ static const struct {
 	{ "pyrope 1606938044258990275541962092341162602522202993782792835301376", "the most is 2147483647" },
 	{ "pyrope 2147483648", "the most is 2147483647" },
 	{ "pyrope 2^200", "'2^200': not a number" },
-	{ "pyrope python", "'python': not a number: to start a command, use -t" },
+	{ "pyrope python", "unknown command 'python': name a process by its id, and to start a command, use -t" },
+	{ "pyrope top 1", "pyrope has no command 'top': 'pyrope dump PID'" },
+	{ "pyrope record -r 100 -p 5", "samples per second in py-spy: write --rate 100, or -r 100s" },
+	{ "pyrope record --format flames 5", "unknown value 'flames': use collapsed" },
+	{ "pyrope record --gil=1 5", "option '--gil' takes no argument" },
+	{ "pyrope dump --locals 5", "pyrope has no option '--locals': values" },
+	{ "pyrope -g 5", "--gil in py-spy and --gc in Austin" },
+	{ "pyrope --exposure", "option '--exposure' needs an argument: it means --seconds" },
+	{ "pyrope --where x", "option '--pid': invalid process id 'x'" },
+	{ "pyrope -ix 5", "unknown option '-ix'" },
+	{ "pyrope -i 1parsec 5", "unknown unit 'parsec'" },
+	{ "pyrope -p 5 -- python", "both a process id and -t COMMAND" },
 	{ "pyrope ''", "empty process id" },
 	{ "pyrope dunp 5", "unknown command 'dunp': did you mean 'dump'?" },
 	{ "pyrope dump python", "'python': not a number" },
-	{ "pyrope -- dump 5", "did you mean 'dump'" },
 	{ "pyrope -r 0 5", "option '-r': invalid interval '0': must be greater than 0" },
 	{ "pyrope -r -1 5", "'-1': it is negative" },
 	{ "pyrope -r nan 5", "'nan': not a number" },
@@ -192,12 +271,12 @@ static const struct {
 	{ "pyrope --duration 5x 5", "unknown unit 'x'" },
 	{ "pyrope --rate 0 5", "option '--rate': invalid rate '0': must be greater than 0" },
 	{ "pyrope --rate 1e-9 5", "too small" },
-	{ "pyrope --mode=all 5", "unknown value 'all': use gil, wall or cpu" },
+	{ "pyrope --mode=all 5", "unknown value 'all': use active, gil, wall or cpu" },
 	{ "pyrope --pause=some 5", "use auto, always or never" },
 	{ "pyrope --group=cpu 5", "unknown value 'cpu': use process or thread" },
 	{ "pyrope --group=thread, 5", "unknown value ''" },
-	{ "pyrope --summary=xml 5", "use text or json" },
-	{ "pyrope --summary json 5", "'json': not a number" },
+	{ "pyrope --summary=xml 5", "use text, full or json" },
+	{ "pyrope --summary json 5", "'json' alone: did you mean '--summary=json'?" },
 	{ "pyrope --max-depth 0 5", "the least is 1" },
 	{ "pyrope --abi=9 5", "invalid version '9'" },
 	{ "pyrope --abi=3 5", "invalid version '3'" },
@@ -208,13 +287,33 @@ static const struct {
 	{ "pyrope -xq 5", "unknown option '-q' in '-xq'" },
 	{ "pyrope -threads 5", "unknown option '-threads': did you mean '--threads'?" },
 	{ "pyrope --thread-s 5", "did you mean '--threads'?" },
+	{ "pyrope report", "no file" },
+	{ "pyrope diff", "diff compares two sides" },
+	{ "pyrope diff a", "diff compares two sides" },
+	{ "pyrope diff a b c", "diff compares two sides" },
+	{ "pyrope diff --before a b", "diff compares two sides" },
+	{ "pyrope diff --rate 5 a b", "'--rate' is of no use with diff" },
+	{ "pyrope diff --compare=all a b", "use self or total" },
+	{ "pyrope --force 5", "are for budgets: name a file of them with --check" },
+	{ "pyrope --report=junit=x -t python", "are for budgets: name a file of them with --check" },
+	{ "pyrope --check x 5", "--check is for a command that is started with -t" },
+	{ "pyrope --max a=5% 5", "'--max' is of no use without check" },
+	{ "pyrope check --report=xml a", "use text, json, junit, github, markdown or gitlab" },
+	{ "pyrope check --report=junit= a", "the name of the file is empty" },
+	{ "pyrope check --group=process,thread a", "name one of them with --group" },
+	{ "pyrope check --baseline-runs=0 a", "number of runs" },
+	{ "pyrope check --per=0 a", "number of units of work" },
+	{ "pyrope check -o x a", "'--output' is of no use with check" },
+	{ "pyrope report --rate 5 a", "'--rate' is of no use with report" },
+	{ "pyrope --only 'a(b 5", "no regular expression" },
+	{ "pyrope --state=asleep 5", "use unknown, holds-gil" },
 	{ "pyrope --flamchart 5", "did you mean '--flamechart'?" },
 	{ "pyrope --duratoin=3 5", "unknown option '--duratoin': did you mean '--duration'?" },
-	{ "pyrope --colour 5", "unknown option '--colour'" },
+	{ "pyrope --shade 5", "unknown option '--shade'" },
 	{ "pyrope --e=1 5", "option '--exclude-idle' takes no argument" },
-	{ "pyrope --s 5", "option '--s' is ambiguous: '--syscalls' or '--summary'" },
+	{ "pyrope --s 5", "option '--s' is ambiguous: '--summary' or '--strict'" },
 	{ "pyrope --output= 5", "the name of the file is empty" },
-	{ "pyrope --json 5", "'--json' is of no use without dump" },
+	{ "pyrope --json 5", "'--json' is of no use without dump or diff or check" },
 	{ "pyrope dump -s 4 5", "'--seconds' is of no use with dump" },
 };
 
@@ -245,6 +344,18 @@ START_TEST(test_defaults)
 }
 END_TEST
 
+/* A CI tells a job without a profile from budgets that nobody can read. */
+START_TEST(test_no_profile)
+{
+	struct options options;
+	struct error err = { 0 };
+
+	ck_assert_int_eq(parse(&options, "pyrope check --max a=5%", &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.message, "no profile: name a recording"));
+	ck_assert_int_eq(err.exit_code, 1);
+}
+END_TEST
+
 /* ---- the table and what is made of it ---- */
 
 START_TEST(test_table)
@@ -264,6 +375,21 @@ START_TEST(test_table)
 			ck_assert(!row->letter || row->letter != option_table[j].letter);
 		}
 	}
+}
+END_TEST
+
+/* The choices of --format are the formats that there are. */
+START_TEST(test_formats)
+{
+	const struct option_row *row = option_table;
+	size_t count = 0;
+
+	while (strcmp(row->name, "format") != 0)
+		row++;
+	for (; row->choices[count]; count++)
+		ck_assert_ptr_nonnull(output_format_find(row->choices[count]));
+	for (size_t i = 0; output_formats[i]; i++)
+		ck_assert_uint_lt(i, count);
 }
 END_TEST
 
@@ -406,7 +532,7 @@ static bool is_known(const char *name, size_t length)
 	for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
 		if (strlen(others[i]) == length && memcmp(others[i], name, length) == 0)
 			return true;
-	return false;
+	return spelling_find(name - 2, length + 2) != NULL;
 }
 
 START_TEST(test_man)
@@ -440,7 +566,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_good, 0, ARRAY_LENGTH(good));
 	tcase_add_loop_test(tests, test_bad, 0, ARRAY_LENGTH(bad));
 	tcase_add_test(tests, test_defaults);
+	tcase_add_test(tests, test_no_profile);
 	tcase_add_test(tests, test_table);
+	tcase_add_test(tests, test_formats);
 	tcase_add_test(tests, test_help);
 	tcase_add_test(tests, test_version);
 	tcase_add_loop_test(tests, test_completion, 0, 3);

@@ -363,33 +363,84 @@ static const struct function leaf = { .id = 1,
 	.first_line = 1 };
 static const struct function marker = { .id = 2, .kind = FUNCTION_MARKER, .name = "(failed)", .file = "" };
 
-static const char *dump(const struct dump_format *format, bool colour)
+static const char *dump_all(const struct dump_format *format, bool colour, const struct made_up *made_up, size_t count)
 {
-	struct dump_header header = {
-		.pid = 7, .process_name = "python\\3", .version = "3.11.7", .colour = colour
+	static const char *const roots[] = { "/srv/", NULL };
+	const struct dump_header header = {
+		.pid = 7, .process_name = "python\\3", .version = "3.11.7", .colour = colour, .short_paths = true, .roots = roots
 	};
 	struct output_file *file = open_output("dump");
-	struct made_up made_up;
+	struct sample samples[16];
 
-	format->begin(file, &header);
-	made_up_begin(&made_up, 0, 7);
-	made_up_push(&made_up, &leaf, 20);
-	for (int i = 0; i < 10; i++)
-		made_up_push(&made_up, &leaf, 21);
-	made_up_push(&made_up, &leaf, 0);
-	format->thread(file, &header, &made_up.sample, 0);
-	made_up_begin(&made_up, 0, 8);
-	made_up.sample.state = THREAD_SLEEPING;
-	made_up.sample.syscall_number = 99999;
-	made_up.sample.interpreter_id = UINT64_MAX;
-	made_up.sample.thread_name = "";
-	made_up_push(&made_up, &marker, 0);
-	format->thread(file, &header, &made_up.sample, 1);
-	format->end(file);
+	ck_assert_uint_le(count, ARRAY_LENGTH(samples));
+	for (size_t i = 0; i < count; i++)
+		samples[i] = made_up[i].sample;
+	format->write(file, &header, samples, count);
 	ck_assert_int_eq(output_commit(file, &err), 0);
 	output_close(file);
 	return get("dump");
 }
+
+static const char *dump(const struct dump_format *format, bool colour)
+{
+	struct made_up made_up[2];
+
+	made_up_begin(&made_up[0], 0, 7);
+	made_up_push(&made_up[0], &leaf, 20);
+	for (int i = 0; i < 10; i++)
+		made_up_push(&made_up[0], &leaf, 21);
+	made_up_push(&made_up[0], &leaf, 0);
+	made_up_begin(&made_up[1], 0, 8);
+	made_up[1].sample.state = THREAD_SLEEPING;
+	made_up[1].sample.syscall_number = 99999;
+	made_up[1].sample.interpreter_id = UINT64_MAX;
+	made_up[1].sample.thread_name = "";
+	made_up_push(&made_up[1], &marker, 0);
+	return dump_all(format, colour, made_up, 2);
+}
+
+static void sleeper(struct made_up *made_up, pid_t tid, int line)
+{
+	static const struct function waits = {
+		.id = 3, .kind = FUNCTION_PYTHON, .name = "wait", .file = "/srv/pool.py", .first_line = 1
+	};
+
+	made_up_begin(made_up, 0, tid);
+	made_up->sample.state = THREAD_SLEEPING;
+	made_up_push(made_up, &leaf, 20);
+	made_up_push(made_up, &waits, line);
+}
+
+/* The order of states, and threads that sleep in the same place; no others are put together. */
+START_TEST(test_dump_order)
+{
+	struct made_up made_up[15];
+
+	for (int i = 0; i < 12; i++)
+		sleeper(&made_up[i], 100 + i, i == 5 ? 9 : 8);
+	made_up[6].sample.interpreter_id = 1;
+	made_up[7].sample.state = THREAD_WAITS_GIL;
+	made_up[8].sample.state = THREAD_RUNNING;
+	made_up[9].sample.state = THREAD_RUNNING;
+	sleeper(&made_up[12], 112, 8);
+	made_up[12].sample.state = THREAD_HOLDS_GIL;
+	sleeper(&made_up[13], 113, 8);
+	sleeper(&made_up[14], 114, 8);
+	made_up[14].sample.thread_name = "";
+#define FRAMES "    wait (pool.py:8)\n    le\"af (a.py:20)\n"
+	ck_assert_str_eq(dump_all(&dump_text, false, made_up, 15),
+		"process 7 \"python\\3\": Python 3.11.7\n"
+		"\n112*: worker (holds the GIL)\n" FRAMES
+		"\n108: worker (runs without the GIL)\n" FRAMES
+		"\n109: worker (runs without the GIL)\n" FRAMES
+		"\n107: worker (waits for the GIL)\n" FRAMES
+		"\n9 threads (sleep): 100 worker, 101 worker, 102 worker, 103 worker, 104 worker, 110 worker, 111 worker, "
+		"113 worker and 1 more\n" FRAMES
+		"\n105: worker (sleeps)\n    wait (pool.py:9)\n    le\"af (a.py:20)\n"
+		"\n106: worker, interpreter 1 (sleeps)\n" FRAMES);
+#undef FRAMES
+}
+END_TEST
 
 START_TEST(test_dump_text)
 {
@@ -454,6 +505,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_closed_stdout);
 	tcase_add_loop_test(tests, test_descriptor, 0, 3);
 	tcase_add_test(tests, test_dump_text);
+	tcase_add_test(tests, test_dump_order);
 	tcase_add_test(tests, test_dump_json);
 }
 

@@ -158,6 +158,23 @@ START_TEST(a_pipe_is_not_waited_for)
 }
 END_TEST
 
+/* Of 4 GB, of which all but the first line is a hole; what is read of it is limited. */
+START_TEST(a_huge_file_is_read_in_part)
+{
+	struct perf_map *map = perf_map_new(root, 42, getuid());
+	char *path = map_path();
+
+	append("1000 10 f\n");
+	ck_assert_int_eq(truncate(path, (off_t)4 << 30), 0);
+	append("\n2000 10 beyond\n");
+	check(map, 0x1000, 0, "f");
+	for (int i = 1; i < 100; i++)
+		check(map, 0x2000, i * SECOND, NULL);
+	free(path);
+	perf_map_free(map);
+}
+END_TEST
+
 START_TEST(the_file_of_another_user_is_not_believed)
 {
 	struct perf_map *map = perf_map_new(root, 42, getuid() + 1);
@@ -185,6 +202,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, another_file_replaces_what_was_read);
 	tcase_add_test(tests, lines_that_make_no_sense_are_passed_over);
 	tcase_add_test(tests, a_pipe_is_not_waited_for);
+	tcase_add_test(tests, a_huge_file_is_read_in_part);
 	tcase_add_test(tests, the_file_of_another_user_is_not_believed);
 }
 

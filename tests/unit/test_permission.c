@@ -39,7 +39,7 @@ static const struct {
 		"kernel.yama.ptrace_scope is 2", "sudo" },
 	{ "Yama 3 forbids root too", { PLAIN, .our_uid = 0, .has_capability = true, .yama_scope = 3 },
 		"kernel.yama.ptrace_scope is 3", "boot again" },
-	{ "more capabilities than ours", { PLAIN, .has_more_capabilities = true },
+	{ "more capabilities than ours", { PLAIN, .more_capabilities = 1 },
 		"capabilities that pyrope has not", "CAP_SYS_PTRACE" },
 	{ "another user namespace", { PLAIN, .our_uid = 0, .has_capability = true, .other_namespace = 1 },
 		"another user namespace", "outside of all containers" },
@@ -54,7 +54,32 @@ static const struct {
 		"traces it already", "--pause=never" },
 	{ "seccomp", { PLAIN, .our_seccomp = 2 }, "seccomp filter", "--security-opt seccomp=unconfined" },
 	{ "hidepid", { PLAIN, .target_uid = PERMISSION_UNKNOWN, .same_ids = false }, "hidepid", "root" },
-	{ "none of these", { PLAIN }, "security module", "Operation not permitted" },
+	{ "none of these", { PLAIN }, "Operation not permitted, and it is not known why",
+		"which security modules the kernel has cannot be seen" },
+	{ "none of these, and no module to blame", { PLAIN, .modules = "lockdown,capability,yama" },
+		"the same user and groups", "no security module is active that could refuse it" },
+	{ "root, and modules",
+		{ PLAIN, .our_uid = 0, .has_capability = true, .modules = "capability,apparmor,bpf",
+			.label = "docker-default (enforce)" },
+		"pyrope has CAP_SYS_PTRACE; active security modules: apparmor, bpf, the process is labelled "
+		"'docker-default (enforce)'",
+		"dmesg" },
+	{ "a module whose name only begins like one", { PLAIN, .modules = "bpfx,xbpf" }, "not known why",
+		"no security module is active" },
+	{ "root, and a namespace that cannot be seen",
+		{ PLAIN, .our_uid = 0, .has_capability = true, .errno_value = EACCES,
+			.other_namespace = PERMISSION_UNKNOWN, .more_capabilities = 0x1000000 },
+		"Permission denied, and it is not known why: found: pyrope has CAP_SYS_PTRACE; its user "
+		"namespace "
+		"is another one, or cannot be seen",
+		"capabilities that pyrope has not (0x1000000" },
+	{ "file capabilities without the one for files",
+		{ PLAIN, .errno_value = EACCES, .target_uid = 33, .same_ids = false, .proc_owner = 0,
+			.has_capability = true },
+		"/proc/4711/mem belongs to user 0", "setcap cap_sys_ptrace,cap_dac_read_search=ep" },
+	{ "a seccomp filter does not say EACCES",
+		{ PLAIN, .our_uid = 0, .has_capability = true, .errno_value = EACCES, .our_seccomp = 2 },
+		"not known why", "security modules" },
 };
 
 START_TEST(test_describe)
@@ -79,7 +104,7 @@ START_TEST(test_gather)
 	ck_assert_int_eq(facts.target_uid, getuid());
 	ck_assert(facts.same_ids || geteuid() != getuid() || getegid() != getgid());
 	ck_assert_int_eq(facts.other_namespace, 0);
-	ck_assert(!facts.has_more_capabilities);
+	ck_assert_uint_eq(facts.more_capabilities, 0);
 	ck_assert_int_ge(facts.our_seccomp, 0);
 }
 END_TEST

@@ -21,6 +21,19 @@ static bool stop(const struct resolved_frame *frames, size_t count, uint64_t ins
 	return proof_add_stopped(&proofs, frames, count, &now, &none, cpu_ns);
 }
 
+/* As a look makes them of frames with code and line. */
+static void chain(struct resolved_frame *frames, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		frames[i].path = proof_path(i ? frames[i - 1].path : hash_seed(), frames[i].code->function->id, frames[i].line);
+}
+
+static void set_line(size_t index, int line)
+{
+	stack[index].line = line;
+	chain(stack, ARRAY_LENGTH(stack));
+}
+
 static void setup(void)
 {
 	memset(&proofs, 0, sizeof(proofs));
@@ -29,7 +42,8 @@ static void setup(void)
 		codes[i].function = &functions[i];
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(stack); i++)
-		stack[i] = (struct resolved_frame){ &codes[i], 10 + (int)i };
+		stack[i] = (struct resolved_frame){ .code = &codes[i], .line = 10 + (int)i };
+	chain(stack, ARRAY_LENGTH(stack));
 }
 
 static void teardown(void)
@@ -39,20 +53,40 @@ static void teardown(void)
 
 START_TEST(test_itself_and_its_beginnings)
 {
+	struct resolved_frame inner[3] = { stack[1], stack[2], stack[3] };
+
+	chain(inner, 3);
 	ck_assert(!proof_known(&proofs, stack, 4));
 	proof_add(&proofs, stack, 4);
 	for (size_t count = 0; count <= 4; count++)
 		ck_assert(proof_known(&proofs, stack, count));
-	ck_assert(!proof_known(&proofs, stack + 1, 3));
+	ck_assert(!proof_known(&proofs, inner, 3));
+}
+END_TEST
+
+/* However long the beginning is that is known. */
+START_TEST(test_known_prefix_of_any_length)
+{
+	for (size_t known = 0; known <= 4; known++) {
+		proofs_release(&proofs);
+		memset(&proofs, 0, sizeof(proofs));
+		proof_add(&proofs, stack, known);
+		for (size_t count = 0; count <= 4; count++)
+			ck_assert_uint_eq(proof_known_prefix(&proofs, stack, count), count < known ? count : known);
+	}
 }
 END_TEST
 
 START_TEST(test_mixtures_are_not_believed)
 {
-	struct resolved_frame other[3] = { stack[0], { &codes[5], 11 }, { &codes[6], 12 } };
+	struct resolved_frame other[3] = { stack[0], { .code = &codes[5], .line = 11 },
+		{ .code = &codes[6], .line = 12 } };
 	struct resolved_frame mixture[3] = { stack[0], stack[1], other[2] };
-	struct resolved_frame line[2] = { stack[0], { stack[1].code, 99 } };
+	struct resolved_frame line[2] = { stack[0], { .code = stack[1].code, .line = 99 } };
 
+	chain(other, 3);
+	chain(mixture, 3);
+	chain(line, 2);
 	proof_add(&proofs, stack, 3);
 	proof_add(&proofs, other, 3);
 	ck_assert(!proof_known(&proofs, mixture, 3));
@@ -68,11 +102,11 @@ START_TEST(test_one_stop_proves_the_callers)
 	ck_assert(!stop(stack, 4, 8, 1000000));
 	ck_assert(proof_known(&proofs, stack, 3));
 	ck_assert(!proof_known(&proofs, stack, 4));
-	stack[3].line = 77; /* the same function at another line: a second sighting */
+	set_line(3, 77); /* the same function at another line: a second sighting */
 	ck_assert(!stop(stack, 4, 8, 1000100)); /* it has not run since: the same stop */
 	ck_assert(stop(stack, 4, 8, 2000000));
 	ck_assert(proof_known(&proofs, stack, 4));
-	stack[3].line = 13;
+	set_line(3, 13);
 	ck_assert(!proof_known(&proofs, stack, 4));
 }
 END_TEST
@@ -80,8 +114,9 @@ END_TEST
 /* What is half pushed shows the same stale words each time: two stops far apart are no evidence. */
 START_TEST(test_stops_far_apart)
 {
-	struct resolved_frame other = { &codes[5], 1 };
+	struct resolved_frame other = { .code = &codes[5], .line = 1 };
 
+	chain(&other, 1);
 	ck_assert(!stop(stack, 4, 8, 1000000));
 	for (int i = 0; i < 64; i++)
 		stop(&other, 1, 8, 2000000 + i * 1000000);
@@ -127,11 +162,11 @@ START_TEST(test_fresh_of_a_known_call)
 	ck_assert(!stop(stack, 4, 8, 1000000));
 	ck_assert(stop(stack, 4, 8, 2000000));
 	for (size_t count = 1; count <= 4; count++) {
-		stack[count - 1].line = 1;
+		set_line(count - 1, 1);
 		ck_assert(!proof_known(&proofs, stack, count));
 		ck_assert(stop(stack, count, 0, 2000001 + (int64_t)count));
 		ck_assert(proof_known(&proofs, stack, count));
-		stack[count - 1].line = 9 + (int)count;
+		set_line(count - 1, 9 + (int)count);
 	}
 }
 END_TEST
@@ -139,7 +174,7 @@ END_TEST
 START_TEST(test_another_caller_line_is_another_sighting)
 {
 	stop(stack, 4, 8, 1000000);
-	stack[2].line = 50;
+	set_line(2, 50);
 	ck_assert(!stop(stack, 4, 8, 2000000));
 	ck_assert(!proof_known(&proofs, stack, 4));
 }
@@ -151,11 +186,48 @@ START_TEST(test_doubts)
 		ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), i);
 	ck_assert_uint_eq(proof_doubts(&proofs, stack, 2, 4), 3);
 	ck_assert_uint_eq(proof_doubts(&proofs, stack, 2, 4), 3); /* asking how often is not asking */
-	stack[2].line = 50; /* a caller at another line */
+	set_line(2, 50); /* a caller at another line */
 	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), 0);
 	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 0);
-	stack[2].line = 51; /* the innermost frame goes on */
+	set_line(2, 51); /* the innermost frame goes on */
 	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 1);
+}
+END_TEST
+
+START_TEST(test_a_known_call_at_another_line)
+{
+	struct resolved_frame elsewhere[2] = { stack[0], stack[1] }, caller[2] = { stack[0], stack[1] };
+	bool is_only;
+
+	elsewhere[1].line = 99;
+	chain(elsewhere, 2);
+	ck_assert(!proof_known_call(&proofs, elsewhere, 2, &is_only) && !is_only);
+	proof_add(&proofs, stack, 2);
+	ck_assert(!proof_known(&proofs, elsewhere, 2));
+	ck_assert(proof_known_call(&proofs, elsewhere, 2, &is_only) && is_only);
+	proof_add(&proofs, elsewhere, 2);
+	ck_assert(proof_known_call(&proofs, stack, 2, &is_only) && is_only);
+	/* the same function from another line: a line of it may be of either call */
+	caller[0].line = 98;
+	chain(caller, 2);
+	ck_assert(!proof_known_call(&proofs, caller, 2, &is_only));
+	proof_add(&proofs, caller, 2);
+	ck_assert(proof_known_call(&proofs, caller, 2, &is_only) && !is_only);
+	ck_assert(proof_known_call(&proofs, stack, 2, &is_only) && !is_only);
+	ck_assert(!proof_known_call(&proofs, stack, 0, &is_only));
+}
+END_TEST
+
+START_TEST(test_roots)
+{
+	struct resolved_frame root = stack[0];
+
+	ck_assert(proof_knows_root(&proofs, &stack[1])); /* who would know better */
+	proof_add(&proofs, stack, 3);
+	root.line = 99;
+	ck_assert(proof_knows_root(&proofs, &root));
+	ck_assert(!proof_knows_root(&proofs, &stack[1]));
+	ck_assert(!proof_knows_root(&proofs, &stack[2]));
 }
 END_TEST
 
@@ -170,6 +242,7 @@ static void add_tests(TCase *tests)
 {
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_itself_and_its_beginnings);
+	tcase_add_test(tests, test_known_prefix_of_any_length);
 	tcase_add_test(tests, test_mixtures_are_not_believed);
 	tcase_add_test(tests, test_one_stop_proves_the_callers);
 	tcase_add_test(tests, test_stops_far_apart);
@@ -178,6 +251,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_fresh_of_a_known_call);
 	tcase_add_test(tests, test_another_caller_line_is_another_sighting);
 	tcase_add_test(tests, test_doubts);
+	tcase_add_test(tests, test_a_known_call_at_another_line);
+	tcase_add_test(tests, test_roots);
 	tcase_add_test(tests, test_no_frames);
 }
 

@@ -83,6 +83,31 @@ START_TEST(test_room_is_given_back)
 }
 END_TEST
 
+/* A thread that sleeps keeps what it showed, and nothing that only a look needs. */
+START_TEST(test_rest)
+{
+	subject_add_range(subject, 0x10000, 100);
+	subject_add_range(subject, 0x20000, 100);
+	array_reserve(&subject->walk.frames, &subject->walk.capacity, 3, sizeof(*subject->walk.frames));
+	array_reserve(&subject->frames, &subject->frame_capacity, 2, sizeof(*subject->frames));
+	array_reserve(&subject->memo, &subject->memo_capacity, 3, sizeof(*subject->memo));
+	subject->walk.count = 3;
+	subject->frame_count = 2;
+	subject->memo[2].line = 7;
+	subject_rest(subject);
+	ck_assert_uint_eq(subject->copy_capacity, 0);
+	ck_assert_uint_eq(subject->range_capacity, 2);
+	ck_assert_uint_eq(subject->walk.capacity, 3);
+	ck_assert_uint_eq(subject->frame_capacity, 2);
+	ck_assert_uint_eq(subject->memo_capacity, 3);
+	ck_assert_int_eq(subject->memo[2].line, 7);
+	ck_assert_uint_eq(subject->range_count, 2);
+	subject_rest(subject);
+	subject_add_range(subject, 0x30000, 100);
+	ck_assert_uint_ge(subject->copy_capacity, 300);
+}
+END_TEST
+
 START_TEST(test_range_below)
 {
 	subject_add_range(subject, 0x20000, 16);
@@ -173,15 +198,47 @@ START_TEST(test_new_stacks_are_checked)
 
 	array_reserve(&subject->frames, &subject->frame_capacity, 4, sizeof(*subject->frames));
 	for (int i = 0; i < 4; i++)
-		subject->frames[i] = (struct resolved_frame){ &codes[i / 3], i };
+		subject->frames[i] = (struct resolved_frame){ .code = &codes[i / 3], .line = i };
 	subject->frame_count = 4;
 	ck_assert(!look_has_checked(subject));
 	ck_assert_uint_eq(subject->checked_count, 2);
 	ck_assert(look_has_checked(subject));
 	subject->checked_count = 1;
+	subject_mark_checked(subject);
 	ck_assert(!look_has_checked(subject));
 	subject->frame_count = 0;
 	ck_assert(look_has_checked(subject));
+}
+END_TEST
+
+/* Only those are checked again and again that have changed hands and are still there; another subject's list is another one. */
+START_TEST(test_checks_are_forgotten)
+{
+	const struct python_thread thread = { .state = 0x2000 };
+	struct subject *other = subject_new(&thread, 64);
+	struct code codes[3] = { { .address = 0x1000, .is_volatile = true },
+		{ .address = 0x2000, .is_settled = true },
+		{ .address = 0x3000, .is_volatile = true } };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)
+		subject_check_code(subject, &codes[i]);
+	subject_check_code(subject, &codes[1]);
+	ck_assert_uint_eq(subject->checked_count, 3);
+	array_reserve(&subject->frames, &subject->frame_capacity, 2, sizeof(*subject->frames));
+	subject->frames[0] = (struct resolved_frame){ .code = &codes[0], .line = 1 };
+	subject->frames[1] = (struct resolved_frame){ .code = &codes[1], .line = 1 };
+	subject->frame_count = 2;
+	subject_prune_checked(subject);
+	ck_assert_uint_eq(subject->checked_count, 1);
+	ck_assert_ptr_eq(subject->checked[0], &codes[0]);
+	ck_assert(subject_checks_code(subject, &codes[0]));
+	ck_assert(!subject_checks_code(subject, &codes[1]));
+	ck_assert(!subject_checks_code(subject, &codes[2]));
+	subject_check_code(other, &codes[0]);
+	subject_mark_checked(subject);
+	subject_check_code(subject, &codes[0]);
+	ck_assert_uint_eq(subject->checked_count, 1);
+	subject_free(other);
 }
 END_TEST
 
@@ -259,10 +316,12 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_ranges_stay_sorted);
 	tcase_add_test(tests, test_neighbours_become_one);
 	tcase_add_test(tests, test_room_is_given_back);
+	tcase_add_test(tests, test_rest);
 	tcase_add_test(tests, test_range_below);
 	tcase_add_test(tests, test_bytes);
 	tcase_add_test(tests, test_useless_ranges);
 	tcase_add_test(tests, test_new_stacks_are_checked);
+	tcase_add_test(tests, test_checks_are_forgotten);
 	tcase_add_test(tests, test_hardness);
 	tcase_add_test(tests, test_ranges_of_shims);
 	tcase_add_test(tests, test_wrapping_range);

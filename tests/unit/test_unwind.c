@@ -99,6 +99,43 @@ START_TEST(test_whole)
 }
 END_TEST
 
+/* musl as distributions build it: no table describes the code that calls main. */
+START_TEST(test_start_code)
+{
+	static const char build[] = "m=$(musl-gcc -static -no-pie -### -x c /dev/null 2>&1 | tr ' ' '\\n' | grep '/Scrt1[.]o$') && "
+				    "cd %s && objcopy -R .eh_frame -R .rela.eh_frame ${m%%Scrt1.o}crt1.o crt1.o && "
+				    "objcopy -R .eh_frame -R .rela.eh_frame ${m%%Scrt1.o}libc.a libc.a";
+	char folder[] = "/tmp/pyrope-musl-XXXXXX";
+	struct subject subject = { 0 };
+	char *command, *flags;
+	bool is_built;
+
+	/* it builds for this machine, which is not the one that is emulated */
+	if (register_roles.return_in_register || system("command -v musl-gcc objcopy >/dev/null 2>&1"))
+		return;
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	setenv("CC", "musl-gcc", true);
+	command = xasprintf(build, folder);
+	flags = xasprintf("-O2 -static -no-pie -nostartfiles -L%s %s/crt1.o", folder, folder);
+	is_built = system(command) == 0 && subject_build(&subject, flags);
+	free(command);
+	free(flags);
+	command = xasprintf("rm -r %s", folder);
+	ck_assert_int_eq(system(command), 0);
+	free(command);
+	ck_assert(is_built);
+	subject_start(&subject, "calls");
+	if (!subject_is_emulated(&subject)) {
+		subject_copy(&subject);
+		for (int i = 0; i < 3; i++) { /* it is sought once */
+			ck_assert_int_eq(subject_unwind(&subject, NULL, 0), UNWIND_WHOLE);
+			check_returns(&subject, 1);
+		}
+	}
+	subject_stop(&subject);
+}
+END_TEST
+
 START_TEST(test_interrupted)
 {
 	struct subject subject = { 0 };
@@ -404,6 +441,33 @@ START_TEST(test_made_code)
 	subject_stop(&subject);
 }
 END_TEST
+
+/* What only returns says where from. */
+START_TEST(test_epilogue)
+{
+	static const unsigned char simple[EPILOGUE_BYTES] = { 0x48, 0x83, 0xc4, 0x08, 0xc3 };
+	static const unsigned char pops[EPILOGUE_BYTES] = { 0x48, 0x81, 0xc4, 0, 1, 0, 0, 0x5b, 0x41, 0x5c, 0x5d, 0xc3 };
+	static const unsigned char takes_stack[EPILOGUE_BYTES] = { 0x5c, 0xc3 };
+	static const unsigned char shrinks[EPILOGUE_BYTES] = { 0x48, 0x83, 0xc4, 0xf8, 0xc3 };
+	static const unsigned char goes_on[EPILOGUE_BYTES] = { 0x5d, 0x90, 0xc3 };
+	unsigned char endless[EPILOGUE_BYTES];
+	struct epilogue epilogue;
+
+	ck_assert(epilogue_decode(simple, &epilogue));
+	ck_assert_uint_eq(epilogue.return_address, 8);
+	ck_assert_uint_eq(epilogue.cfa, 16);
+	ck_assert_uint_eq(epilogue.taken, 0);
+	ck_assert(epilogue_decode(pops, &epilogue));
+	ck_assert_uint_eq(epilogue.return_address, 256 + 24);
+	ck_assert_uint_eq(epilogue.taken, 1u << 3 | 1u << 12 | 1u << 6); /* rbx, r12, rbp */
+	ck_assert_uint_eq(epilogue.at[6], 256 + 16);
+	ck_assert(!epilogue_decode(takes_stack, &epilogue));
+	ck_assert(!epilogue_decode(shrinks, &epilogue));
+	ck_assert(!epilogue_decode(goes_on, &epilogue));
+	memset(endless, 0x5d, sizeof(endless));
+	ck_assert(!epilogue_decode(endless, &epilogue));
+}
+END_TEST
 #endif
 
 static void add_tests(TCase *tests)
@@ -411,6 +475,7 @@ static void add_tests(TCase *tests)
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, block_child_signal, NULL);
 	tcase_add_loop_test(tests, test_whole, 0, ARRAY_LENGTH(builds) * ARRAY_LENGTH(ways));
+	tcase_add_test(tests, test_start_code);
 	tcase_add_test(tests, test_interrupted);
 	tcase_add_test(tests, test_frame_pointer_not_known);
 	tcase_add_test(tests, test_first_instruction);
@@ -419,6 +484,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_lost);
 	tcase_add_test(tests, test_anchor);
 #ifdef __x86_64__
+	tcase_add_test(tests, test_epilogue);
 	tcase_add_loop_test(tests, test_calls, 0, ARRAY_LENGTH(call_cases));
 	tcase_add_loop_test(tests, test_made_code, 0, ARRAY_LENGTH(made_ways));
 #endif

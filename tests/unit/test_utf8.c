@@ -25,8 +25,14 @@ static const struct {
 	CASE("three bytes", "\xe2\x82\xac", "\xe2\x82\xac"),
 	CASE("four bytes", "\xf0\x9f\x94\xa5", "\xf0\x9f\x94\xa5"),
 	CASE("first and last of each length",
-		"\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
-		"\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"),
+		"\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbd\xf0\x90\x80\x80\xf4\x8f\xbf\xbd",
+		"\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbd\xf0\x90\x80\x80\xf4\x8f\xbf\xbd"),
+	CASE("noncharacters", "\xef\xbf\xbe\xef\xbf\xbf\xef\xb7\x90\xf4\x8f\xbf\xbf", BAD BAD BAD BAD),
+	CASE("byte order mark", "\xef\xbb\xbfname", "name"),
+	CASE("tags",
+		"a\xf3\xa0\x80\x81\xf3\xa0\x81\xa1\xf3\xa0\x81\xbf"
+		"b",
+		"ab"),
 	CASE("newline, return, tab", "a\nb\rc\td", "a b c d"),
 	CASE("line separators",
 		"a\xe2\x80\xa8"
@@ -123,11 +129,47 @@ START_TEST(test_append)
 }
 END_TEST
 
+static size_t appended(uint32_t code_point)
+{
+	struct buffer buffer = { 0 };
+	size_t length;
+
+	utf8_append(&buffer, code_point);
+	length = buffer.length;
+	buffer_release(&buffer);
+	return length;
+}
+
+/* All that is dropped, counted; and the neighbours of each range, which are not. */
+START_TEST(test_invisible)
+{
+	static const uint32_t dropped[] = { 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b,
+		0x180e, 0x180f, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x202a, 0x202e, 0x2060, 0x2064,
+		0x2065, 0x2066, 0x2069, 0x206f, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xffa0, 0xfff0, 0xfff8,
+		0xfff9, 0xfffb, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0001, 0xe0020, 0xe007f,
+		0xe0100, 0xe01ef, 0xe0fff };
+	static const uint32_t kept[] = { 0xa0, 0xac, 0xae, 0x34e, 0x350, 0x61b, 0x61d, 0x115e, 0x1161, 0x17b3,
+		0x17b6, 0x180a, 0x1810, 0x200a, 0x2010, 0x2027, 0x202f, 0x205f, 0x2070, 0x3163, 0x3165,
+		0xfdff, 0xfe10, 0xfefe, 0xff00, 0xff9f, 0xffa1, 0xffef, 0xfffc, 0x1bc9f, 0x1bca4, 0x1d172,
+		0x1d17b, 0xdfffd, 0xe1000 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(dropped); i++)
+		ck_assert_msg(appended(dropped[i]) == 0, "U+%04X", (unsigned)dropped[i]);
+	for (size_t i = 0; i < ARRAY_LENGTH(kept); i++)
+		ck_assert_msg(appended(kept[i]) != 0, "U+%04X", (unsigned)kept[i]);
+	for (uint32_t code_point = 0xa0; code_point <= 0x10ffff; code_point++)
+		count += appended(code_point) == 0;
+	ck_assert_uint_eq(count, 4174 + 3);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_clean, 0, ARRAY_LENGTH(cases));
 	tcase_add_test(tests, test_clean_twice);
 	tcase_add_test(tests, test_append);
+	tcase_add_test(tests, test_invisible);
 }
 
 int main(void)

@@ -40,6 +40,20 @@ bool ends_with_call(const unsigned char code[CALL_BYTES])
 		(word & 0xfefff800) == 0xd63f0800;
 }
 
+/* Arm's manual, C6.2: LDP X29, X30, [SP], #n and RET. Up to the LDP the two lie at the stack pointer. */
+bool epilogue_decode(const unsigned char code[EPILOGUE_BYTES], struct epilogue *epilogue)
+{
+	const unsigned frame_pointer = 29;
+	uint32_t words[2];
+
+	memcpy(words, code, sizeof(words));
+	*epilogue = (struct epilogue){ .taken = UINT64_C(1) << frame_pointer, .return_address = sizeof(uint64_t) };
+	if ((words[0] & 0xffe07fff) != 0xa8c07bfd || words[1] != 0xd65f03c0)
+		return false;
+	epilogue->cfa = (uint64_t)(words[0] >> 15 & 0x3f) * sizeof(uint64_t);
+	return epilogue->cfa >= 2 * sizeof(uint64_t);
+}
+
 bool call_target(struct target *target, raddr_t return_address, struct call_target *found)
 {
 	const uint32_t bti_c = 0xd503245f;

@@ -98,6 +98,48 @@ bool ends_with_call(const unsigned char code[CALL_BYTES])
 	return false;
 }
 
+/*
+ * Intel's manual, volume 2: ADD RSP with 8 or 32 bits, POP, RET. The numbers of registers in code are not those of the
+ * psABI (figure 3.36).
+ */
+bool epilogue_decode(const unsigned char code[EPILOGUE_BYTES], struct epilogue *epilogue)
+{
+	static const uint8_t numbers[] = { 0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15 };
+	const size_t longest = 7;
+	uint64_t at = 0;
+
+	*epilogue = (struct epilogue){ 0 };
+	for (size_t i = 0; i + longest <= EPILOGUE_BYTES;) {
+		const unsigned char *next = &code[i];
+		const bool is_high = next[0] == 0x41;
+		uint32_t distance;
+
+		if (next[0] == 0xc3 || (next[0] == 0xf3 && next[1] == 0xc3)) {
+			epilogue->return_address = at;
+			epilogue->cfa = at + sizeof(uint64_t);
+			return true;
+		}
+		if (next[0] == 0x48 && next[1] == 0x83 && next[2] == 0xc4 && next[3] < 0x80) {
+			at += next[3];
+			i += 4;
+		} else if (next[0] == 0x48 && next[1] == 0x81 && next[2] == 0xc4 && next[6] < 0x80) {
+			memcpy(&distance, &next[3], sizeof(distance));
+			at += distance;
+			i += 7;
+		} else if ((next[is_high] & 0xf8) == 0x58 && (is_high || next[0] != 0x5c)) {
+			const uint8_t number = numbers[(next[is_high] & 7) + 8 * is_high];
+
+			epilogue->at[number] = at;
+			epilogue->taken |= UINT64_C(1) << number;
+			at += sizeof(uint64_t);
+			i += 1 + (size_t)is_high;
+		} else {
+			return false;
+		}
+	}
+	return false;
+}
+
 static raddr_t by_distance(raddr_t from, const unsigned char *distance)
 {
 	int32_t value;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two sets of runs side by side: what each function has of the samples before and after, and whether the difference is more
+ * than chance explains. docs/statistics.md derives what is computed here.
+ *
+ * A series is what was sampled of one run, over time: samples of ticks that follow each other are not independent, so the
+ * order is needed to know how far a share can be trusted.
+ */
+#ifndef PYROPE_COMPARE_H
+#define PYROPE_COMPARE_H
+
+#include "pyrope/base.h"
+#include "pyrope/event.h"
+
+/* ---- what is told apart ---- */
+
+/* Names of functions (lines, files, modules), the same in all runs. */
+struct keys;
+
+/*
+ * Called once for each frame that is new: what it is called, allocated. Frames with the same name are one. context is the
+ * caller's, and lives as long as the keys.
+ */
+typedef char *key_name(const struct function *function, int line, const void *context);
+
+struct keys *keys_new(key_name *name, const void *context);
+void keys_free(struct keys *keys); /* accepts NULL */
+size_t keys_count(const struct keys *keys);
+const char *keys_text(const struct keys *keys, uint32_t key);
+
+/* ---- one run ---- */
+
+enum compare_part {
+	COMPARE_SELF,  /* samples that end in it */
+	COMPARE_TOTAL, /* samples that it is in, however often */
+};
+
+struct series;
+
+/* Borrows keys. The same function of another table of functions is another function: one table for all runs. */
+struct series *series_new(struct keys *keys, enum compare_part part);
+void series_free(struct series *series); /* accepts NULL */
+/* What events are given to, after a filter; owned by the series. */
+struct sink *series_sink(struct series *series);
+/* Adds a sample that has these keys, each once, whatever its frames are: for a series without names, made with NULL. */
+void series_add(struct series *series, const struct event *event, const uint32_t *keys, size_t count);
+uint64_t series_samples(const struct series *series);
+uint64_t series_missed(const struct series *series); /* ticks */
+bool series_has_time(const struct series *series);   /* collapsed stacks have none */
+
+/* ---- one side alone ---- */
+
+/* How far a share would vary from run to run. */
+struct spread {
+	double variance;
+	double blocks;  /* of time, that the variance is known by */
+	bool is_steady; /* it varies much less than that of independent samples: the program repeats itself */
+};
+
+/* What so many runs of the same job say of each key. */
+struct estimates {
+	double samples;
+	double *totals;         /* by key: samples */
+	struct spread *spreads; /* by key: of its share, totals / samples */
+};
+
+/* There is one run at least, and one sample in all. The same seed gives the same result. */
+void estimate(struct series *const *runs, size_t run_count, size_t key_count, uint64_t seed,
+	struct estimates *estimates);
+void estimates_release(struct estimates *estimates);
+/* Degrees of freedom of the variance, for Student's distribution; of the difference of two, where there is another one. */
+double spread_freedom(const struct spread *spread, const struct spread *other);
+/* |t| is larger than this with so much chance: 1.96 for 0.05 and endless freedom. */
+double student_quantile(double chance, double freedom);
+
+/* ---- the comparison ---- */
+
+enum verdict_of_change {
+	CHANGE_NONE,
+	CHANGE_MORE,
+	CHANGE_LESS,
+	CHANGE_NEW,
+	CHANGE_GONE,
+	CHANGE_RARE,
+	CHANGES
+};
+
+struct change {
+	uint32_t key;
+	double before, after; /* shares of the samples: 0 to 1 */
+	double low, high;     /* after - before lies between the two, at 95 % */
+	double p;             /* so likely would chance alone show as much; 1 for CHANGE_RARE */
+	/* CHANGE_RARE: too few samples to say anything. More, less, new, gone: with a false discovery rate of 5 %. */
+	enum verdict_of_change verdict;
+};
+
+struct comparison {
+	struct change *changes; /* by the size of the change */
+	size_t count;
+	double block_seconds
+		[2]; /* how long samples remember each other, before and after; 0: there is no time */
+};
+
+/* Each side has one run at least, and each run samples. seed: the same gives the same result. */
+void compare(const struct keys *keys, struct series *const *before, size_t before_count,
+	struct series *const *after, size_t after_count, uint64_t seed, struct comparison *comparison);
+void comparison_release(struct comparison *comparison);
+
+#endif

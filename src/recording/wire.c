@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers and texts in columns. */
+#include "config.h"
+
+#include "wire.h"
+
+#include <string.h>
+
+void wire_put(struct buffer *buffer, uint64_t number)
+{
+	unsigned char bytes[10];
+	size_t length = 0;
+
+	for (; number >= 0x80; number >>= 7)
+		bytes[length++] = (unsigned char)(number | 0x80);
+	bytes[length++] = (unsigned char)number;
+	buffer_append(buffer, bytes, length);
+}
+
+void wire_put_signed(struct buffer *buffer, int64_t number)
+{
+	wire_put(buffer, zigzag(number));
+}
+
+void wire_put_text(struct buffer *buffer, const char *text)
+{
+	const size_t length = strlen(text);
+
+	wire_put(buffer, length);
+	buffer_append(buffer, text, length);
+}
+
+uint64_t wire_get(struct cursor *cursor)
+{
+	uint64_t number = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		unsigned char byte;
+
+		if (cursor->at == cursor->end)
+			break;
+		byte = *cursor->at++;
+		if (shift == 63 && byte > 1)
+			break;
+		number |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return number;
+	}
+	cursor->bad = true;
+	return 0;
+}
+
+int64_t wire_get_signed(struct cursor *cursor)
+{
+	return unzigzag(wire_get(cursor));
+}
+
+const char *wire_get_text(struct cursor *cursor, size_t *length)
+{
+	const uint64_t bytes = wire_get(cursor);
+	const char *text = (const char *)cursor->at;
+
+	if (cursor->bad || bytes > (uint64_t)(cursor->end - cursor->at)) {
+		cursor->bad = true;
+		return NULL;
+	}
+	cursor->at += bytes;
+	*length = (size_t)bytes;
+	return text;
+}
+
+unsigned char wire_get_byte(struct cursor *cursor)
+{
+	if (cursor->at == cursor->end) {
+		cursor->bad = true;
+		return 0;
+	}
+	return *cursor->at++;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* What a sample says: the state of its thread, its frames, and markers in place of those that there are not. */
+#include "config.h"
+
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define SLEEPERS_NOTED 4
+
+static struct sample blank(struct watch *watch, int64_t now_ns)
+{
+	return (struct sample){ .time_ns = now_ns, .pid = target_pid(python_target(watch->python)),
+		.process_name = watch->process_name, .thread_name = "", .syscall_number = -1, .weight = 1 };
+}
+
+static void add_marker_sample(struct watch *watch, struct sample *sample, const struct function *marker,
+	enum sample_quality quality)
+{
+	sample->quality = quality;
+	batch_add(&watch->filling, sample);
+	batch_add_frame(&watch->filling, marker, 0);
+	watch->statistics.by_quality[quality] += sample->weight;
+	watch->statistics.samples += sample->weight;
+}
+
+/* In what do they sleep? A few of them are asked in each tick, so that it costs nothing however many there are. */
+static void note_sleeps(struct watch *watch)
+{
+	const size_t count = watch->subjects.count;
+
+	for (size_t i = 0; i < count && i < SLEEPERS_NOTED; i++) {
+		const struct activity *activity =
+			&watch->subjects.list[(watch->statistics.ticks + i) % count]->activity;
+
+		if (activity->is_asleep && activity->task.syscall_number >= 0)
+			sampling_count_sleep(&watch->statistics, activity->task.syscall_number, 1);
+	}
+}
+
+void add_idle(struct watch *watch, int64_t now_ns)
+{
+	struct sample sample = blank(watch, now_ns);
+
+	watch->is_idle = true;
+	if (watch->waiting_ns != now_ns)
+		note_sleeps(watch);
+	add_marker_sample(watch, &sample, watch->waiting_ns == now_ns ? watch->waits_cpu : watch->idle, SAMPLE_IDLE);
+}
+
+void add_running(struct watch *watch, int64_t now_ns)
+{
+	struct sample sample = blank(watch, now_ns);
+
+	sample.state = THREAD_RUNNING;
+	add_marker_sample(watch, &sample, watch->running, SAMPLE_VERIFIED);
+}
+
+void add_failed(struct watch *watch, int64_t now_ns)
+{
+	struct sample sample = blank(watch, now_ns);
+
+	add_marker_sample(watch, &sample, watch->failed, SAMPLE_FAILED);
+}
+
+/* Does this futex belong to one of the locks? */
+static bool is_gil(const struct watch *watch, raddr_t futex)
+{
+	for (size_t i = 0; i < watch->gil_count; i++) {
+		if (futex >= watch->gils[i].address && futex - watch->gils[i].address < watch->gils[i].span)
+			return true;
+	}
+	return false;
+}
+
+struct activity_tick *tick_activity(struct watch *watch, int64_t now_ns)
+{
+	if (watch->activity_tick.now_ns != now_ns)
+		watch->activity_tick = (struct activity_tick){ .now_ns = now_ns, .is_only = watch->options.once };
+	return &watch->activity_tick;
+}
+
+enum thread_state look_at_activity(struct watch *watch, struct subject *subject, int64_t now_ns)
+{
+	struct activity *activity = &subject->activity;
+	enum thread_state state = activity_look(activity, python_target(watch->python), subject->thread.tid,
+		tick_activity(watch, now_ns));
+
+	if (state == THREAD_SLEEPING && activity->task.syscall_number == SYS_futex && is_gil(watch, activity->task.first_argument)) {
+		activity->is_asleep = false; /* what it waits for is no sleep: it is looked at in each tick */
+		return THREAD_WAITS_GIL;
+	}
+	if (state == THREAD_WAITS_CPU)
+		watch->waiting_ns = now_ns;
+	return state;
+}
+
+static void find_state(struct watch *watch, struct subject *subject, raddr_t holder, struct sample *sample)
+{
+	const struct taker *taker = &watch->taker;
+	const bool holds = holder == subject->thread.state;
+
+	if (holds && !watch->options.mark_syscalls) {
+		sample->state = THREAD_HOLDS_GIL;
+		return;
+	}
+	if (!watch->options.want_states && !watch->options.mark_syscalls && taker->frame_count)
+		return;
+	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING : look_at_activity(watch, subject, sample->time_ns);
+	sample->syscall_number = subject->activity.task.syscall_number;
+	/* it has woken up since: the frames are those of its sleep */
+	if (taker->has_merged && taker->was_asleep && sample->state != THREAD_WAITS_GIL)
+		sample->state = THREAD_SLEEPING;
+	if (holds)
+		sample->state = THREAD_HOLDS_GIL;
+}
+
+/* In place of frames: what a thread does that is outside of Python. */
+static const struct function *outside_marker(struct watch *watch, const struct subject *subject, enum thread_state state)
+{
+	switch (state) {
+	case THREAD_SLEEPING:
+		return watch->sleeping;
+	case THREAD_WAITS_GIL:
+		return watch->waits_gil;
+	case THREAD_WAITS_CPU:
+		return watch->waits_cpu;
+	default:
+		break;
+	}
+	if (!subject->has_shown)
+		return watch->starting;
+	return subject->has_returned ? watch->no_frame : watch->ending;
+}
+
+/* A thread that runs Python once more after it had left it is one of a program that calls Python now and then. */
+static void note_frames(struct subject *subject, bool has_frames)
+{
+	subject->has_returned |= has_frames && subject->is_outside;
+	subject->is_outside = !has_frames && subject->has_shown;
+	subject->has_shown |= has_frames;
+}
+
+/* The only place that says that native frames are missing, so that the summary counts what the profile shows. */
+static void mark_native_truncated(struct watch *watch)
+{
+	batch_add_frame(&watch->filling, watch->native_truncated, 0);
+	watch->native_truncated_count++;
+}
+
+/* The frames as they were called, Python's and native ones; walk and memo of the subject are those of this stack. */
+static void add_merged(struct watch *watch, const struct subject *subject)
+{
+	const struct taker *taker = &watch->taker;
+	const struct walk *walk = &subject->walk;
+	size_t next = 0;
+
+	for (size_t i = 0; i < taker->merged.count; i++) {
+		const struct merged_frame *frame = &taker->merged.frames[i];
+
+		switch (frame->kind) {
+		case MERGED_PYTHON:
+			if (next < taker->frame_count && python_frame_visible(watch->python,
+					subject->memo[walk->count - 1 - frame->index].entry, &walk->frames[frame->index])) {
+				batch_add_code(&watch->filling, &taker->frames[next]);
+				next++;
+			}
+			break;
+		case MERGED_NATIVE:
+			batch_add_address(&watch->filling, frame->address);
+			break;
+		case MERGED_TRUNCATED:
+			mark_native_truncated(watch);
+			break;
+		}
+	}
+}
+
+static void add_python(struct watch *watch)
+{
+	const struct taker *taker = &watch->taker;
+
+	for (size_t i = 0; i < taker->frame_count; i++)
+		batch_add_code(&watch->filling, &taker->frames[i]);
+}
+
+static void add_syscall(struct watch *watch, const struct sample *sample)
+{
+	const char *name = syscall_name(sample->syscall_number);
+	char text[64];
+
+	if (!watch->options.mark_syscalls || sample->syscall_number < 0)
+		return;
+	if (name)
+		snprintf(text, sizeof(text), "(syscall %s)", name);
+	else
+		snprintf(text, sizeof(text), "(syscall %ld)", sample->syscall_number);
+	batch_add_frame(&watch->filling, python_marker(watch->python, text), 0);
+}
+
+/* What taker holds becomes a sample. */
+void add_taken(struct watch *watch, struct subject *subject, raddr_t holder, int64_t now_ns)
+{
+	const struct taker *taker = &watch->taker;
+	struct sample sample = blank(watch, now_ns);
+
+	sample.tid = subject->thread.tid;
+	sample.interpreter_id = subject->thread.interpreter_id;
+	if (watch->options.want_names)
+		sample.thread_name = watch->quiet.is_quiet && subject->name ? subject->name
+									: subjects_name(&watch->subjects, subject);
+	sample.quality = taker->quality;
+	sample.weight = subject->weight;
+	find_state(watch, subject, holder, &sample);
+	sample.is_collecting = (watch->options.mark_gc || watch->options.want_gc) && holder == subject->thread.state &&
+		python_collecting(watch->python, subject->thread.interpreter);
+	if (taker->quality == SAMPLE_FAILED) {
+		add_marker_sample(watch, &sample, watch->failed, SAMPLE_FAILED);
+		return;
+	}
+	batch_add(&watch->filling, &sample);
+	if (taker->is_cut)
+		batch_add_frame(&watch->filling, watch->truncated, 0);
+	if (taker->has_merged)
+		add_merged(watch, subject);
+	else
+		add_python(watch);
+	if (taker->lacks_native)
+		mark_native_truncated(watch);
+	if (taker->quality == SAMPLE_PARTIAL)
+		batch_add_frame(&watch->filling, watch->partial, 0);
+	else if (taker->quality == SAMPLE_UNVERIFIED)
+		batch_add_frame(&watch->filling, watch->unverified, 0);
+	else if (!taker->frame_count && !taker->has_merged)
+		batch_add_frame(&watch->filling, outside_marker(watch, subject, sample.state), 0);
+	note_frames(subject, taker->frame_count > 0);
+	add_syscall(watch, &sample);
+	if (watch->options.mark_gc && sample.is_collecting)
+		batch_add_frame(&watch->filling, watch->collecting, 0);
+	watch->statistics.by_quality[taker->quality] += sample.weight;
+	watch->statistics.samples += sample.weight;
+}
+
+/* ---- threads without Python ---- */
+
+void add_bystander(struct watch *watch, struct bystander *bystander, uint64_t weight, int64_t now_ns)
+{
+	struct target *target = python_target(watch->python);
+	struct sampling_statistics *statistics = &watch->statistics;
+	struct sample sample = blank(watch, now_ns);
+	struct bystander_look looked;
+	bool taken = bystander_take(&watch->bystanders, bystander, target, watch->options.native,
+		watch->taker.policy != PAUSE_NEVER, watch->taker.pause_deadline_ns, &looked);
+
+	if (looked.was_paused)
+		taker_count_hold(&watch->taker, &looked.pause, false);
+	if (looked.task.activity == TASK_GONE)
+		return;
+	sample.tid = bystander->tid;
+	sample.thread_name = subjects_intern(&watch->subjects, bystander->name);
+	sample.syscall_number = looked.task.syscall_number;
+	sample.state = looked.task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
+	if (sample.state == THREAD_RUNNING && bystander->activity.looked_ns == now_ns && bystander->activity.state == THREAD_WAITS_CPU)
+		sample.state = THREAD_WAITS_CPU;
+	sample.weight = weight;
+	sample.quality = looked.was_paused ? SAMPLE_PAUSED : SAMPLE_VERIFIED;
+	if (!taken) {
+		add_marker_sample(watch, &sample, watch->failed, SAMPLE_FAILED);
+		return;
+	}
+	batch_add(&watch->filling, &sample);
+	for (size_t i = 0; i < bystander->merged.count; i++) {
+		const struct merged_frame *frame = &bystander->merged.frames[i];
+
+		if (frame->kind == MERGED_NATIVE)
+			batch_add_address(&watch->filling, frame->address);
+		else
+			mark_native_truncated(watch);
+	}
+	add_syscall(watch, &sample);
+	statistics->by_quality[sample.quality] += weight;
+	statistics->samples += weight;
+}

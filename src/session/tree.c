@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding new processes soon and cheaply.
+ *
+ * The last number in /proc/loadavg is the process id that was given away last in our pid namespace (proc(5)). While it stays the
+ * same, nothing has been forked. When it has grown, only the numbers in between can be new processes: each one's parent is in
+ * its stat file. So the cost grows with the processes and threads that are started in the system, and not with those that are
+ * watched. What that way cannot find (the numbers have gone round, too many at once, a file system that is no real /proc) a walk
+ * over /proc/PID/task/TID/children of all members finds some tenths of a second later; that needs CONFIG_PROC_CHILDREN.
+ *
+ * A process whose parent has ended has another parent (init, or a subreaper), and nothing says who started it. It is found when
+ * its session was founded by a member (a daemon that forks twice, and was seen between the two): a session is inherited, and
+ * nobody joins one from outside. A child that was started, has started another one and has ended between two looks, without
+ * a session of its own, has taken the trace of its descendants with it.
+ *
+ * What comes into a control group from elsewhere is found by the same walk, which reads the group's lists, too.
+ *
+ * A number is used again; start times tell. They are in clock ticks of 10 ms, in which no number comes round.
+ */
+#include "config.h"
+
+#include "pyrope/session.h"
+#include "pyrope/target.h"
+
+#include "cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SPAN_LIMIT 4096      /* more numbers at once are left to the walk */
+#define RETRIES 256          /* numbers that are given away, but of which there is no process to be seen yet */
+#define RETRY_LOOKS 4
+#define WALK_NS 250000000    /* at least so long from one walk to the next */
+#define WALK_SHARE 200       /* a walk may take this part of the time */
+#define CHILDREN_BYTES 65536 /* of one file: some 10,000 numbers */
+#define FORGET_COUNT 4096    /* members that are gone, before they are forgotten */
+
+struct process {
+	char state;
+	pid_t parent, session;
+	uint64_t start_time;
+};
+
+struct retry {
+	pid_t pid;
+	int looks; /* that are left */
+};
+
+struct tree {
+	size_t limit;
+	struct u64_map starts; /* by pid: start time; 0: gone. Has all of the list. */
+	pid_t *list;           /* members that live */
+	size_t count, capacity;
+	size_t gone;           /* entries of the map that are not in the list */
+	struct descendant *found;
+	size_t found_count, found_capacity;
+	struct retry retries[RETRIES];
+	size_t retry_count;
+	pid_t last;            /* the number that was given away last, when we looked; 0: not known */
+	int loadavg_fd;        /* -1: there is none */
+	int64_t walked_ns, walk_cost_ns;
+	char **cgroups; /* folders */
+	size_t cgroup_count, cgroup_capacity;
+	struct u64_map left_pids; /* start times of those that were left out, by pid */
+	uint64_t left_out;
+	char *children;
+};
+
+/* ---- /proc ---- */
+
+/* Of /proc/PID/stat, as proc(5) numbers them. */
+enum { FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_SESSION = 6, FIELD_START = 22 };
+
+static bool read_process(pid_t pid, struct process *process)
+{
+	char path[32], line[1024];
+	const char *fields;
+	unsigned long long numbers[FIELD_START + 1] = { 0 };
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (proc_read(AT_FDCWD, path, line, sizeof(line)) < 0)
+		return false;
+	fields = stat_fields(line);
+	if (!fields || !*fields)
+		return false;
+	process->state = *fields++;
+	for (size_t i = FIELD_STATE + 1; i <= FIELD_START; i++) {
+		char *end;
+
+		numbers[i] = strtoull(fields, &end, 10);
+		if (end == fields)
+			return false;
+		fields = end;
+	}
+	process->parent = (pid_t)numbers[FIELD_PARENT];
+	process->session = (pid_t)numbers[FIELD_SESSION];
+	process->start_time = numbers[FIELD_START];
+	return true;
+}
+
+/* A thread has a number and a stat file, too. */
+static bool is_process(pid_t pid)
+{
+	char path[32], text[512];
+	const char *group;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (proc_read(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return false;
+	group = status_field(text, "Tgid");
+	return group && strtol(group, NULL, 10) == pid;
+}
+
+static pid_t last_number(const struct tree *tree)
+{
+	char text[128];
+	const char *at;
+	ssize_t length = pread(tree->loadavg_fd, text, sizeof(text) - 1, 0);
+
+	text[length > 0 ? length : 0] = '\0';
+	at = strrchr(text, ' ');
+	return at ? (pid_t)strtol(at, NULL, 10) : 0;
+}
+
+/* ---- members ---- */
+
+static uint64_t start_of(const struct tree *tree, pid_t pid)
+{
+	const uint64_t *slot = u64_map_get(&tree->starts, (uint64_t)pid);
+
+	return slot ? *slot : 0;
+}
+
+static bool is_known(const struct tree *tree, pid_t pid)
+{
+	return u64_map_get(&tree->starts, (uint64_t)pid) != NULL;
+}
+
+struct tree *tree_new(size_t limit)
+{
+	struct tree *tree = xcalloc(1, sizeof(*tree));
+
+	tree->limit = limit;
+	tree->loadavg_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	tree->children = xmalloc(CHILDREN_BYTES);
+	return tree;
+}
+
+void tree_free(struct tree *tree)
+{
+	if (!tree)
+		return;
+	if (tree->loadavg_fd >= 0)
+		close(tree->loadavg_fd);
+	for (size_t i = 0; i < tree->cgroup_count; i++)
+		free(tree->cgroups[i]);
+	u64_map_release(&tree->starts);
+	u64_map_release(&tree->left_pids);
+	free(tree->cgroups);
+	free(tree->list);
+	free(tree->found);
+	free(tree->children);
+	free(tree);
+}
+
+static void insert(struct tree *tree, pid_t pid, uint64_t start_time)
+{
+	if (is_known(tree, pid) && !start_of(tree, pid))
+		tree->gone--;
+	u64_map_put(&tree->starts, (uint64_t)pid, start_time ? start_time : 1);
+	array_reserve(&tree->list, &tree->capacity, tree->count + 1, sizeof(*tree->list));
+	tree->list[tree->count++] = pid;
+}
+
+bool tree_add(struct tree *tree, pid_t pid)
+{
+	struct process process;
+
+	if (start_of(tree, pid))
+		return true;
+	if (tree->count >= tree->limit || !read_process(pid, &process))
+		return false;
+	insert(tree, pid, process.start_time);
+	return true;
+}
+
+int tree_add_cgroup(struct tree *tree, const char *path, struct error *err)
+{
+	char *folder = cgroup_find(path, err);
+
+	if (!folder)
+		return -1;
+	array_reserve(&tree->cgroups, &tree->cgroup_capacity, tree->cgroup_count + 1, sizeof(char *));
+	tree->cgroups[tree->cgroup_count++] = folder;
+	return 0;
+}
+
+bool tree_awaits(const struct tree *tree)
+{
+	for (size_t i = 0; i < tree->cgroup_count; i++)
+		if (cgroup_exists(tree->cgroups[i]))
+			return true;
+	return false;
+}
+
+/* Memory stays flat however many processes come and go. */
+static void forget(struct tree *tree)
+{
+	struct u64_map kept = { 0 };
+
+	for (size_t i = 0; i < tree->count; i++)
+		u64_map_put(&kept, (uint64_t)tree->list[i], start_of(tree, tree->list[i]));
+	u64_map_release(&tree->starts);
+	tree->starts = kept;
+	tree->gone = 0;
+}
+
+void tree_remove(struct tree *tree, pid_t pid)
+{
+	if (!start_of(tree, pid))
+		return;
+	for (size_t i = 0; i < tree->count; i++) {
+		if (tree->list[i] != pid)
+			continue;
+		tree->list[i] = tree->list[--tree->count];
+		break;
+	}
+	u64_map_put(&tree->starts, (uint64_t)pid, 0);
+	if (++tree->gone > FORGET_COUNT)
+		forget(tree);
+}
+
+bool tree_lives(const struct tree *tree, pid_t pid)
+{
+	const uint64_t start = start_of(tree, pid);
+	struct process process;
+
+	return start && read_process(pid, &process) && process.state != 'Z' && process.state != 'X' &&
+		(process.start_time ? process.start_time : 1) == start;
+}
+
+uint64_t tree_left_out(const struct tree *tree)
+{
+	return tree->left_out;
+}
+
+/* A walk finds it again and again. */
+static void leave_out(struct tree *tree, pid_t pid, uint64_t start_time)
+{
+	const uint64_t *start = u64_map_get(&tree->left_pids, (uint64_t)pid);
+
+	if (start && *start == start_time)
+		return;
+	if (tree->left_pids.count > FORGET_COUNT)
+		u64_map_clear(&tree->left_pids);
+	u64_map_put(&tree->left_pids, (uint64_t)pid, start_time);
+	tree->left_out++;
+}
+
+static void find(struct tree *tree, pid_t pid, const struct process *process)
+{
+	if (tree->count >= tree->limit) {
+		leave_out(tree, pid, process->start_time);
+		return;
+	}
+	insert(tree, pid, process->start_time);
+	array_reserve(&tree->found, &tree->found_capacity, tree->found_count + 1, sizeof(*tree->found));
+	tree->found[tree->found_count++] = (struct descendant){ pid, process->parent, process->start_time };
+}
+
+/* ---- numbers that have been given away ---- */
+
+static void retry_later(struct tree *tree, pid_t pid, int looks)
+{
+	if (looks > 0 && tree->retry_count < RETRIES)
+		tree->retries[tree->retry_count++] = (struct retry){ pid, looks };
+}
+
+/* The number is taken before there is anything to be seen of the process. looks: how often it may be looked at again. */
+static void examine(struct tree *tree, pid_t pid, int looks)
+{
+	struct process process;
+
+	if (!read_process(pid, &process)) {
+		retry_later(tree, pid, looks);
+		return;
+	}
+	if (start_of(tree, pid) == (process.start_time ? process.start_time : 1))
+		return;
+	/* a session is named by the number of the process that founded it, which nobody else gets while it is there */
+	if (!start_of(tree, process.parent) && (process.session <= 0 || process.session == pid || !is_known(tree, process.session)))
+		return;
+	if (process.parent != getpid() && is_process(pid))
+		find(tree, pid, &process);
+}
+
+static void examine_again(struct tree *tree)
+{
+	struct retry retries[RETRIES];
+	const size_t count = tree->retry_count;
+
+	memcpy(retries, tree->retries, count * sizeof(*retries));
+	tree->retry_count = 0;
+	for (size_t i = 0; i < count; i++)
+		examine(tree, retries[i].pid, retries[i].looks - 1);
+}
+
+/* ---- the walk ---- */
+
+static void examine_children(struct tree *tree, pid_t pid, const char *thread)
+{
+	char path[64], *at = tree->children, *end;
+	ssize_t length, room = CHILDREN_BYTES - 1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (ssize_t got = 1; got > 0 && room > 0; room -= got) {
+		got = read(fd, tree->children + (CHILDREN_BYTES - 1 - room), (size_t)room);
+		if (got < 0)
+			break;
+	}
+	close(fd);
+	length = CHILDREN_BYTES - 1 - room;
+	tree->children[length] = '\0';
+	for (long child = strtol(at, &end, 10); end != at; at = end, child = strtol(at, &end, 10))
+		if (child > 0 && !start_of(tree, (pid_t)child))
+			examine(tree, (pid_t)child, 0);
+}
+
+static void examine_in_cgroup(void *context, pid_t pid)
+{
+	struct tree *tree = context;
+	struct process process;
+
+	if (start_of(tree, pid) || pid == getpid() || !read_process(pid, &process) || process.state == 'Z' || process.parent == getpid())
+		return;
+	find(tree, pid, &process);
+}
+
+/* Those that are found on the way are walked over, too: they are at the end of the list. */
+static void walk(struct tree *tree)
+{
+	for (size_t i = 0; i < tree->cgroup_count; i++)
+		cgroup_walk(tree->cgroups[i], examine_in_cgroup, tree);
+	for (size_t i = 0; i < tree->count; i++) {
+		const pid_t pid = tree->list[i];
+		const struct dirent *entry;
+		char path[32];
+		DIR *tasks;
+
+		snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+		tasks = opendir(path);
+		if (!tasks)
+			continue;
+		while ((entry = readdir(tasks)))
+			if (entry->d_name[0] != '.')
+				examine_children(tree, pid, entry->d_name);
+		closedir(tasks);
+	}
+}
+
+static void walk_if_due(struct tree *tree, bool at_once)
+{
+	const int64_t now_ns = monotonic_ns(), cost_ns = tree->walk_cost_ns * WALK_SHARE;
+
+	if (tree->walked_ns && now_ns - tree->walked_ns < (at_once ? 0 : WALK_NS) + (cost_ns > 0 ? cost_ns : 0))
+		return;
+	walk(tree);
+	tree->walked_ns = monotonic_ns();
+	tree->walk_cost_ns = tree->walked_ns - now_ns;
+}
+
+size_t tree_look(struct tree *tree, const struct descendant **found)
+{
+	const pid_t last = last_number(tree);
+	bool is_lost = false;
+
+	tree->found_count = 0;
+	examine_again(tree);
+	if (last > 0 && tree->last > 0 && last > tree->last && last - tree->last <= SPAN_LIMIT) {
+		for (pid_t pid = tree->last + 1; pid <= last; pid++)
+			examine(tree, pid, RETRY_LOOKS);
+	} else {
+		is_lost = last != tree->last || last <= 0;
+	}
+	tree->last = last;
+	walk_if_due(tree, is_lost);
+	*found = tree->found;
+	return tree->found_count;
+}

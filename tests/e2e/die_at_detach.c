@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Preloaded into pyrope by killed_with_signal.test: makes the two instants meet in which a signal could be lost.
+ *
+ * - The first thread that pyrope tells to stop gets a real-time signal instead, with a value of its own, and has stopped for the
+ *   delivery of that before pyrope goes on.
+ * - When pyrope lets the thread go and hands the signal on (PTRACE_DETACH), pyrope is killed before the kernel hears of it.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static pid_t process_of(pid_t tid)
+{
+	char line[256], path[64];
+	int process = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "Tgid: %d", &process) != 1)
+		;
+	if (file)
+		fclose(file);
+	return process;
+}
+
+static int is_in_tracing_stop(pid_t tid)
+{
+	char line[256], path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "r");
+	if (!file)
+		abort();
+	while (fgets(line, sizeof(line), file) && sscanf(line, "State: %c", &state) != 1)
+		;
+	fclose(file);
+	return state == 't';
+}
+
+static void stop_by_signal(pid_t tid)
+{
+	const int number = SIGRTMIN + 1;
+	siginfo_t info = { .si_signo = number, .si_code = SI_QUEUE };
+
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = 4711;
+	if (syscall(SYS_rt_tgsigqueueinfo, process_of(tid), tid, number, &info))
+		abort();
+	while (!is_in_tracing_stop(tid))
+		usleep(100);
+}
+
+long ptrace(enum __ptrace_request request, ...)
+{
+	static long (*next)(enum __ptrace_request request, ...);
+	static pid_t sent;
+	va_list arguments;
+	void *address, *data;
+	pid_t tid;
+
+	va_start(arguments, request);
+	tid = va_arg(arguments, pid_t);
+	address = va_arg(arguments, void *);
+	data = va_arg(arguments, void *);
+	va_end(arguments);
+	if (!next)
+		*(void **)&next = dlsym(RTLD_NEXT, "ptrace");
+	if (request == PTRACE_INTERRUPT && !sent) {
+		sent = tid;
+		stop_by_signal(tid);
+		return 0;
+	}
+	if (sent == tid && request == PTRACE_DETACH && data) {
+		fprintf(stderr, "killed as it hands signal %ld on\n", (long)data);
+		kill(getpid(), SIGKILL);
+	}
+	return next(request, tid, address, data);
+}

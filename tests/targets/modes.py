@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+"""modes.py WHAT: compute without the GIL (c), work a third of the time (duty), or sleep (sleep)."""
+import hashlib
+import sys
+import time
+
+import support
+
+data = b"x" * 20000000
+
+
+def compute():
+    while True: hashlib.sha256(data).hexdigest()  # here: compute
+
+
+def duty():
+    while True:
+        end = time.time() + 0.010
+        while time.time() < end: pass
+        time.sleep(0.020)
+
+
+support.ready()
+{"c": compute, "duty": duty, "sleep": support.wait}[sys.argv[1]]()
