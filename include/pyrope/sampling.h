@@ -108,6 +108,7 @@ struct sampling_statistics {
 	int64_t cpu_ns;                         /* CPU time of the sampling thread; 0 for one watch */
 	int64_t elapsed_ns;                     /* since the first watch began; 0 for one watch */
 	int64_t watched_ns;                     /* for how long there was a watch, of all watches together */
+	uint64_t unchecked;                     /* taken back: another process had the number before they were checked once more */
 	uint64_t codes, stale_codes;            /* code objects decoded; found to have been replaced */
 	struct native_statistics native;        /* zero without native frames */
 	/* Of idle ticks: in which system calls threads slept, and how often one was met there. count 0: the rest is unused. */

@@ -76,6 +76,9 @@ static void explain_no_samples(struct recording *recording, enum follow_end end)
 	else if (!recording->was_on)
 		note(recording, "no samples: sampling had not begun: %s",
 			recording->options->paused ? "--paused waits for SIGUSR1" : "the --delay was not over");
+	else if (end == FOLLOW_EXITED && recording->statistics.unchecked)
+		note(recording,
+			"no samples: the process exited and another one has its number: what there was had not been checked by then");
 	else if (end == FOLLOW_EXITED)
 		note(recording,
 			"no samples: the process exited before the first one was due: try a shorter "

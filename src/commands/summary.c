@@ -389,6 +389,7 @@ static void summary_json(struct recording *recording)
 		{ "native_modules", (int64_t)statistics->native.modules },
 		{ "native_unnamed", (int64_t)statistics->native.unnamed },
 		{ "native_unread", (int64_t)statistics->native.unread },
+		{ "unchecked", (int64_t)statistics->unchecked },
 		{ "codes", (int64_t)statistics->codes },
 		{ "stale_codes", (int64_t)statistics->stale_codes },
 	};

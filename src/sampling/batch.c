@@ -89,12 +89,6 @@ static bool same_object(struct looker *looker, const struct code *code, const un
 }
 
 #define CODES_AT_ONCE 64
-/*
- * A code object that is younger is checked in every look: much code lives for milliseconds (exec, templates, dataclasses), and
- * when it has gone by the end of the batch, all samples of it would be cut.
- */
-#define SETTLED_NS INT64_C(1000000000)
-
 static void confirm_some(struct batch *batch, struct looker *looker, const struct function *unsure,
 	struct sampling_statistics *statistics, struct code **codes, size_t count)
 {
@@ -122,7 +116,7 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 		const struct code *now;
 
 		if (!unreadable[i] && same_object(looker, codes[i], bytes[i])) {
-			codes[i]->is_settled = now_ns - codes[i]->loaded_ns > SETTLED_NS;
+			look_settle(codes[i], now_ns);
 			continue;
 		}
 		if (!target_same_image(python_target(looker->python)))

@@ -434,6 +434,18 @@ static void rebuild(struct subject *subject)
 }
 
 /*
+ * A code object that is younger is checked in every look: much code lives for milliseconds (exec, templates, dataclasses), and
+ * when it has gone by the end of the batch, all samples of it would be cut.
+ */
+#define SETTLED_NS INT64_C(1000000000)
+
+void look_settle(struct code *code, int64_t now_ns)
+{
+	if (!code->is_settled)
+		code->is_settled = now_ns - code->loaded_ns > SETTLED_NS;
+}
+
+/*
  * The code objects that were read along are still the ones that they were, or are decoded anew. What is no code object
  * any longer is not checked again, until a frame names its address.
  */
@@ -457,6 +469,8 @@ static bool checks_hold(struct looker *looker, struct subject *subject)
 			same &= python_code_unchanged(looker->python, code, j,
 				looker->check_bytes + looker->checked[next].at + j * CODE_CHECK_BYTES);
 		code->checked_look = subject->last_read;
+		if (same && !code->is_settled)
+			look_settle(code, monotonic_ns());
 		if (!same) {
 			struct error ignored = { 0 };
 

@@ -71,6 +71,9 @@ enum resolve_result {
 /* Decodes subject->walk into subject->frames. */
 enum resolve_result look_resolve(struct looker *looker, struct subject *subject);
 
+/* A code object was found to be the same as ever at that time: from some age on that need not be checked in every look. */
+void look_settle(struct code *code, int64_t now_ns);
+
 /* Has the last look checked that all code objects of subject->frames are those that they were? If not, the next look does. */
 bool look_has_checked(struct subject *subject);
 

@@ -50,8 +50,10 @@ void taker_release(struct taker *taker)
 	native_copy_release(&taker->copy);
 	native_merged_release(&taker->merged);
 	free(taker->stop_frames);
+	free(taker->fresh_frames);
 	free(taker->frames);
 }
+
 /* ---- keeping what was found ---- */
 
 static void keep_frames(struct taker *taker, const struct resolved_frame *frames, size_t count, enum sample_quality quality)
@@ -519,6 +521,52 @@ enum take_result take_deferred(struct taker *taker, struct subject *subject, con
 	return finish_hard(taker, subject, pause_for_moment(taker, subject, trunk, look->verdict), SAMPLE_PAUSED);
 }
 
+/* Is this code object, which a look before the last one met, the same one still, as the last one has checked? */
+static bool is_same_still(const struct taker *taker, const struct subject *subject, struct code *code)
+{
+	return python_code_known(taker->looker.python, code->address) == code &&
+		(!code_may_go(code) || code->checked_look == subject->last_read);
+}
+
+/*
+ * The first look met code objects that it has not checked. Another look does that. But the sample belongs to the first one's moment: where all
+ * of them are the same still, its frames count. (Taking what the other look shows would leave code out that is known too short to
+ * be trusted, and that takes turns with other code: it was never sampled, and so never known for longer.) Where some are not,
+ * its callers tell whether the other look shows the same moment.
+ */
+static enum verdict check_fresh(struct taker *taker, struct subject *subject, const struct gil *gil)
+{
+	const size_t count = subject->frame_count;
+	const struct raw_frame innermost = subject->innermost;
+	const bool wants_trunk = subject->wants_trunk;
+	enum verdict verdict;
+	size_t same = 0;
+
+	array_reserve(&taker->fresh_frames, &taker->fresh_capacity, count + 1, sizeof(*taker->fresh_frames));
+	memcpy(taker->fresh_frames, subject->frames, count * sizeof(*taker->fresh_frames));
+	verdict = look_and_judge(taker, subject, gil, true);
+	if (verdict == VERDICT_FOREIGN || taker->native)
+		return verdict;
+	while (same < count && is_same_still(taker, subject, taker->fresh_frames[same].code)) {
+		taker->fresh_frames[same].is_checked = code_may_go(taker->fresh_frames[same].code);
+		same++;
+	}
+	if (same == count) {
+		array_reserve(&subject->frames, &subject->frame_capacity, count + 1, sizeof(*subject->frames));
+		memcpy(subject->frames, taker->fresh_frames, count * sizeof(*subject->frames));
+		subject->frame_count = count;
+		subject->innermost = innermost;
+		return proof_known(&taker->proofs, subject->frames, count) ? VERDICT_PROVEN : VERDICT_UNPROVEN;
+	}
+	if (wants_trunk && !subject->trunk_count) {
+		array_reserve(&subject->trunk_frames, &subject->trunk_capacity, same + 1, sizeof(*subject->trunk_frames));
+		memcpy(subject->trunk_frames, taker->fresh_frames, same * sizeof(*subject->trunk_frames));
+		subject->trunk_count = same;
+		subject->wants_trunk = false;
+	}
+	return verdict;
+}
+
 /* Who held the GIL when the look began? */
 static raddr_t holder_before(struct taker *taker)
 {
@@ -559,7 +607,7 @@ enum take_result take(struct taker *taker, struct subject *subject, const struct
 	}
 	verdict = judge_either(taker, subject, gil, result, true);
 	if (verdict == VERDICT_FRESH)
-		verdict = look_and_judge(taker, subject, gil, true);
+		verdict = check_fresh(taker, subject, gil);
 	if (verdict == VERDICT_FOREIGN)
 		return TAKE_FOREIGN;
 	if (taker->native && taker->policy != PAUSE_NEVER)

@@ -78,6 +78,9 @@ struct taker {
 	bool lacks_native; /* Python's frames are certain, the native ones could not be had */
 	bool has_merged; /* merged is the stack that was taken, in indices of the subject's last walk */
 
+	struct resolved_frame *fresh_frames; /* what a first look showed that met code objects it had not checked */
+	size_t fresh_capacity;
+
 	/* the stack that was taken, outermost first; good until the next take */
 	struct resolved_frame *frames;
 	size_t frame_count, frame_capacity;

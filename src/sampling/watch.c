@@ -117,6 +117,7 @@ void watch_confirm(struct watch *watch)
 			const struct sample *sample = &watch->filling.samples[i].sample;
 
 			watch->statistics.samples -= sample->weight;
+			watch->statistics.unchecked += sample->weight;
 			watch->statistics.by_quality[sample->quality] -= sample->weight;
 		}
 		batch_clear(&watch->filling);
