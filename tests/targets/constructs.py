@@ -160,13 +160,20 @@ def drive_classes():
     getattr(thing, "other")
 
 
+# 2.6 cannot read these
+COMPREHENSIONS = """
+{str(here("set comprehension")) for _ in [1]}
+{1: here("dict comprehension") for _ in [1]}
+"""
+
+
 def drive_expressions():
     (lambda: here("lambda"))()
     (lambda: (lambda: here("nested lambda"))())()
     [here("list comprehension") for _ in [1]]
     [[here("nested comprehension") for _ in [1]] for _ in [1]]
-    {str(here("set comprehension")) for _ in [1]}
-    {1: here("dict comprehension") for _ in [1]}
+    if sys.version_info >= (2, 7):
+        exec(compile(COMPREHENSIONS, "comprehensions.py", "exec"), {"here": here})
     sorted([1], key=lambda _: here("key of sorted"))
     sorted([2, 1], key=lambda _: [here("generator in a key") for _ in [1]])
     list(map(lambda _: here("map"), [1]))
