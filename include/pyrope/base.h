@@ -101,6 +101,9 @@ uint64_t hash_siphash(const uint64_t key[2], const void *bytes, size_t length);
 /* CRC-32C of the bytes, going on from that of what stands before them (0: nothing does). */
 uint32_t crc32c(uint32_t checksum, const void *bytes, size_t length);
 
+/* Appends the SHA-256 of the bytes in base64. */
+void buffer_append_sha256(struct buffer *buffer, const void *bytes, size_t length);
+
 /* uint64 -> uint64, open addressing. Any key is allowed, also keys that somebody chooses. Zero-initialise. */
 struct u64_map {
 	uint64_t *keys;

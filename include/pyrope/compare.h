@@ -26,6 +26,8 @@ typedef char *key_name(const struct function *function, int line, const void *co
 struct keys *keys_new(key_name *name, const void *context);
 void keys_free(struct keys *keys); /* accepts NULL */
 size_t keys_count(const struct keys *keys);
+/* The number of this frame's name: 0, 1, 2, ... in the order in which they were first met. */
+uint32_t keys_find(struct keys *keys, const struct function *function, int line);
 const char *keys_text(const struct keys *keys, uint32_t key);
 
 /* ---- one run ---- */
@@ -44,6 +46,11 @@ void series_free(struct series *series); /* accepts NULL */
 struct sink *series_sink(struct series *series);
 /* Adds a sample that has these keys, each once, whatever its frames are: for a series without names, made with NULL. */
 void series_add(struct series *series, const struct event *event, const uint32_t *keys, size_t count);
+/*
+ * The same samples over time, each with other keys: of one that had the key k (each had just one) frame_of[k], the parent of that,
+ * and so on up to 0, which all have. A parent is less than its own number.
+ */
+struct series *series_fold(struct series *series, const uint32_t *frame_of, const uint32_t *parent_of);
 uint64_t series_samples(const struct series *series);
 uint64_t series_missed(const struct series *series); /* ticks */
 bool series_has_time(const struct series *series);   /* collapsed stacks have none */
@@ -85,6 +92,8 @@ enum verdict_of_change {
 	CHANGES
 };
 
+extern const char *const change_names[CHANGES]; /* "slower" */
+
 struct change {
 	uint32_t key;
 	double before, after; /* shares of the samples: 0 to 1 */
@@ -102,7 +111,7 @@ struct comparison {
 };
 
 /* Each side has one run at least, and each run samples. seed: the same gives the same result. */
-void compare(const struct keys *keys, struct series *const *before, size_t before_count,
+void compare(size_t key_count, struct series *const *before, size_t before_count,
 	struct series *const *after, size_t after_count, uint64_t seed, struct comparison *comparison);
 void comparison_release(struct comparison *comparison);
 

@@ -6,6 +6,7 @@
 #define PYROPE_OUTPUT_H
 
 #include "pyrope/base.h"
+#include "pyrope/compare.h"
 #include "pyrope/event.h"
 #include "pyrope/profile.h"
 
@@ -136,6 +137,26 @@ const char *short_path(const char *file, const char *const *roots);
 /* Whose file is it, by its name? */
 enum path_kind { PATH_OWN, PATH_LIBRARY /* site-packages */, PATH_STANDARD /* Python's own */ };
 enum path_kind path_kind(const char *file);
+
+/* ---- two profiles in one picture: pyrope diff ---- */
+
+struct difference {
+	const struct profile *profile; /* the stacks of both sides together */
+	/* before and after: how many samples end at each node of the profile; and each run of the side, whose samples have one key, the node */
+	const uint64_t *counts[2];
+	struct series *const *runs[2];
+	size_t run_counts[2];
+	uint64_t seed; /* as for compare() */
+	/* for the page: its table, and what the rows are: "function (self)" */
+	const struct comparison *comparison;
+	const struct keys *keys;
+	const char *rows;
+};
+
+/* A flame graph with the widths of after, in the colours of what has changed by more than chance; by a click with those of before. */
+void difference_write_svg(const struct difference *difference, const struct output_options *options, struct output_file *file);
+/* The same with the table of the comparison, as a page of HTML that needs nothing else. */
+void difference_write_html(const struct difference *difference, const struct output_options *options, struct output_file *file);
 
 /* ---- every thread once: pyrope dump ---- */
 

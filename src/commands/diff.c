@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope diff: two profiles, or several runs on each side. A table of what has changed and what is chance, or collapsed stacks
- * with two numbers, which difffolded.pl makes for flamegraph.pl, too.
+ * pyrope diff: two profiles, or several runs on each side. A table of what has changed and what is chance, and with
+ * -o pictures and collapsed stacks (diff_stacks.c).
  */
 #include "config.h"
 
 #include "commands/command.h"
+#include "commands/diff_stacks.h"
+#include "commands/outputs.h"
 #include "commands/side.h"
 #include "commands/terminal.h"
 
@@ -22,23 +24,13 @@
 #define EVERY_COLUMN (SIZE_MAX / 2)
 #define SEED 1 /* the same files give the same table */
 
-static const char *const verdicts[CHANGES] = { [CHANGE_NONE] = "no evidence",
-	[CHANGE_MORE] = "slower",
-	[CHANGE_LESS] = "faster",
-	[CHANGE_NEW] = "new",
-	[CHANGE_GONE] = "gone",
-	[CHANGE_RARE] = "too rare" };
-
 struct diff {
 	const struct options *options;
 	struct functions *functions;
 	struct roots roots;
 	struct keys *keys;
 	struct side sides[2];
-	struct stacks stacks; /* with -o */
-	struct stack_path path;
-	uint64_t *counts[2]; /* by node */
-	size_t count_capacity[2];
+	struct diff_stacks stacks; /* with -o */
 	bool damaged;
 
 	/* the file that is being read */
@@ -56,16 +48,12 @@ static char *name_of(const struct function *function, int line, const void *cont
 	return row_name(function, line, diff->options->by, diff->roots.list);
 }
 
-static void count_stack(struct diff *diff, const struct event *event)
+static char *frame_name(const struct function *function, int line, const void *context)
 {
-	const uint32_t node =
-		stacks_find(&diff->stacks, &diff->path, 0, event->sample->frames, event->sample->frame_count);
-	uint64_t **counts = &diff->counts[diff->side];
-	size_t *capacity = &diff->count_capacity[diff->side], before = *capacity;
+	const struct diff *diff = context;
 
-	array_reserve(counts, capacity, (size_t)node + 1, sizeof(**counts));
-	memset(*counts + before, 0, (*capacity - before) * sizeof(**counts));
-	(*counts)[node] += event->weight;
+	return row_name(
+		function, line, diff->options->by == BY_LINE ? BY_LINE : BY_FUNCTION, diff->roots.list);
 }
 
 static int take_shown(struct sink *sink, const struct event *event, struct error *err)
@@ -73,7 +61,7 @@ static int take_shown(struct sink *sink, const struct event *event, struct error
 	struct diff *diff = (struct diff *)((char *)sink - offsetof(struct diff, sink));
 
 	if (event->kind == EVENT_SAMPLE && diff->options->output_count)
-		count_stack(diff, event);
+		diff_stacks_add(&diff->stacks, diff->side, event);
 	return sink_take(series_sink(diff->series), event, err);
 }
 
@@ -101,6 +89,8 @@ static int read_side(struct diff *diff, size_t number, struct error *err)
 			series_new(diff->keys, diff->options->compare_total ? COMPARE_TOTAL : COMPARE_SELF);
 
 		side->runs[i] = series;
+		if (diff->options->output_count)
+			diff_stacks_begin_run(&diff->stacks, number);
 		if (read_file(diff, side->paths[i], series, err) != 0)
 			return -1;
 		if (side_count(side, series, side->paths[i], err) != 0)
@@ -125,12 +115,21 @@ static void append_row(
 	snprintf(interval, sizeof(interval), "%+.1f to %+.1f", 100 * change->low, 100 * change->high);
 	buffer_printf(text, "%6.1f%% %6.1f%% %+6.1f  %-15s  %-11s  ", 100 * change->before,
 		100 * change->after, 100 * (change->after - change->before), interval,
-		verdicts[change->verdict]);
+		change_names[change->verdict]);
 	if (!columns) /* it is no terminal */
 		columns = EVERY_COLUMN;
 	columns = columns > text->length - begin + NAME_LEAST ? columns - (text->length - begin) : NAME_LEAST;
 	buffer_append_fit(text, keys_text(diff->keys, change->key), columns, FIT_KEEP_END);
 	buffer_append_char(text, '\n');
+}
+
+static void append_rows_name(struct buffer *text, const struct options *options)
+{
+	static const char *const rows[] = {
+		[BY_FUNCTION] = "function", [BY_LINE] = "line", [BY_FILE] = "file", [BY_MODULE] = "module"
+	};
+
+	buffer_printf(text, "%s (%s)", rows[options->by], options->compare_total ? "total" : "self");
 }
 
 static void append_table(struct buffer *text, const struct diff *diff, const struct comparison *comparison)
@@ -140,12 +139,9 @@ static void append_table(struct buffer *text, const struct diff *diff, const str
 		     limit = options->has_limit ? (options->limit ? options->limit : SIZE_MAX) : SIZE_MAX;
 	size_t rows = 0, changed = 0, others = 0, left_out = 0;
 
-	buffer_printf(text, " before   after  change  of that, 95 %%    verdict      %s (%s)\n",
-		options->by == BY_LINE             ? "line"
-			: options->by == BY_FILE   ? "file"
-			: options->by == BY_MODULE ? "module"
-						   : "function",
-		options->compare_total ? "total" : "self");
+	buffer_append_string(text, " before   after  change  of that, 95 %    verdict      ");
+	append_rows_name(text, options);
+	buffer_append_char(text, '\n');
 	for (size_t i = 0; i < comparison->count; i++) {
 		const struct change *change = &comparison->changes[i];
 
@@ -192,93 +188,60 @@ static void append_json(struct buffer *text, const struct diff *diff, const stru
 			",\"before\":%.9g,\"after\":%.9g,\"low\":%.9g,\"high\":%.9g,\"p\":%.3g,\"verdict\":"
 			"\"%s\"}",
 			change->before, change->after, change->low, change->high, change->p,
-			verdicts[change->verdict]);
+			change_names[change->verdict]);
 	}
 	buffer_append_string(text, "]}\n");
 }
 
-/* ---- collapsed stacks with two numbers ---- */
+/* ---- the whole ---- */
 
-static uint64_t count_of(const struct diff *diff, size_t side, uint32_t node)
+static int print_comparison(const struct diff *diff, const struct comparison *comparison, struct error *err)
 {
-	return node < diff->count_capacity[side] ? diff->counts[side][node] : 0;
-}
-
-static int compare_lines(const void *left, const void *right)
-{
-	return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-/* One line, or NULL when no sample ends there. */
-static char *line_of(const struct diff *diff, uint32_t node, const struct output_options *options)
-{
-	const uint64_t before = count_of(diff, 0, node), after = count_of(diff, 1, node);
-	struct sample_frame *frames = NULL;
-	size_t depth = 0;
 	struct buffer text = { 0 };
-
-	if (!before && !after)
-		return NULL;
-	for (uint32_t at = node; at; at = diff->stacks.nodes[at].parent)
-		depth++;
-	frames = xcalloc(depth + 1, sizeof(*frames));
-	for (uint32_t at = node, left = (uint32_t)depth; at; at = diff->stacks.nodes[at].parent) {
-		const struct stack_frame *frame = &diff->stacks.frames[diff->stacks.nodes[at].frame];
-
-		frames[--left] = (struct sample_frame){ frame->function, frame->line };
-	}
-	stack_append(&text,
-		&(struct sample){
-			.process_name = "", .thread_name = "", .frames = frames, .frame_count = depth },
-		options);
-	buffer_printf(&text, " %" PRIu64 " %" PRIu64 "\n", before, after);
-	free(frames);
-	return text.data;
-}
-
-static int write_stacks(const struct diff *diff, const char *path, struct error *err)
-{
-	const struct output_options options = { .no_lines = true, .interval_ns = 1 };
-	char **lines = xcalloc(diff->stacks.node_count + 1, sizeof(*lines));
-	struct output_file *file = NULL;
-	size_t count = 0;
 	int result;
 
-	for (uint32_t node = 0; node < diff->stacks.node_count; node++) {
-		lines[count] = line_of(diff, node, &options);
-		count += lines[count] != NULL;
-	}
-	if (count)
-		qsort(lines, count, sizeof(*lines), compare_lines);
-	result = output_open(&file, strcmp(path, "-") == 0 ? NULL : path, err);
-	for (size_t i = 0; i < count; i++) {
-		if (result == 0)
-			output_write(file, lines[i], strlen(lines[i]));
-		free(lines[i]);
-	}
-	free(lines);
-	if (result == 0)
-		result = output_commit(file, err);
-	output_close(file);
+	if (diff->options->json)
+		append_json(&text, diff, comparison);
+	else
+		append_table(&text, diff, comparison);
+	result = print_text(&text, err);
+	buffer_release(&text);
 	return result;
 }
 
-/* ---- the whole ---- */
-
-static int print_comparison(const struct diff *diff, struct error *err)
+static int write_files(struct diff *diff, const struct comparison *comparison, struct error *err)
 {
+	const struct options *options = diff->options;
+	struct output_options output = output_options_of(options, options->mode);
+	struct buffer rows = { 0 };
+	struct difference table = { .seed = SEED, .comparison = comparison, .keys = diff->keys };
+	int result = 0;
+
+	append_rows_name(&rows, options);
+	table.rows = rows.data;
+	output.no_lines = options->by != BY_LINE;
+	output.short_paths = true;
+	output.roots = diff->roots.list;
+	for (size_t i = 0; i < options->output_count && result == 0; i++)
+		result = diff_stacks_write(&diff->stacks, options->outputs[i], &table, &output, err);
+	buffer_release(&rows);
+	return result;
+}
+
+static int show(struct diff *diff, struct error *err)
+{
+	const struct options *options = diff->options;
 	struct comparison comparison;
-	struct buffer text = { 0 };
+	bool is_printed = true;
 	int result;
 
-	compare(diff->keys, diff->sides[0].runs, diff->sides[0].count, diff->sides[1].runs,
+	for (size_t i = 0; i < options->output_count; i++)
+		is_printed &= strcmp(options->outputs[i], "-") != 0;
+	compare(keys_count(diff->keys), diff->sides[0].runs, diff->sides[0].count, diff->sides[1].runs,
 		diff->sides[1].count, SEED, &comparison);
-	if (diff->options->json)
-		append_json(&text, diff, &comparison);
-	else
-		append_table(&text, diff, &comparison);
-	result = print_text(&text, err);
-	buffer_release(&text);
+	result = write_files(diff, &comparison, err);
+	if (result == 0 && is_printed)
+		result = print_comparison(diff, &comparison, err);
 	comparison_release(&comparison);
 	return result;
 }
@@ -286,17 +249,15 @@ static int print_comparison(const struct diff *diff, struct error *err)
 static int run(struct diff *diff, struct error *err)
 {
 	const struct options *options = diff->options;
-	bool is_printed = true;
 
-	if (read_side(diff, 0, err) != 0 || read_side(diff, 1, err) != 0 || sides_check(diff->sides, options, err) != 0)
+	for (size_t i = 0; i < options->output_count; i++)
+		if (diff_output_check(options->outputs[i], err) != 0)
+			return -1;
+	if (read_side(diff, 0, err) != 0 || read_side(diff, 1, err) != 0 ||
+		sides_check(diff->sides, options, err) != 0)
 		return -1;
 	sides_tell(diff->sides);
-	for (size_t i = 0; i < options->output_count; i++) {
-		is_printed &= strcmp(options->outputs[i], "-") != 0;
-		if (write_stacks(diff, options->outputs[i], err) != 0)
-			return -1;
-	}
-	if (is_printed && print_comparison(diff, err) != 0)
+	if (show(diff, err) != 0)
 		return -1;
 	if (diff->damaged) {
 		err->exit_code = 1;
@@ -311,10 +272,8 @@ static void diff_release(struct diff *diff)
 		for (size_t j = 0; diff->sides[i].runs && j < diff->sides[i].count; j++)
 			series_free(diff->sides[i].runs[j]);
 		free(diff->sides[i].runs);
-		free(diff->counts[i]);
 	}
-	stacks_release(&diff->stacks);
-	stack_path_release(&diff->path);
+	diff_stacks_release(&diff->stacks);
 	keys_free(diff->keys);
 	roots_release(&diff->roots);
 	functions_free(diff->functions);
@@ -328,7 +287,7 @@ int command_diff(const struct options *options, struct error *err)
 			{ .paths = options->later_inputs, .count = options->later_input_count } } };
 	int result;
 
-	stacks_init(&diff.stacks);
+	diff_stacks_init(&diff.stacks, diff.functions, frame_name, &diff);
 	diff.keys = keys_new(name_of, &diff);
 	result = run(&diff, err);
 	diff_release(&diff);

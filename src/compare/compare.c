@@ -408,6 +408,13 @@ static struct change change_of(uint32_t key, const struct side *before, const st
 	return change;
 }
 
+const char *const change_names[CHANGES] = { [CHANGE_NONE] = "no evidence",
+	[CHANGE_MORE] = "slower",
+	[CHANGE_LESS] = "faster",
+	[CHANGE_NEW] = "new",
+	[CHANGE_GONE] = "gone",
+	[CHANGE_RARE] = "too rare" };
+
 struct tested {
 	struct change *change;
 };
@@ -452,10 +459,9 @@ static int by_size(const void *left, const void *right)
 	return x != y ? (x < y) - (x > y) : (a->key > b->key) - (a->key < b->key);
 }
 
-void compare(const struct keys *keys, struct series *const *before, size_t before_count,
+void compare(size_t count, struct series *const *before, size_t before_count,
 	struct series *const *after, size_t after_count, uint64_t seed, struct comparison *comparison)
 {
-	const size_t count = keys_count(keys);
 	struct side sides[2] = { { .runs = before, .count = before_count },
 		{ .runs = after, .count = after_count } };
 	struct random random = { seed };

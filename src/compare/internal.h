@@ -4,9 +4,6 @@
 
 #include "pyrope/compare.h"
 
-/* The number of this frame's name. */
-uint32_t keys_find(struct keys *keys, const struct function *function, int line);
-
 #define BINS_LIMIT 2048 /* of time; when there are more, two become one */
 #define ENTRIES_LIMIT ((size_t)1 << 20)
 

@@ -251,6 +251,35 @@ void series_add(struct series *series, const struct event *event, const uint32_t
 	count_sample(series, event);
 }
 
+struct series *series_fold(struct series *series, const uint32_t *frame_of, const uint32_t *parent_of)
+{
+	struct series *folded = series_new(NULL, COMPARE_TOTAL);
+
+	close_bin(series);
+	merge_entries(series);
+	folded->samples = series->samples;
+	folded->missed = series->missed;
+	folded->begin_ns = series->begin_ns;
+	folded->bin_ns = series->bin_ns;
+	for (size_t i = 0; i < series->entry_count; i++) {
+		const struct entry *entry = &series->entries[i];
+
+		folded->found_count = 0;
+		for (uint32_t frame = frame_of[entry->key];; frame = parent_of[frame]) {
+			array_reserve(&folded->found, &folded->found_capacity, folded->found_count + 1,
+				sizeof(*folded->found));
+			folded->found[folded->found_count++] = frame;
+			if (!frame)
+				break;
+		}
+		if (series->bin_ns)
+			count_at_time(folded, series->begin_ns + entry->bin * series->bin_ns, entry->count);
+		else
+			count_at(folded, 0, entry->count);
+	}
+	return folded;
+}
+
 const struct entry *series_entries(struct series *series, size_t *count)
 {
 	close_bin(series);

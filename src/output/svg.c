@@ -23,100 +23,6 @@
 #define PICTURE_FRAMES 10000 /* of the plain picture */
 #define PICTURE_ROWS 1000
 
-void svg_put(struct svg *svg, const char *text)
-{
-	buffer_append_string(&svg->text, text);
-}
-
-void svg_flush(struct svg *svg)
-{
-	output_write(svg->file, svg->text.data, svg->text.length);
-	buffer_clear(&svg->text);
-}
-
-/* ---- text ---- */
-
-/* Texts are clean, so that these are all that XML takes for more than a letter. */
-static void put_escaped(struct svg *svg, const char *text)
-{
-	for (const char *at = text;;) {
-		const size_t plain = strcspn(at, "<>&\"");
-
-		buffer_append(&svg->text, at, plain);
-		at += plain;
-		switch (*at++) {
-		case '<':
-			svg_put(svg, "&lt;");
-			break;
-		case '>':
-			svg_put(svg, "&gt;");
-			break;
-		case '&':
-			svg_put(svg, "&amp;");
-			break;
-		case '"':
-			svg_put(svg, "&quot;");
-			break;
-		default:
-			return;
-		}
-	}
-}
-
-void svg_put_fit(struct svg *svg, const char *text, size_t columns, enum fit fit)
-{
-	struct buffer cut = { 0 };
-
-	buffer_append_string(&cut, "");
-	buffer_append_fit(&cut, text, columns, fit);
-	put_escaped(svg, cut.data);
-	buffer_release(&cut);
-}
-
-/* 1,234,567 */
-static void append_count(struct buffer *buffer, uint64_t number)
-{
-	struct buffer digits = { 0 };
-
-	buffer_append_uint(&digits, number);
-	for (size_t i = 0; i < digits.length; i++) {
-		if (i && (digits.length - i) % 3 == 0)
-			buffer_append_char(buffer, ',');
-		buffer_append_char(buffer, digits.data[i]);
-	}
-	buffer_release(&digits);
-}
-
-/* Two decimals, whatever the locale. */
-static void append_fixed(struct buffer *buffer, double number)
-{
-	const uint64_t hundredths = (uint64_t)(number * 100 + 0.5);
-
-	buffer_append_uint(buffer, hundredths / 100);
-	if (hundredths % 100) {
-		buffer_append_char(buffer, '.');
-		buffer_append_char(buffer, (char)('0' + hundredths % 100 / 10));
-		if (hundredths % 10)
-			buffer_append_char(buffer, (char)('0' + hundredths % 10));
-	}
-}
-
-static void append_percent(struct buffer *buffer, uint64_t part, uint64_t whole)
-{
-	const uint64_t hundredths = whole ? (uint64_t)((double)part * 10000 / (double)whole + 0.5) : 0;
-
-	buffer_append_uint(buffer, hundredths / 100);
-	buffer_append_char(buffer, '.');
-	buffer_append_char(buffer, (char)('0' + hundredths % 100 / 10));
-	buffer_append_char(buffer, (char)('0' + hundredths % 10));
-	buffer_append_char(buffer, '%');
-}
-
-static const char *plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 /* ---- frames ---- */
 
 const char *svg_path(const struct svg *svg, const struct function *function)
@@ -214,30 +120,39 @@ static void choose_frames(struct svg *svg)
 	}
 }
 
-static void put_tooltip(struct svg *svg, const struct flame_frame *frame, const struct flame_name *name)
+static void put_samples(struct svg *svg, const struct flame_frame *frame)
 {
 	const struct flame_frame *frames = svg->flame.frames;
 
+	svg_append_count(&svg->text, frame->total);
+	buffer_printf(&svg->text, " sample%s, ", svg_plural(frame->total));
+	svg_append_percent(&svg->text, frame->total, frames[0].total);
+	svg_put(svg, " of all, ");
+	if (frame != frames) {
+		svg_append_percent(&svg->text, frame->total, frames[frame->parent].total);
+		svg_put(svg, " of its caller, ");
+	}
+	svg_put(svg, "self ");
+	svg_append_count(&svg->text, frame->self);
+	svg_put(svg, " (");
+	svg_append_percent(&svg->text, frame->self, frames[0].total);
+	svg_put(svg, ")");
+}
+
+static void put_tooltip(struct svg *svg, const struct flame_frame *frame, const struct flame_name *name)
+{
 	svg_put(svg, "<title>");
-	put_escaped(svg, svg->label.data);
+	svg_put_escaped(svg, svg->label.data);
 	if (svg_path(svg, name->function) != name->function->file) {
 		svg_put(svg, "\n");
 		svg_put_fit(svg, name->function->file, NAME_COLUMNS, FIT_KEEP_END);
 	}
 	svg_put(svg, "\n");
-	append_count(&svg->text, frame->total);
-	buffer_printf(&svg->text, " sample%s, ", plural(frame->total));
-	append_percent(&svg->text, frame->total, frames[0].total);
-	svg_put(svg, " of all, ");
-	if (frame != frames) {
-		append_percent(&svg->text, frame->total, frames[frame->parent].total);
-		svg_put(svg, " of its caller, ");
-	}
-	svg_put(svg, "self ");
-	append_count(&svg->text, frame->self);
-	svg_put(svg, " (");
-	append_percent(&svg->text, frame->self, frames[0].total);
-	svg_put(svg, ")</title>");
+	if (svg->difference)
+		svg_put_change(svg, frame);
+	else
+		put_samples(svg, frame);
+	svg_put(svg, "</title>");
 }
 
 /* Where there is no room for both, the function alone. */
@@ -258,18 +173,20 @@ static void put_frame(struct svg *svg, const struct flame_frame *frame, uint64_t
 	char colour[2];
 
 	svg_colour(svg, name, colour);
-	if (svg->colour_by == COLOUR_BY_GIL && frame->depth)
+	if (svg->difference)
+		svg_colour_change(svg, frame, colour);
+	else if (svg->colour_by == COLOUR_BY_GIL && frame->depth)
 		colour_by_gil(gil, frame->total, colour);
 	svg_put(svg, "<g>");
 	put_tooltip(svg, frame, name);
 	buffer_printf(&svg->text, "<rect class=\"%c %c\" x=\"", colour[0], colour[1]);
-	append_fixed(&svg->text, x);
+	svg_append_fixed(&svg->text, x);
 	buffer_printf(&svg->text, "\" y=\"%u\" width=\"", TOP + row * ROW);
-	append_fixed(&svg->text, width > 1 ? width - 0.4 : width);
+	svg_append_fixed(&svg->text, width > 1 ? width - 0.4 : width);
 	buffer_printf(&svg->text, "\" height=\"%d\"/>", ROW - 1);
 	if (width >= 3 * LETTER + 6) {
 		svg_put(svg, "<text x=\"");
-		append_fixed(&svg->text, x + 3);
+		svg_append_fixed(&svg->text, x + 3);
 		buffer_printf(&svg->text, "\" y=\"%u\">", TOP + row * ROW + 11);
 		put_label(svg, name, label, (size_t)((width - 6) / LETTER));
 		svg_put(svg, "</text>");
@@ -299,21 +216,6 @@ static void write_frames(struct svg *svg)
 
 /* ---- what stands above ---- */
 
-static void append_span(struct buffer *text, int64_t span_ns)
-{
-	static const struct {
-		int64_t unit_ns;
-		const char *name;
-	} units[] = { { 3600000000000, "h" }, { 60000000000, "min" }, { 1000000000, "s" }, { 1000000, "ms" },
-		{ 1000, "us" }, { 1, "ns" } };
-	size_t i = 0;
-
-	while (i + 1 < ARRAY_LENGTH(units) && span_ns < units[i].unit_ns)
-		i++;
-	append_fixed(text, (double)span_ns / (double)units[i].unit_ns);
-	buffer_printf(text, " %s", units[i].name);
-}
-
 /* Without the folder of the program. */
 static const char *command_of(const struct svg *svg)
 {
@@ -329,44 +231,47 @@ static void append_subtitle(struct svg *svg, struct buffer *text)
 	const uint64_t samples = profile_samples(svg->profile);
 
 	buffer_append_string(text, "");
+	if (svg->difference) {
+		svg_append_sides(svg, text);
+		return;
+	}
 	if (svg->options->title && *summary->command) {
 		buffer_append_fit(text, command_of(svg), TEXT_COLUMNS / 2, FIT_KEEP_BEGIN);
 		buffer_append_string(text, ": ");
 	}
-	append_count(text, samples);
-	buffer_printf(text, " sample%s", plural(samples));
+	svg_append_count(text, samples);
+	buffer_printf(text, " sample%s", svg_plural(samples));
 	if (summary->duration_ns) {
 		buffer_append_string(text, " in ");
-		append_span(text, summary->duration_ns);
+		svg_append_span(text, summary->duration_ns);
 		buffer_append_string(text, ", one every ");
-		append_span(text, profile_interval_ns(svg->profile));
+		svg_append_span(text, profile_interval_ns(svg->profile));
 	}
 	if (summary->threads) {
 		buffer_append_string(text, ", ");
-		append_count(text, summary->threads);
-		buffer_printf(text, " thread%s", plural(summary->threads));
+		svg_append_count(text, summary->threads);
+		buffer_printf(text, " thread%s", svg_plural(summary->threads));
 	}
 	if (summary->missed) {
 		buffer_append_string(text, ", ");
-		append_count(text, summary->missed);
-		buffer_printf(text, " tick%s missed", plural(summary->missed));
+		svg_append_count(text, summary->missed);
+		buffer_printf(text, " tick%s missed", svg_plural(summary->missed));
 	}
 	if (svg->options->colour_by != svg->colour_by)
 		buffer_append_string(text, ", who held the GIL is not known");
 	if (summary->partial) {
 		buffer_append_string(text, ", ");
-		append_count(text, summary->partial);
+		svg_append_count(text, summary->partial);
 		buffer_append_string(text, " partial");
 	}
 }
 
-/* Returns where the next one begins. */
-static double put_legend(struct svg *svg, double x, char class, char shade, const char *name)
+double svg_put_legend(struct svg *svg, double x, char class, char shade, const char *name)
 {
 	buffer_printf(&svg->text, "<rect class=\"%c %c\" x=\"", class, shade);
-	append_fixed(&svg->text, x);
+	svg_append_fixed(&svg->text, x);
 	svg_put(svg, "\" y=\"52\" width=\"10\" height=\"10\"/><text x=\"");
-	append_fixed(&svg->text, x + 14);
+	svg_append_fixed(&svg->text, x + 14);
 	buffer_printf(&svg->text, "\" y=\"61\">%s</text>", name);
 	return x + 14 + LETTER * (double)strlen(name) + 18;
 }
@@ -377,16 +282,18 @@ static void write_legend(struct svg *svg)
 	double x = MARGIN;
 
 	svg_put(svg, "<g id=\"legend\">");
-	if (svg->colour_by == COLOUR_BY_GIL) {
-		x = put_legend(svg, x, 'w', 'a', "never holds the GIL");
-		x = put_legend(svg, x, 'w', 'f', "half of the time");
-		put_legend(svg, x, 'w', 'k', "always");
+	if (svg->difference) {
+		svg_put_change_legend(svg, x);
+	} else if (svg->colour_by == COLOUR_BY_GIL) {
+		x = svg_put_legend(svg, x, 'w', 'a', "never holds the GIL");
+		x = svg_put_legend(svg, x, 'w', 'f', "half of the time");
+		svg_put_legend(svg, x, 'w', 'k', "always");
 	} else {
 		for (size_t i = 1; i < svg->flame.frame_count; i++)
 			is_used[svg->flame.names[svg->flame.frames[i].name].kind] = true;
 		for (size_t i = 0; i < FRAME_KINDS; i++) {
 			if (is_used[i] && (svg->colour_by == COLOUR_BY_KIND || i >= KIND_KERNEL))
-				x = put_legend(svg, x, svg_kind_letters[i], 'x', frame_kind_names[i]);
+				x = svg_put_legend(svg, x, svg_kind_letters[i], 'x', frame_kind_names[i]);
 		}
 	}
 	svg_put(svg, "</g>\n");
@@ -398,16 +305,19 @@ static void write_note(struct svg *svg)
 	if (svg->drawn_count >= svg->drawable_count)
 		return;
 	svg_put(svg, "<text id=\"note\" x=\"1190\" y=\"61\" text-anchor=\"end\">the widest ");
-	append_count(&svg->text, svg->drawn_count);
+	svg_append_count(&svg->text, svg->drawn_count);
 	svg_put(svg, " of ");
-	append_count(&svg->text, svg->drawable_count);
+	svg_append_count(&svg->text, svg->drawable_count);
 	svg_put(svg, " frames: open the file in a browser</text>\n");
 }
 
-static char *title_of(const struct svg *svg)
+char *svg_title(const struct svg *svg)
 {
 	const char *command = command_of(svg);
-	const char *title = svg->options->title ? svg->options->title : *command ? command : "Flame graph";
+	const char *title = svg->options->title ? svg->options->title
+		: svg->difference               ? "Differential flame graph"
+		: *command                      ? command
+						: "Flame graph";
 	struct buffer clean = { 0 };
 
 	buffer_append_string(&clean, "");
@@ -444,11 +354,11 @@ static void write_begin(struct svg *svg, const char *title)
 	const uint32_t height = TOP + svg->rows * ROW + MARGIN;
 
 	buffer_printf(&svg->text,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" viewBox=\"0 0 %d %u\""
-		" data-frames=\"%zu\" data-colours=\"%s\"%s>\n<title>",
+		" data-frames=\"%zu\" data-colours=\"%s\"%s%s%s>\n<title>",
 		WIDTH, height, WIDTH, height, svg->flame.frame_count, colours[svg->colour_by],
-		svg->options->inverted ? " data-inverted=\"yes\"" : "");
+		svg->options->inverted ? " data-inverted=\"yes\"" : "",
+		svg->difference ? " data-difference=\"yes\"" : "", svg->is_part ? " data-page=\"yes\"" : "");
 	svg_put_fit(svg, title, NAME_COLUMNS, FIT_KEEP_BEGIN);
 	svg_put(svg, "</title>\n<style>\n");
 	buffer_append(&svg->text, svg_style, svg_style_length);
@@ -466,6 +376,26 @@ static enum colour_by choose_colours(const struct profile *profile, const struct
 	return options->colour_by == COLOUR_BY_GIL ? COLOUR_BY_KIND : options->colour_by;
 }
 
+void svg_write(struct svg *svg, const char *title)
+{
+	choose_frames(svg);
+	write_begin(svg, title);
+	write_frames(svg);
+	write_head(svg, title);
+	svg_write_data(svg);
+	svg_put(svg, "<script><![CDATA[\n");
+	buffer_append(&svg->text, svg_script, svg_script_length);
+	svg_put(svg, "]]></script>\n</svg>\n");
+}
+
+void svg_release(struct svg *svg)
+{
+	free(svg->is_drawn);
+	buffer_release(&svg->text);
+	buffer_release(&svg->label);
+	flame_release(&svg->flame);
+}
+
 static void write_svg(
 	const struct profile *profile, const struct output_options *options, struct output_file *file)
 {
@@ -473,23 +403,14 @@ static void write_svg(
 		.options = options,
 		.file = file,
 		.colour_by = choose_colours(profile, options) };
-	char *title = title_of(&svg);
+	char *title = svg_title(&svg);
 
 	flame_init(&svg.flame, profile, options);
-	choose_frames(&svg);
-	write_begin(&svg, title);
-	write_frames(&svg);
-	write_head(&svg, title);
-	svg_write_data(&svg);
-	svg_put(&svg, "<script><![CDATA[\n");
-	buffer_append(&svg.text, svg_script, svg_script_length);
-	svg_put(&svg, "]]></script>\n</svg>\n");
+	svg_put(&svg, SVG_DECLARATION);
+	svg_write(&svg, title);
 	svg_flush(&svg);
 	free(title);
-	free(svg.is_drawn);
-	buffer_release(&svg.text);
-	buffer_release(&svg.label);
-	flame_release(&svg.flame);
+	svg_release(&svg);
 }
 
 static const char *const extensions[] = { ".svg", NULL };

@@ -91,7 +91,7 @@ static uint32_t *write_names(struct svg *svg, const uint32_t *file_of)
 	return number_of;
 }
 
-/* A frame is its name, then ,SELF where it has samples of its own (,SELF,GIL), then its callees (in parentheses, spaces between). */
+/* A frame is its name, then ,SELF where it has samples of its own (,SELF,GIL; ,SELF,BEFORE), then its callees (in parentheses, spaces between). */
 static void write_tree(struct svg *svg, const uint32_t *number_of)
 {
 	const struct flame *flame = &svg->flame;
@@ -101,15 +101,16 @@ static void write_tree(struct svg *svg, const uint32_t *number_of)
 	for (size_t i = 0; i < flame->frame_count; i++) {
 		const struct flame_frame *frame = &flame->frames[i];
 		const uint32_t next = i + 1 < flame->frame_count ? flame->frames[i + 1].depth : 0;
+		const uint64_t second = svg->difference ? svg_self_before(svg, i) : has_gil ? frame->gil : 0;
 
 		append_base36(&svg->text, number_of[frame->name]);
-		if (frame->self || frame->gil) {
+		if (frame->self || second) {
 			buffer_append_char(&svg->text, ',');
 			append_base36(&svg->text, frame->self);
 		}
-		if (has_gil && frame->gil) {
+		if (second) {
 			buffer_append_char(&svg->text, ',');
-			append_base36(&svg->text, frame->gil);
+			append_base36(&svg->text, second);
 		}
 		if (next > frame->depth)
 			buffer_append_char(&svg->text, '(');
@@ -137,6 +138,8 @@ void svg_write_data(struct svg *svg)
 	file_of = write_files(svg);
 	number_of = write_names(svg, file_of);
 	write_tree(svg, number_of);
+	if (svg->difference)
+		svg_write_changes(svg);
 	free(file_of);
 	free(number_of);
 }

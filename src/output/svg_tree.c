@@ -283,6 +283,7 @@ static void add_no_frames(struct builder *builder, const struct profile *profile
 	if (count)
 		builder->flame->frames[frame].self = builder->flame->frames[frame].total = count;
 	builder->flame->frames[frame].gil = profile_gil(profile, 0);
+	builder->flame->frame_of[0] = frame;
 }
 
 static void push_callees(
@@ -323,6 +324,7 @@ static void make_frames(
 			builder->flame->frames[frame].self += builder->stacks->nodes[node].count;
 			builder->flame->frames[frame].total += builder->totals[node];
 			builder->flame->frames[frame].gil += profile_gil(profile, node);
+			builder->flame->frame_of[node] = frame;
 		}
 		push_callees(builder, &groups, &group, frame);
 	}
@@ -399,7 +401,8 @@ static void leave_out(struct builder *builder, uint32_t name)
 	struct flame *flame = builder->flame, old = *flame;
 	bool *is_kept = xcalloc(old.frame_count, sizeof(*is_kept));
 	const double least = builder->options->least_part * (double)old.frames[0].total;
-	uint32_t *number = xreallocarray(NULL, old.frame_count, sizeof(*number));
+	uint32_t *number = xcalloc(old.frame_count, sizeof(*number)); /* by frame: that it is or is left out to */
+	uint32_t *stands_in = xcalloc(old.frame_count, sizeof(*stands_in));
 	struct flame_frame *lost =
 		xcalloc(old.frame_count, sizeof(*lost)); /* by frame: all below it that is left out */
 
@@ -418,27 +421,34 @@ static void leave_out(struct builder *builder, uint32_t name)
 		flame->frame_count = builder->frame_capacity = 0;
 	}
 	for (size_t i = 0; flame->left_out && i < old.frame_count; i++) {
-		if (!is_kept[i])
+		if (!is_kept[i]) {
+			const uint32_t parent = old.frames[i].parent;
+
+			number[i] = is_kept[parent] ? stands_in[parent] : number[parent];
 			continue;
+		}
 		number[i] = add_frame(builder, old.frames[i].name, i ? number[old.frames[i].parent] : 0);
 		flame->frames[number[i]].self = old.frames[i].self;
 		flame->frames[number[i]].total = old.frames[i].total;
 		flame->frames[number[i]].gil = old.frames[i].gil;
 		if (lost[i].total) {
-			const uint32_t stands_in = add_frame(builder, name, number[i]);
+			const uint32_t frame = stands_in[i] = add_frame(builder, name, number[i]);
 
-			flame->frames[stands_in].self = flame->frames[stands_in].total = lost[i].total;
-			flame->frames[stands_in].gil = lost[i].gil;
+			flame->frames[frame].self = flame->frames[frame].total = lost[i].total;
+			flame->frames[frame].gil = lost[i].gil;
 		}
 	}
+	for (size_t node = 0; flame->left_out && node < builder->stacks->node_count; node++)
+		flame->frame_of[node] = number[flame->frame_of[node]];
 	if (flame->left_out)
 		free(old.frames);
+	free(stands_in);
 	free(lost);
 	free(number);
 	free(is_kept);
 }
 
-static void place_frames(struct flame *flame)
+void flame_place(struct flame *flame)
 {
 	uint64_t *next = xcalloc(flame->frame_count, sizeof(*next)); /* where the next callee begins */
 
@@ -472,6 +482,7 @@ void flame_init(struct flame *flame, const struct profile *profile, const struct
 	builder.names = xcalloc(count, sizeof(*builder.names));
 	builder.totals = xcalloc(count, sizeof(*builder.totals));
 	builder.first = xcalloc(count + 1, sizeof(*builder.first));
+	flame->frame_of = xcalloc(count, sizeof(*flame->frame_of));
 	link_nodes(&builder);
 	add_up(&builder);
 	rank_names(flame);
@@ -483,7 +494,7 @@ void flame_init(struct flame *flame, const struct profile *profile, const struct
 	free(builder.sorted);
 	free(builder.first);
 	leave_out(&builder, lost);
-	place_frames(flame);
+	flame_place(flame);
 	free(builder.text_of);
 	free(builder.functions);
 	u64_map_release(&builder.functions_by_text);
@@ -494,5 +505,6 @@ void flame_release(struct flame *flame)
 {
 	free(flame->names);
 	free(flame->frames);
+	free(flame->frame_of);
 	*flame = (struct flame){ .names = NULL };
 }

@@ -341,4 +341,6 @@ async function count_functions(browser, file) {
 	assert.deepEqual(page.errors, []);
 }
 
-with_browser((browser) => process.argv[2] === 'functions' ? count_functions(browser, process.argv[3]) : check_all(browser, process.argv[2]));
+module.exports = { url_of, shown_frames, find, click, press, text_of, fragment, tip, search };
+if (require.main === module)
+	with_browser((browser) => process.argv[2] === 'functions' ? count_functions(browser, process.argv[3]) : check_all(browser, process.argv[2]));

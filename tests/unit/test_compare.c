@@ -172,7 +172,7 @@ static struct outcome play_pairs(int count, double mode_ns, double slower)
 		after.call_ns[1] *= slower;
 		runs[0] = run(keys, &before, 0.2);
 		runs[1] = run(keys, &after, 0.2);
-		compare(keys, &runs[0], 1, &runs[1], 1, (uint64_t)i + 1, &comparison);
+		compare(keys_count(keys), &runs[0], 1, &runs[1], 1, (uint64_t)i + 1, &comparison);
 		for (size_t j = 0; j < comparison.count; j++) {
 			const bool reported = comparison.changes[j].verdict != CHANGE_NONE &&
 				comparison.changes[j].verdict != CHANGE_RARE;
@@ -224,10 +224,40 @@ START_TEST(what_became_slower_is_found)
 }
 END_TEST
 
+/* A tree of frames: of samples at 3, the frames 3, 1 and 0 have them. Bins stay where they are. */
+START_TEST(folding_gives_frames_what_ends_below_them)
+{
+	static const uint32_t frame_of[] = { 3, 2, 3, 4 }, parent_of[] = { 0, 0, 0, 1, 0 };
+	static const double expected[] = { 500, 300, 100, 300, 100 };
+	struct series *series = series_new(NULL, COMPARE_SELF), *folded;
+	struct estimates estimates;
+
+	for (uint32_t i = 0; i < 500; i++) {
+		const uint32_t key = i % 5 == 4 ? 0 : i % 5; /* as often: 0 twice, 1, 2 and 3 */
+		const struct event event = {
+			.kind = EVENT_SAMPLE, .time_ns = SECOND_NS + i * INTERVAL_NS, .weight = 1
+		};
+
+		series_add(series, &event, &key, 1);
+	}
+	folded = series_fold(series, frame_of, parent_of);
+	ck_assert_uint_eq(series_samples(folded), 500);
+	ck_assert(series_has_time(folded));
+	estimate(&folded, 1, 5, 1, &estimates);
+	for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
+		ck_assert(estimates.totals[i] == expected[i]);
+	ck_assert(estimates.spreads[3].is_steady);
+	estimates_release(&estimates);
+	series_free(folded);
+	series_free(series);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_set_timeout(tests, 600);
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, folding_gives_frames_what_ends_below_them);
 	tcase_add_loop_test(tests, equal_programs_are_seldom_told_apart, 0, ARRAY_LENGTH(mode_ms));
 	tcase_add_loop_test(tests, what_became_slower_is_found, 0, ARRAY_LENGTH(mode_ms));
 }

@@ -297,6 +297,34 @@ START_TEST(test_colliding_names)
 }
 END_TEST
 
+/* The examples of NIST, and lengths at which padding needs another block: as `openssl dgst -sha256 -binary | base64` has them. */
+static const struct {
+	const char *text;
+	size_t length;
+	const char *digest;
+} digests[] = {
+	{ "", 0, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
+	{ "abc", 3, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=" },
+	{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56,
+		"JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE=" },
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 55,
+		"n0OQ+NMMLdkuyfCVtl4rmumwqSWlJY4kHJ8ekQ9zQxg=" },
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 64,
+		"/+BU/nrgy23GXDr5th1SCfQ5hR20PQulmXM33xVGaOs=" },
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 65,
+		"Y1NhxIu56rFBmOduqKt/GkFoXWrWKqkUbTAdTxfrCuA=" },
+};
+
+START_TEST(test_sha256)
+{
+	struct buffer text = { 0 };
+
+	buffer_append_sha256(&text, digests[_i].text, digests[_i].length);
+	ck_assert_str_eq(text.data, digests[_i].digest);
+	buffer_release(&text);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_test(tests, test_empty);
@@ -306,6 +334,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_hash_bytes);
 	tcase_add_test(tests, test_spread);
 	tcase_add_test(tests, test_siphash);
+	tcase_add_loop_test(tests, test_sha256, 0, ARRAY_LENGTH(digests));
 	tcase_add_test(tests, test_two_processes);
 	tcase_add_test(tests, test_undo);
 	tcase_set_timeout(tests, 120);

@@ -242,6 +242,62 @@ START_TEST(test_keep_largest)
 }
 END_TEST
 
+/* ---- two profiles ---- */
+
+/* The stack is in both profiles, the samples of each are counted by its node. */
+START_TEST(test_frame_of)
+{
+	const struct stacks *stacks = profile_stacks(profile);
+	uint64_t self[16] = { 0 };
+
+	options.no_lines = true;
+	options.least_part = 0.1;
+	add("_bootstrap@" LIBRARY "threading.py:1;m@/a.py:1;f@/a.py:2", 20, THREAD_RUNNING);
+	add("m@/a.py:9;f@/a.py:3", 30, THREAD_RUNNING);
+	add("m@/a.py:9;rare@/a.py:3;rarer@/a.py:5", 2, THREAD_RUNNING);
+	add("m@/a.py:9;seldom@/a.py:3", 3, THREAD_RUNNING);
+	add("", 40, THREAD_RUNNING);
+	flame_init(&flame, profile, &options);
+	for (size_t node = 0; node < stacks->node_count; node++) {
+		ck_assert_uint_lt(flame.frame_of[node], flame.frame_count);
+		self[flame.frame_of[node]] += stacks->nodes[node].count;
+	}
+	for (size_t i = 0; i < flame.frame_count; i++)
+		ck_assert_uint_eq(self[i], flame.frames[i].self);
+}
+END_TEST
+
+static const struct {
+	double before, after;
+	enum verdict_of_change verdict;
+	char shade;
+} changes[] = {
+	{ 0.1, 0.9, CHANGE_NONE, 'f' },
+	{ 0, 0.001, CHANGE_RARE, 'f' },
+	{ 0.2, 0.21, CHANGE_MORE, 'g' },
+	{ 0.2, 0.23, CHANGE_MORE, 'h' },
+	{ 0.2, 0.26, CHANGE_MORE, 'i' },
+	{ 0.2, 0.31, CHANGE_MORE, 'j' },
+	{ 0.2, 0.41, CHANGE_MORE, 'k' },
+	{ 0, 0.2, CHANGE_NEW, 'k' },
+	{ 0.21, 0.2, CHANGE_LESS, 'e' },
+	{ 0.23, 0.2, CHANGE_LESS, 'd' },
+	{ 0.26, 0.2, CHANGE_LESS, 'c' },
+	{ 0.31, 0.2, CHANGE_LESS, 'b' },
+	{ 0.41, 0.2, CHANGE_LESS, 'a' },
+	{ 0.2, 0, CHANGE_GONE, 'a' },
+};
+
+START_TEST(test_shade)
+{
+	const struct change change = {
+		.before = changes[_i].before, .after = changes[_i].after, .verdict = changes[_i].verdict
+	};
+
+	ck_assert_int_eq(svg_change_shade(&change), changes[_i].shade);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -251,6 +307,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_leading_frames);
 	tcase_add_test(tests, test_least_part);
 	tcase_add_loop_test(tests, test_keep_largest, 0, ARRAY_LENGTH(choices));
+	tcase_add_test(tests, test_frame_of);
+	tcase_add_loop_test(tests, test_shade, 0, ARRAY_LENGTH(changes));
 }
 
 int main(void)

@@ -8,8 +8,8 @@
 	const SVG = 'http://www.w3.org/2000/svg', HTML = 'http://www.w3.org/1999/xhtml';
 	const MARGIN = 10, ROW = 16, TOP = 104, LETTER = 7.2; // as svg.c has them; below the head there is a bar of buttons
 	const LEAST_PIXELS = 0.5, NARROWEST = 320;
-	const svg = document.documentElement;
-	if (svg.namespaceURI !== SVG)
+	const svg = document.currentScript.closest('svg'), is_part = 'page' in svg.dataset;
+	if (svg !== document.documentElement && !is_part)
 		return; // a part of another page: it stays a picture
 	const by_id = (id) => document.getElementById(id);
 
@@ -32,9 +32,20 @@
 	const count = Number(svg.dataset.frames);
 	const name_of = new Uint32Array(count), parent_of = new Uint32Array(count), depth_of = new Uint32Array(count);
 	const end_of = new Uint32Array(count); // behind the last frame that it calls, however deep
-	const self = new Float64Array(count), total = new Float64Array(count), gil = new Float64Array(count);
-	const start = new Float64Array(count); // samples to the left of it
+	const is_difference = 'difference' in svg.dataset;
+	const gil = new Float64Array(count);
+	// What frames are as wide as: of a difference the samples after, or those before.
+	const sides = (is_difference ? ['after', 'before'] : ['']).map((name) => ({
+		name, self: new Float64Array(count), total: new Float64Array(count),
+		start: new Float64Array(count), // samples to the left of it
+	}));
+	let { self, total, start } = sides[0];
 	let rows = []; // by depth: frames from left to right
+	const verdicts = is_difference ? lines('verdicts') : [];
+	const changes = (is_difference ? lines('changes') : []).map((line) => {
+		const [low, high] = line.slice(2).split(' ').map((hundredths) => hundredths / 100);
+		return { colour: `d ${line[0]}`, verdict: verdicts[Number(line[1])], low, high };
+	});
 
 	function read_tree() {
 		const text = by_id('tree').textContent;
@@ -73,36 +84,44 @@
 				}
 				if (text[at] === ',') {
 					at++;
-					gil[frame] = number();
+					(sides[1]?.self ?? gil)[frame] = number();
 				}
 				frame++;
 			}
 		}
 	}
 
-	function add_up() {
+	function add_up(side) {
 		const next = new Float64Array(count); // where the next one that it calls begins
 		for (let frame = count - 1; frame >= 0; frame--) {
+			side.total[frame] += side.self[frame];
+			if (frame)
+				side.total[parent_of[frame]] += side.total[frame];
+		}
+		for (let frame = 0; frame < count; frame++) {
 			const parent = parent_of[frame];
-			total[frame] += self[frame];
+			side.start[frame] = next[parent];
+			next[parent] += frame ? side.total[frame] : 0;
+			next[frame] = side.start[frame];
+		}
+	}
+
+	function link() {
+		for (let frame = count - 1; frame >= 0; frame--) {
+			const parent = parent_of[frame];
 			end_of[frame] = Math.max(end_of[frame], frame + 1);
 			if (frame) {
-				total[parent] += total[frame];
 				gil[parent] += gil[frame];
 				end_of[parent] = Math.max(end_of[parent], end_of[frame]);
 			}
 		}
-		for (let frame = 0; frame < count; frame++) {
-			const parent = parent_of[frame], depth = depth_of[frame];
-			start[frame] = next[parent];
-			next[parent] += frame ? total[frame] : 0;
-			next[frame] = start[frame];
-			(rows[depth] ||= []).push(frame);
-		}
+		for (let frame = 0; frame < count; frame++)
+			(rows[depth_of[frame]] ||= []).push(frame);
 	}
 
 	read_tree();
-	add_up();
+	link();
+	sides.forEach(add_up);
 
 	// ---- numbers and text ----
 
@@ -137,7 +156,7 @@
 
 	// ---- what is looked at ----
 
-	const view = { frame: 0, search: '', matches_case: false, is_regex: false };
+	const view = { frame: 0, search: '', matches_case: false, is_regex: false, side: 0 };
 	let hits = null; // by name: does it match? null: nothing is searched
 	let cursor = -1; // the frame that the keyboard is at
 
@@ -148,6 +167,7 @@
 		view.search = fields.get('search') || '';
 		view.matches_case = fields.get('case') === '1';
 		view.is_regex = fields.get('regex') === '1';
+		view.side = is_difference && fields.get('widths') === 'before' ? 1 : 0;
 	}
 
 	function fragment() {
@@ -160,6 +180,8 @@
 			fields.set('case', '1');
 		if (view.is_regex)
 			fields.set('regex', '1');
+		if (view.side)
+			fields.set('widths', sides[view.side].name);
 		return `#${fields}`;
 	}
 
@@ -200,13 +222,14 @@
 	});
 	const case_button = html_element('button', { id: 'case', title: 'match case (Alt-C)' }, 'Aa');
 	const regex_button = html_element('button', { id: 'regex', title: 'regular expression (Alt-R)' }, '.*');
+	const side_button = html_element('button', { id: 'side', title: 'how wide frames are: as before or after (Alt-W)' });
 	const result = html_element('span', { id: 'result', role: 'status' });
 	const bar_place = svg_element('foreignObject', { x: MARGIN, y: 68, height: 30 });
 	const tip = svg_element('g', { id: 'tip', visibility: 'hidden' });
 	const template = svg_element('g');
 
 	function build_page() {
-		bar.append(reset, back, field, case_button, regex_button, result);
+		bar.append(reset, back, ...is_difference ? [side_button] : [], field, case_button, regex_button, result);
 		bar_place.append(bar);
 		by_id('note')?.remove();
 		head.append(bar_place);
@@ -240,13 +263,19 @@
 				yield row[low];
 	}
 
+	function choose_side() {
+		({ self, total, start } = sides[view.side]);
+		while (!total[view.frame] && view.frame)
+			view.frame = parent_of[view.frame]; // it was not there then
+	}
+
 	function measure() {
-		width = Math.max(innerWidth, NARROWEST);
+		width = Math.max(is_part ? document.documentElement.clientWidth : innerWidth, NARROWEST);
 		scale = total[view.frame] ? (width - 2 * MARGIN) / total[view.frame] : 0;
 		row_count = depth_of[view.frame] + 1;
 		while (row_count < rows.length && !row_frames(row_count).next().done)
 			row_count++;
-		height = Math.max(innerHeight, TOP + row_count * ROW + MARGIN);
+		height = Math.max(is_part ? 0 : innerHeight, TOP + row_count * ROW + MARGIN);
 		svg.setAttribute('width', width);
 		svg.setAttribute('height', height);
 		paper.setAttribute('height', height);
@@ -255,6 +284,8 @@
 	}
 
 	function colour_of(frame) {
+		if (is_difference)
+			return changes[frame].colour;
 		if (by_gil && frame)
 			return `w ${'abcdefghijk'[Math.round(10 * gil[frame] / total[frame])]}`;
 		return names[name_of[frame]].colour;
@@ -306,6 +337,7 @@
 		field.value = view.search;
 		case_button.setAttribute('aria-pressed', view.matches_case);
 		regex_button.setAttribute('aria-pressed', view.is_regex);
+		side_button.textContent = `widths: ${sides[view.side].name}`;
 		reset.disabled = !view.frame && !view.search;
 		back.disabled = !history.state?.steps;
 	}
@@ -317,6 +349,7 @@
 	}
 
 	function show(moves) {
+		choose_side();
 		search();
 		measure();
 		if (moves)
@@ -405,13 +438,33 @@
 			history.back();
 	}
 
+	// As wide as before, or as after.
+	function change_side() {
+		view.side = 1 - view.side;
+		remember(false);
+		show(false);
+	}
+
 	// ---- the tooltip ----
+
+	const signed = (points) => (points < 0 ? '-' : '+') + String(+Math.abs(points).toFixed(2));
+
+	function change_lines(frame) {
+		const [after, before] = sides, { low, high, verdict } = changes[frame];
+		const share = (side) => (side.total[0] ? side.total[frame] * 100 / side.total[0] : 0);
+		const line = (side) =>
+			`${side.name}: ${percent(side.total[frame], side.total[0])} (${samples(side.total[frame])})`;
+		return [line(before), line(after),
+			`change: ${signed(share(after) - share(before))}, 95 %: ${signed(low)} to ${signed(high)}`, verdict];
+	}
 
 	function tip_lines(frame) {
 		const name = names[name_of[frame]], all = total[0];
 		const texts = [name.label];
 		if (name.path)
 			texts.push(name.path);
+		if (is_difference)
+			return texts.concat(change_lines(frame));
 		texts.push(`${samples(total[frame])}, ${percent(total[frame], all)} of all`);
 		if (frame)
 			texts.push(`${percent(total[frame], total[parent_of[frame]])} of its caller`);
@@ -499,6 +552,8 @@
 			change_search({ matches_case: !view.matches_case });
 		} else if (event.altKey && key.toLowerCase() === 'r') {
 			change_search({ is_regex: !view.is_regex });
+		} else if (event.altKey && key.toLowerCase() === 'w' && is_difference) {
+			change_side();
 		} else if (event.ctrlKey || event.metaKey || event.altKey) {
 			return;
 		} else if (key === 'Escape') {
@@ -557,6 +612,7 @@
 	field.addEventListener('input', () => change_search({ search: field.value }));
 	case_button.addEventListener('click', () => change_search({ matches_case: !view.matches_case }));
 	regex_button.addEventListener('click', () => change_search({ is_regex: !view.is_regex }));
+	side_button.addEventListener('click', change_side);
 	addEventListener('keydown', press);
 	addEventListener('resize', () => redraw(() => show(false)));
 	addEventListener('scroll', () => {
