@@ -21,6 +21,7 @@
 #define RETRY_FIRST_NS (2 * MILLISECOND_NS)
 #define RETRY_LAST_NS (500 * MILLISECOND_NS)
 #define OTHER_AGE_NS (300 * MILLISECOND_NS)
+#define YOUNG_NS (1000 * MILLISECOND_NS)
 #define COMMAND_COLUMNS 60
 #define RETRY_OTHER_NS (1000 * MILLISECOND_NS) /* of a child that is no Python */
 #define RETRY_OTHER_LAST_NS (60000 * MILLISECOND_NS)
@@ -105,6 +106,11 @@ static bool is_other(const struct member *member, const struct recording *record
 	return recording->options->all_programs && (member->named || monotonic_ns() - member->since_ns >= OTHER_AGE_NS);
 }
 
+static bool is_same(const struct program *left, const struct program *right)
+{
+	return left->inode && left->inode == right->inode && left->device == right->device;
+}
+
 static int attach(struct member *member, const struct recording *recording, const struct member *parent, int64_t wait_ns,
 	struct error *err)
 {
@@ -115,8 +121,7 @@ static int attach(struct member *member, const struct recording *recording, cons
 		.cancelled = member->launched ? NULL : signals_flag(),
 	};
 
-	if (member->forked && parent && parent->python && member->program.inode == parent->program.inode &&
-		member->program.device == parent->program.device) {
+	if (member->forked && parent && parent->python && is_same(&member->program, &parent->program)) {
 		struct error ignored = { 0 };
 
 		/* what it runs until its execve is its parent's, which waits for it: the parent's samples say it */
@@ -152,6 +157,7 @@ static int begin(struct member *member, struct recording *recording, struct erro
 	}
 	recording->processes.sampled += !member->was_sampled;
 	member->was_sampled = true;
+	member->sampled = member->program;
 	member->told = (struct told){ .pid = member->pid };
 	member->watch = sampler_add(recording->sampler, python, member->native, member);
 	return 0;
@@ -162,20 +168,29 @@ static int64_t within(int64_t least, int64_t value, int64_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
+/* Has this program been a Python in this process, before it executed it once more, or in its parent? Then it is about to be one again. */
+static bool was_python(const struct member *member, const struct member *parent)
+{
+	return is_same(&member->program, &member->sampled) || (parent && is_same(&member->program, &parent->sampled));
+}
+
 /*
  * When it is tried again, by what it is. What starts is found when a quarter more of its time has passed at most: on a busy machine an
- * interpreter takes a tenth of a second to start, and may have ended after two.
+ * interpreter takes a tenth of a second to start, and may have ended after two. What is no Python may be one that has not loaded its
+ * library yet: the younger it is the sooner it is looked at.
  */
-static void plan(struct member *member, const struct recording *recording, enum error_kind kind)
+static void plan(struct member *member, const struct member *parent, const struct recording *recording, enum error_kind kind)
 {
-	const int64_t now_ns = monotonic_ns();
-	const bool may_be_other = recording->options->all_programs && now_ns - member->since_ns < 2 * OTHER_AGE_NS;
+	const int64_t now_ns = monotonic_ns(), age_ns = now_ns - member->since_ns;
+	const bool may_be_other = recording->options->all_programs && age_ns < 2 * OTHER_AGE_NS;
 
-	if (kind == ERROR_UNSUPPORTED && !member->launched && !member->named && !may_be_other) {
+	if (kind != ERROR_UNSUPPORTED || member->launched || member->named || may_be_other || was_python(member, parent)) {
+		member->try_ns = now_ns + within(RETRY_FIRST_NS, age_ns / 4, RETRY_LAST_NS);
+	} else if (age_ns < YOUNG_NS) {
+		member->try_ns = now_ns + within(RETRY_FIRST_NS, age_ns, RETRY_LAST_NS);
+	} else {
 		member->retry_ns = within(RETRY_OTHER_NS, member->retry_ns * 2, RETRY_OTHER_LAST_NS);
 		member->try_ns = now_ns + member->retry_ns;
-	} else {
-		member->try_ns = now_ns + within(RETRY_FIRST_NS, (now_ns - member->since_ns) / 4, RETRY_LAST_NS);
 	}
 }
 
@@ -212,7 +227,7 @@ int member_try(struct member *member, struct recording *recording, const struct 
 		target_close(member->target);
 		member->target = NULL;
 	}
-	plan(member, recording, err->kind);
+	plan(member, parent, recording, err->kind);
 	/* An exec or the exit in the middle of a try says nothing about the program. */
 	if (err->kind != ERROR_GONE && err->kind != ERROR_RACED)
 		member->obstacle = *err;

@@ -18,6 +18,7 @@ struct member {
 	struct watch *watch;
 	struct told told;
 	struct program program; /* that was tried last */
+	struct program sampled; /* that it ran when it was sampled last */
 	struct error obstacle;  /* why it is not sampled, as far as it is known */
 	int64_t since_ns, check_ns, try_ns; /* waits since when, and when it is looked at next */
 	int64_t retry_ns;       /* the distance of the tries, of what is no Python */

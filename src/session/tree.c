@@ -34,9 +34,9 @@
 
 #define SPAN_LIMIT 4096      /* more numbers at once are left to the walk */
 #define RETRIES 256          /* numbers that are given away, but of which there is no process to be seen yet */
-#define RETRY_LOOKS 4
+#define RETRY_LOOKS 8        /* each after twice as many looks as the one before: some 0.3 s in all, as who forks may have to wait for a CPU */
 #define WALK_NS 250000000    /* at least so long from one walk to the next */
-#define WALK_SHARE 200       /* a walk may take this part of the time */
+#define WALK_SHARE 200       /* a walk may take this part of a CPU's time */
 #define CHILDREN_BYTES 65536 /* of one file: some 10,000 numbers */
 #define FORGET_COUNT 4096    /* members that are gone, before they are forgotten */
 
@@ -48,7 +48,8 @@ struct process {
 
 struct retry {
 	pid_t pid;
-	int looks; /* that are left */
+	int looks;   /* that are left */
+	int pending; /* looks at others until the next one at this */
 };
 
 struct tree {
@@ -278,7 +279,7 @@ static void find(struct tree *tree, pid_t pid, const struct process *process)
 static void retry_later(struct tree *tree, pid_t pid, int looks)
 {
 	if (looks > 0 && tree->retry_count < RETRIES)
-		tree->retries[tree->retry_count++] = (struct retry){ pid, looks };
+		tree->retries[tree->retry_count++] = (struct retry){ pid, looks, (1 << (RETRY_LOOKS - looks)) - 1 };
 }
 
 /* The number is taken before there is anything to be seen of the process. looks: how often it may be looked at again. */
@@ -306,8 +307,12 @@ static void examine_again(struct tree *tree)
 
 	memcpy(retries, tree->retries, count * sizeof(*retries));
 	tree->retry_count = 0;
-	for (size_t i = 0; i < count; i++)
-		examine(tree, retries[i].pid, retries[i].looks - 1);
+	for (size_t i = 0; i < count; i++) {
+		if (retries[i].pending-- > 0)
+			tree->retries[tree->retry_count++] = retries[i];
+		else
+			examine(tree, retries[i].pid, retries[i].looks - 1);
+	}
 }
 
 /* ---- the walk ---- */
@@ -370,12 +375,15 @@ static void walk(struct tree *tree)
 static void walk_if_due(struct tree *tree, bool at_once)
 {
 	const int64_t now_ns = monotonic_ns(), cost_ns = tree->walk_cost_ns * WALK_SHARE;
+	int64_t began_ns;
 
 	if (tree->walked_ns && now_ns - tree->walked_ns < (at_once ? 0 : WALK_NS) + (cost_ns > 0 ? cost_ns : 0))
 		return;
+	/* not what it waits for a CPU meanwhile: the busier the machine was, the longer a child would not be found */
+	began_ns = thread_cpu_ns();
 	walk(tree);
 	tree->walked_ns = monotonic_ns();
-	tree->walk_cost_ns = tree->walked_ns - now_ns;
+	tree->walk_cost_ns = thread_cpu_ns() - began_ns;
 }
 
 size_t tree_look(struct tree *tree, const struct descendant **found)

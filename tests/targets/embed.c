@@ -2,10 +2,12 @@
 /*
  * A program with a Python inside: linked with libpython (-DLINKED), else opened with dlopen.
  *
- * usage: embed CODE [LIBRARY]
+ * usage: embed CODE [LIBRARY [MILLISECONDS]], so long before it is opened
  */
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #ifdef LINKED
 
@@ -28,8 +30,10 @@ int main(int argc, char **argv)
 	void (*initialize)(void);
 	int (*run)(const char *, void *);
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
+	if (argc > 3)
+		usleep((unsigned)atoi(argv[3]) * 1000);
 	library = dlopen(argv[2], RTLD_NOW | RTLD_GLOBAL);
 	if (!library) {
 		fprintf(stderr, "%s\n", dlerror());
