@@ -188,6 +188,14 @@ static void hand_back(struct sampler *sampler, struct watch *watch)
 	pthread_mutex_unlock(&sampler->mutex);
 }
 
+/* Is a thread of the process still ours? Of one that has ended that keeps its parent's wait from returning. */
+static bool has_late(const struct watch *watch)
+{
+	const struct target *target = python_target(watch->python);
+
+	return pause_pending(target) || (watch->is_over && watch->end == SAMPLING_GONE && pause_keeps_first(target));
+}
+
 /*
  * Lets threads go that have stopped too late, also when there is no time to sleep: nobody else does it when all that follows
  * is proven without a pause.
@@ -198,7 +206,7 @@ static void settle_late(struct sampler *sampler)
 		struct watch *watch = sampler->late.list[i];
 
 		pause_settle(python_target(watch->python), 0);
-		if (pause_pending(python_target(watch->python)))
+		if (has_late(watch))
 			continue;
 		watch->is_late = false;
 		watch_list_remove(&sampler->late, watch);
@@ -213,6 +221,10 @@ static void settle_late(struct sampler *sampler)
 static void end_watch(struct sampler *sampler, struct watch *watch)
 {
 	watch->is_over = true;
+	if (!watch->is_late && has_late(watch)) {
+		watch->is_late = true;
+		watch_list_add(&sampler->late, watch);
+	}
 	if (watch->is_late)
 		watch_list_add(&sampler->ending, watch);
 	else
@@ -244,7 +256,7 @@ static void sleep_a_slice(struct sampler *sampler, int64_t until_ns, bool spin)
 {
 	const struct timespec time = { .tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000 };
 
-	if (sampler->late.count == 1)
+	if (sampler->late.count == 1 && pause_pending(python_target(sampler->late.list[0]->python)))
 		pause_settle(python_target(sampler->late.list[0]->python), until_ns);
 	else if (sampler->late.count)
 		pause_nap(python_target(sampler->late.list[0]->python));

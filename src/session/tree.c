@@ -23,6 +23,7 @@
 #include "pyrope/target.h"
 
 #include "cgroup.h"
+#include "tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -53,6 +54,7 @@ struct retry {
 };
 
 struct tree {
+	int proc_fd; /* -1: it cannot be opened, and no process is seen */
 	size_t limit;
 	struct u64_map starts; /* by pid: start time; 0: gone. Has all of the list. */
 	pid_t *list;           /* members that live */
@@ -77,14 +79,14 @@ struct tree {
 /* Of /proc/PID/stat, as proc(5) numbers them. */
 enum { FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_SESSION = 6, FIELD_START = 22 };
 
-static bool read_process(pid_t pid, struct process *process)
+static bool read_process(const struct tree *tree, pid_t pid, struct process *process)
 {
 	char path[32], line[1024];
 	const char *fields;
 	unsigned long long numbers[FIELD_START + 1] = { 0 };
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (proc_read(AT_FDCWD, path, line, sizeof(line)) < 0)
+	snprintf(path, sizeof(path), "%d/stat", (int)pid);
+	if (proc_read(tree->proc_fd, path, line, sizeof(line)) < 0)
 		return false;
 	fields = stat_fields(line);
 	if (!fields || !*fields)
@@ -105,13 +107,13 @@ static bool read_process(pid_t pid, struct process *process)
 }
 
 /* A thread has a number and a stat file, too. */
-static bool is_process(pid_t pid)
+static bool is_process(const struct tree *tree, pid_t pid)
 {
 	char path[32], text[512];
 	const char *group;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (proc_read(AT_FDCWD, path, text, sizeof(text)) < 0)
+	snprintf(path, sizeof(path), "%d/status", (int)pid);
+	if (proc_read(tree->proc_fd, path, text, sizeof(text)) < 0)
 		return false;
 	group = status_field(text, "Tgid");
 	return group && strtol(group, NULL, 10) == pid;
@@ -142,14 +144,20 @@ static bool is_known(const struct tree *tree, pid_t pid)
 	return u64_map_get(&tree->starts, (uint64_t)pid) != NULL;
 }
 
-struct tree *tree_new(size_t limit)
+struct tree *tree_new_at(const char *proc, size_t limit)
 {
 	struct tree *tree = xcalloc(1, sizeof(*tree));
 
 	tree->limit = limit;
-	tree->loadavg_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	tree->proc_fd = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree->loadavg_fd = openat(tree->proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
 	tree->children = xmalloc(CHILDREN_BYTES);
 	return tree;
+}
+
+struct tree *tree_new(size_t limit)
+{
+	return tree_new_at("/proc", limit);
 }
 
 void tree_free(struct tree *tree)
@@ -158,6 +166,8 @@ void tree_free(struct tree *tree)
 		return;
 	if (tree->loadavg_fd >= 0)
 		close(tree->loadavg_fd);
+	if (tree->proc_fd >= 0)
+		close(tree->proc_fd);
 	for (size_t i = 0; i < tree->cgroup_count; i++)
 		free(tree->cgroups[i]);
 	u64_map_release(&tree->starts);
@@ -184,7 +194,7 @@ bool tree_add(struct tree *tree, pid_t pid)
 
 	if (start_of(tree, pid))
 		return true;
-	if (tree->count >= tree->limit || !read_process(pid, &process))
+	if (tree->count >= tree->limit || !read_process(tree, pid, &process))
 		return false;
 	insert(tree, pid, process.start_time);
 	return true;
@@ -241,7 +251,7 @@ bool tree_lives(const struct tree *tree, pid_t pid)
 	const uint64_t start = start_of(tree, pid);
 	struct process process;
 
-	return start && read_process(pid, &process) && process.state != 'Z' && process.state != 'X' &&
+	return start && read_process(tree, pid, &process) && process.state != 'Z' && process.state != 'X' &&
 		(process.start_time ? process.start_time : 1) == start;
 }
 
@@ -287,7 +297,7 @@ static void examine(struct tree *tree, pid_t pid, int looks)
 {
 	struct process process;
 
-	if (!read_process(pid, &process)) {
+	if (!read_process(tree, pid, &process)) {
 		retry_later(tree, pid, looks);
 		return;
 	}
@@ -296,7 +306,7 @@ static void examine(struct tree *tree, pid_t pid, int looks)
 	/* a session is named by the number of the process that founded it, which nobody else gets while it is there */
 	if (!start_of(tree, process.parent) && (process.session <= 0 || process.session == pid || !is_known(tree, process.session)))
 		return;
-	if (process.parent != getpid() && is_process(pid))
+	if (process.parent != getpid() && is_process(tree, pid))
 		find(tree, pid, &process);
 }
 
@@ -323,8 +333,8 @@ static void examine_children(struct tree *tree, pid_t pid, const char *thread)
 	ssize_t length, room = CHILDREN_BYTES - 1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, thread);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%d/task/%.16s/children", (int)pid, thread);
+	fd = openat(tree->proc_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	for (ssize_t got = 1; got > 0 && room > 0; room -= got) {
@@ -345,9 +355,23 @@ static void examine_in_cgroup(void *context, pid_t pid)
 	struct tree *tree = context;
 	struct process process;
 
-	if (start_of(tree, pid) || pid == getpid() || !read_process(pid, &process) || process.state == 'Z' || process.parent == getpid())
+	if (start_of(tree, pid) || pid == getpid() || !read_process(tree, pid, &process) || process.state == 'Z' || process.parent == getpid())
 		return;
 	find(tree, pid, &process);
+}
+
+static DIR *open_tasks(const struct tree *tree, pid_t pid)
+{
+	char path[32];
+	DIR *tasks;
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/task", (int)pid);
+	fd = openat(tree->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tasks = fd < 0 ? NULL : fdopendir(fd);
+	if (fd >= 0 && !tasks)
+		close(fd);
+	return tasks;
 }
 
 /* Those that are found on the way are walked over, too: they are at the end of the list. */
@@ -358,11 +382,8 @@ static void walk(struct tree *tree)
 	for (size_t i = 0; i < tree->count; i++) {
 		const pid_t pid = tree->list[i];
 		const struct dirent *entry;
-		char path[32];
-		DIR *tasks;
+		DIR *tasks = open_tasks(tree, pid);
 
-		snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-		tasks = opendir(path);
 		if (!tasks)
 			continue;
 		while ((entry = readdir(tasks)))

@@ -44,6 +44,7 @@ struct target {
 		bool is_late; /* nobody awaits it any more: it is let go as soon as it stops */
 	} pending[PAUSES_AT_ONCE]; /* threads that were told to stop and have not yet; with held_count no more than that */
 	size_t pending_count;
+	bool keeps_first; /* the first thread has ended, is still traced by us, and cannot be waited for yet */
 	size_t held_count;
 	struct task_files tasks[TASK_SLOTS];
 };
@@ -59,6 +60,8 @@ ssize_t read_again(int fd, char *text, size_t size);
 bool target_use_living_thread(struct target *target);
 void task_files_init(struct target *target);
 void task_files_close(struct target *target);
+/* Waits for the first thread if it was kept and the process has ended by now; see pause_keeps_first. */
+void pause_let_first_go(struct target *target);
 /* What target_exit_status will ask, while the process lives. */
 void target_open_exit(struct target *target);
 /* Is the thread on a CPU, or runnable? One read where target_task_state takes two. */

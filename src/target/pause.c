@@ -19,6 +19,8 @@
  * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread and the
  *   parent's wait both need the tracer to have done so. But a process that pyrope itself launched is waited for by
  *   whoever wants its exit code, and not here.
+ * - The first thread of a process that is killed may die before the others, and can be waited for after them only
+ *   (delay_group_leader, kernel/exit.c). Until its tracer has done so the parent's wait does not see it (keeps_first).
  * - A thread that a signal has stopped may be held as well, for its registers: PTRACE_SEIZE turns its stop into one of ours
  *   within the kernel, and PTRACE_DETACH turns it back (JOBCTL_STOP_PENDING in __ptrace_unlink, kernel/ptrace.c); it executes
  *   nothing of its own meanwhile, and its parent hears of no second stop.
@@ -247,11 +249,12 @@ static void settle_one(struct target *target, size_t index)
 
 		switch (poll_thread(target, tid, &signal)) {
 		case OUTCOME_RUNNING:
-			/* a first thread that has ended before the others cannot be waited for, and need not be */
+			/* a first thread that has ended before the others cannot be waited for, perhaps for long */
 			if (*tid != target->pid ||
 				(target_task_state(target, *tid).activity != TASK_GONE &&
 					target_tracer(target, *tid) == (pid_t)syscall(SYS_gettid)))
 				return;
+			target->keeps_first = true;
 			break;
 		case OUTCOME_STOPPED:
 			arch_restart_system_call(*tid, &ignored);
@@ -267,10 +270,25 @@ static void settle_one(struct target *target, size_t index)
 	}
 }
 
+bool pause_keeps_first(const struct target *target)
+{
+	return target->keeps_first;
+}
+
+void pause_let_first_go(struct target *target)
+{
+	pid_t tid = target->pid;
+	int ignored;
+
+	if (target->keeps_first && poll_thread(target, &tid, &ignored) == OUTCOME_GONE)
+		target->keeps_first = false;
+}
+
 void pause_settle(struct target *target, int64_t until_ns)
 {
 	const int64_t begin = monotonic_ns();
 
+	pause_let_first_go(target);
 	if (!target->pending_count)
 		return;
 	guard_begin(target->pauser->guard);
@@ -286,6 +304,7 @@ void pause_settle(struct target *target, int64_t until_ns)
 			pause_nap(target);
 	}
 	release_guard(target);
+	pause_let_first_go(target);
 }
 
 /* ---- pauses ---- */

@@ -418,6 +418,7 @@ void target_close(struct target *target)
 {
 	if (!target)
 		return;
+	pause_let_first_go(target);
 	pauser_release(&target->own);
 	task_files_close(target);
 	close_fd(&target->mem_fd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An execve waits until all other threads have gone, a traced one until its tracer has waited for it; and a tracer that asks
- * for one more thread waits for the execve. Neither may wait for ever.
+ * for one more thread waits for the execve. A parent hears of its child's end when a tracer has waited for the first thread. None of them
+ * may wait for ever.
  */
 #include "config.h"
 
@@ -27,6 +28,7 @@
 static struct shared {
 	atomic_int burns, execs; /* thread ids */
 	atomic_bool go_on;
+	atomic_int child, heard, holds; /* what the parent of the one that is killed hears; who holds its other thread */
 } *shared;
 
 static void *burn(void *ignored)
@@ -123,11 +125,97 @@ static void block_child_signal(void)
 	sigprocmask(SIG_BLOCK, &child, NULL);
 }
 
+/* Its child burns in two threads. */
+static void run_parent(void)
+{
+	pthread_t thread;
+	int status;
+	pid_t child = fork();
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (child == 0) {
+		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+		if (pthread_create(&thread, NULL, burn, NULL))
+			_exit(1);
+		for (;;)
+			;
+	}
+	atomic_store(&shared->child, child);
+	if (waitpid(child, &status, 0) == child)
+		atomic_store(&shared->heard, status);
+	_exit(0);
+}
+
+/* Traces a thread, and does not wait for it when it ends: until we end, the process has it still. */
+static void run_holder(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	atomic_store(&shared->holds, ptrace(PTRACE_SEIZE, shared->burns, NULL, NULL) ? -1 : 1);
+	while (!atomic_load(&shared->go_on))
+		usleep(1000);
+	_exit(0);
+}
+
+/* The first thread is killed in a pause and dies before the other one does. */
+START_TEST(test_killed)
+{
+	const int64_t begin_ns = monotonic_ns();
+	enum pause_result result;
+	struct error err = { 0 };
+	struct target *target;
+	struct pause pause;
+	pid_t parent, holder;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	parent = fork();
+	if (parent == 0)
+		run_parent();
+	while (!atomic_load(&shared->burns) || !atomic_load(&shared->child))
+		check_time(begin_ns);
+	holder = fork();
+	if (holder == 0)
+		run_holder();
+	while (!atomic_load(&shared->holds))
+		check_time(begin_ns);
+	ck_assert_msg(target_open(&target, shared->child, &err) == 0, "%s", err.message);
+	do {
+		check_time(begin_ns);
+		result = pause_begin(target, shared->child, NULL, 1000000000, &pause, &err);
+	} while (result == PAUSE_ASLEEP || result == PAUSE_TIMEOUT);
+	if (result == PAUSE_HELD && shared->holds > 0) { /* else nothing can be traced here */
+		kill(shared->child, SIGKILL);
+		while (target_task_state(target, shared->child).activity != TASK_GONE)
+			check_time(begin_ns);
+		pause_end(&pause);
+		pause_settle(target, 0);
+		ck_assert(!pause_pending(target));
+		ck_assert(pause_keeps_first(target));
+		ck_assert_int_eq(shared->heard, 0);
+		atomic_store(&shared->go_on, true);
+		while (!atomic_load(&shared->heard)) {
+			pause_settle(target, 0);
+			check_time(begin_ns);
+		}
+		ck_assert_int_eq(shared->heard, SIGKILL);
+		ck_assert(!pause_keeps_first(target));
+	}
+	target_close(target);
+	if (!shared->heard)
+		kill(shared->child, SIGKILL);
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	waitpid(parent, NULL, 0);
+	munmap(shared, sizeof(*shared));
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, block_child_signal, NULL);
 	tcase_add_test(tests, test_exec);
+	tcase_add_test(tests, test_killed);
 }
 
 int main(void)
