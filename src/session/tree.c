@@ -15,7 +15,11 @@
  *
  * What comes into a control group from elsewhere is found by the same walk, which reads the group's lists, too.
  *
- * A number is used again; start times tell. They are in clock ticks of 10 ms, in which no number comes round.
+ * A number is used again; start times tell. They are in clock ticks of 10 ms, in which no number comes round. So before
+ * a parent or the founder of a session makes a descendant of a process, it is looked at whether its number is still its
+ * own. (A founder that is gone, whose number somebody else has had for a moment in which we did not look, and founded a
+ * session under it: that one we take for the member's.) Under the number of a member that is gone a new one is found
+ * when the old one has been removed.
  */
 #include "config.h"
 
@@ -40,6 +44,7 @@
 #define WALK_SHARE 200       /* a walk may take this part of a CPU's time */
 #define CHILDREN_BYTES 65536 /* of one file: some 10,000 numbers */
 #define FORGET_COUNT 4096    /* members that are gone, before they are forgotten */
+#define OF_OTHERS 0          /* the number of a member that is gone, and somebody else's since */
 
 struct process {
 	char state;
@@ -56,7 +61,7 @@ struct retry {
 struct tree {
 	int proc_fd; /* -1: it cannot be opened, and no process is seen */
 	size_t limit;
-	struct u64_map starts; /* by pid: start time; 0: gone. Has all of the list. */
+	struct u64_map starts; /* by pid: twice the start time, plus 1: it lives; or OF_OTHERS */
 	pid_t *list;           /* members that live */
 	size_t count, capacity;
 	size_t gone;           /* entries of the map that are not in the list */
@@ -102,7 +107,7 @@ static bool read_process(const struct tree *tree, pid_t pid, struct process *pro
 	}
 	process->parent = (pid_t)numbers[FIELD_PARENT];
 	process->session = (pid_t)numbers[FIELD_SESSION];
-	process->start_time = numbers[FIELD_START];
+	process->start_time = numbers[FIELD_START] ? numbers[FIELD_START] : 1; /* 0: the first one of a system */
 	return true;
 }
 
@@ -132,16 +137,28 @@ static pid_t last_number(const struct tree *tree)
 
 /* ---- members ---- */
 
-static uint64_t start_of(const struct tree *tree, pid_t pid)
+static uint64_t entry_of(const struct tree *tree, pid_t pid)
 {
-	const uint64_t *slot = u64_map_get(&tree->starts, (uint64_t)pid);
+	const uint64_t *entry = u64_map_get(&tree->starts, (uint64_t)pid);
 
-	return slot ? *slot : 0;
+	return entry ? *entry : OF_OTHERS;
 }
 
-static bool is_known(const struct tree *tree, pid_t pid)
+/* Of a member that lives, as far as we know; 0: it is none. */
+static uint64_t start_of(const struct tree *tree, pid_t pid)
 {
-	return u64_map_get(&tree->starts, (uint64_t)pid) != NULL;
+	const uint64_t entry = entry_of(tree, pid);
+
+	return entry & 1 ? entry / 2 : 0;
+}
+
+/* Was this number a member's, and is it nobody else's now? */
+static bool is_members_own(const struct tree *tree, pid_t pid)
+{
+	const uint64_t entry = entry_of(tree, pid);
+	struct process process;
+
+	return entry != OF_OTHERS && (!read_process(tree, pid, &process) || process.start_time == entry / 2);
 }
 
 struct tree *tree_new_at(const char *proc, size_t limit)
@@ -181,9 +198,9 @@ void tree_free(struct tree *tree)
 
 static void insert(struct tree *tree, pid_t pid, uint64_t start_time)
 {
-	if (is_known(tree, pid) && !start_of(tree, pid))
+	if (u64_map_get(&tree->starts, (uint64_t)pid))
 		tree->gone--;
-	u64_map_put(&tree->starts, (uint64_t)pid, start_time ? start_time : 1);
+	u64_map_put(&tree->starts, (uint64_t)pid, start_time * 2 + 1);
 	array_reserve(&tree->list, &tree->capacity, tree->count + 1, sizeof(*tree->list));
 	tree->list[tree->count++] = pid;
 }
@@ -225,7 +242,7 @@ static void forget(struct tree *tree)
 	struct u64_map kept = { 0 };
 
 	for (size_t i = 0; i < tree->count; i++)
-		u64_map_put(&kept, (uint64_t)tree->list[i], start_of(tree, tree->list[i]));
+		u64_map_put(&kept, (uint64_t)tree->list[i], entry_of(tree, tree->list[i]));
 	u64_map_release(&tree->starts);
 	tree->starts = kept;
 	tree->gone = 0;
@@ -233,7 +250,9 @@ static void forget(struct tree *tree)
 
 void tree_remove(struct tree *tree, pid_t pid)
 {
-	if (!start_of(tree, pid))
+	const uint64_t start = start_of(tree, pid);
+
+	if (!start)
 		return;
 	for (size_t i = 0; i < tree->count; i++) {
 		if (tree->list[i] != pid)
@@ -241,7 +260,7 @@ void tree_remove(struct tree *tree, pid_t pid)
 		tree->list[i] = tree->list[--tree->count];
 		break;
 	}
-	u64_map_put(&tree->starts, (uint64_t)pid, 0);
+	u64_map_put(&tree->starts, (uint64_t)pid, start * 2);
 	if (++tree->gone > FORGET_COUNT)
 		forget(tree);
 }
@@ -252,7 +271,7 @@ bool tree_lives(const struct tree *tree, pid_t pid)
 	struct process process;
 
 	return start && read_process(tree, pid, &process) && process.state != 'Z' && process.state != 'X' &&
-		(process.start_time ? process.start_time : 1) == start;
+		process.start_time == start;
 }
 
 uint64_t tree_left_out(const struct tree *tree)
@@ -292,22 +311,26 @@ static void retry_later(struct tree *tree, pid_t pid, int looks)
 		tree->retries[tree->retry_count++] = (struct retry){ pid, looks, (1 << (RETRY_LOOKS - looks)) - 1 };
 }
 
+/* A session is named by the number of the process that founded it, which nobody else gets meanwhile. */
+static bool is_descendant(const struct tree *tree, pid_t pid, const struct process *process)
+{
+	if (start_of(tree, process->parent) && is_members_own(tree, process->parent))
+		return true;
+	return process->session > 0 && process->session != pid && is_members_own(tree, process->session);
+}
+
 /* The number is taken before there is anything to be seen of the process. looks: how often it may be looked at again. */
 static void examine(struct tree *tree, pid_t pid, int looks)
 {
+	const uint64_t start = start_of(tree, pid);
 	struct process process;
 
-	if (!read_process(tree, pid, &process)) {
+	if (!read_process(tree, pid, &process) || (start && start != process.start_time))
 		retry_later(tree, pid, looks);
-		return;
-	}
-	if (start_of(tree, pid) == (process.start_time ? process.start_time : 1))
-		return;
-	/* a session is named by the number of the process that founded it, which nobody else gets while it is there */
-	if (!start_of(tree, process.parent) && (process.session <= 0 || process.session == pid || !is_known(tree, process.session)))
-		return;
-	if (process.parent != getpid() && is_process(tree, pid))
+	else if (!start && process.parent != getpid() && is_descendant(tree, pid, &process) && is_process(tree, pid))
 		find(tree, pid, &process);
+	else if (!start && entry_of(tree, pid) != OF_OTHERS && entry_of(tree, pid) / 2 != process.start_time)
+		u64_map_put(&tree->starts, (uint64_t)pid, OF_OTHERS);
 }
 
 static void examine_again(struct tree *tree)
