@@ -263,8 +263,8 @@ bool pause_back_in_stop(const struct pause *pause, const struct registers *regis
 /* Is there a thread that was told to stop, did not in time, and still has to be let go? (Or one that has not been awaited.) */
 bool pause_pending(const struct target *target);
 /*
- * Has the first thread of the process ended in a pause, while other threads had not? Only when these have ended, too, can it be waited
- * for, which pause_settle does; until then the process's parent does not hear of its end.
+ * Has the first thread of the process ended in a pause, while other threads had not? Only when these have ended, too,
+ * can it be waited for, which pause_settle does; until then the process's parent does not hear of its end.
  */
 bool pause_keeps_first(const struct target *target);
 /*

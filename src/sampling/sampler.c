@@ -188,7 +188,7 @@ static void hand_back(struct sampler *sampler, struct watch *watch)
 	pthread_mutex_unlock(&sampler->mutex);
 }
 
-/* Is a thread of the process still ours? Of one that has ended that keeps its parent's wait from returning. */
+/* Is a thread of the process still ours? When that has ended its parent's wait does not return before. */
 static bool has_late(const struct watch *watch)
 {
 	const struct target *target = python_target(watch->python);

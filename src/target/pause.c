@@ -19,8 +19,9 @@
  * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread and the
  *   parent's wait both need the tracer to have done so. But a process that pyrope itself launched is waited for by
  *   whoever wants its exit code, and not here.
- * - The first thread of a process that is killed may die before the others, and can be waited for after them only
- *   (delay_group_leader, kernel/exit.c). Until its tracer has done so the parent's wait does not see it (keeps_first).
+ * - The first thread of a process that is killed may die before the others, and can be waited for after them
+ *   only (delay_group_leader, kernel/exit.c). Until its tracer has done so the parent's wait does not see it
+ *   (keeps_first).
  * - A thread that a signal has stopped may be held as well, for its registers: PTRACE_SEIZE turns its stop into one of ours
  *   within the kernel, and PTRACE_DETACH turns it back (JOBCTL_STOP_PENDING in __ptrace_unlink, kernel/ptrace.c); it executes
  *   nothing of its own meanwhile, and its parent hears of no second stop.
@@ -249,7 +250,7 @@ static void settle_one(struct target *target, size_t index)
 
 		switch (poll_thread(target, tid, &signal)) {
 		case OUTCOME_RUNNING:
-			/* a first thread that has ended before the others cannot be waited for, perhaps for long */
+			/* a first thread that has ended before the others cannot be waited for yet */
 			if (*tid != target->pid ||
 				(target_task_state(target, *tid).activity != TASK_GONE &&
 					target_tracer(target, *tid) == (pid_t)syscall(SYS_gettid)))

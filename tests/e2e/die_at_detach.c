@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into pyrope by killed_with_signal.test: makes the two instants meet in which a signal could be lost.
+ * Preloaded into pyrope by killed_with_signal.test and follow_signals.test: makes the two instants meet in which a
+ * signal could be lost.
  *
  * - The first thread that pyrope tells to stop gets a real-time signal instead, with a value of its own, and has stopped for the
  *   delivery of that before pyrope goes on.
  * - When pyrope lets the thread go and hands the signal on (PTRACE_DETACH), pyrope is killed before the kernel hears of it.
+ *
+ * With MEETINGS=N in the environment so many threads that are told to stop get a signal, each of which is said, and
+ * pyrope lives on.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -65,6 +69,7 @@ long ptrace(enum __ptrace_request request, ...)
 {
 	static long (*next)(enum __ptrace_request request, ...);
 	static pid_t sent;
+	static long meetings = -1;
 	va_list arguments;
 	void *address, *data;
 	pid_t tid;
@@ -76,6 +81,14 @@ long ptrace(enum __ptrace_request request, ...)
 	va_end(arguments);
 	if (!next)
 		*(void **)&next = dlsym(RTLD_NEXT, "ptrace");
+	if (meetings < 0)
+		meetings = getenv("MEETINGS") ? atol(getenv("MEETINGS")) : 0;
+	if (request == PTRACE_INTERRUPT && meetings > 0) {
+		stop_by_signal(tid);
+		fprintf(stderr, "signal sent\n");
+		sent = meetings-- == 1 ? -1 : 0; /* behind the last one nothing more is done */
+		return 0;
+	}
 	if (request == PTRACE_INTERRUPT && !sent) {
 		sent = tid;
 		stop_by_signal(tid);

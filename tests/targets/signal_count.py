@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A thread computes, and each real-time signal that is delivered adds a byte to a file.
 
-Arguments: the file, and which thread computes: main or worker.
+Arguments: the file, and which thread computes: main or worker; child: that of a forked child.
 """
 import os
 import signal
@@ -27,6 +27,13 @@ def count_signals():
 
 
 count_signals()
+if THREAD == "child":
+    if os.fork() == 0:
+        support.signal.alarm(support.LIMIT)
+        compute()
+    support.ready()
+    while True:
+        signal.pause()
 if THREAD == "worker":
     thread = threading.Thread(target=compute)
     thread.daemon = True

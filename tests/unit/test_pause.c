@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An execve waits until all other threads have gone, a traced one until its tracer has waited for it; and a tracer that asks
- * for one more thread waits for the execve. A parent hears of its child's end when a tracer has waited for the first thread. None of them
- * may wait for ever.
+ * for one more thread waits for the execve. A parent hears of its child's end when a tracer has waited for the first
+ * thread. None of them may wait for ever.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@
 static struct shared {
 	atomic_int burns, execs; /* thread ids */
 	atomic_bool go_on;
-	atomic_int child, heard, holds; /* what the parent of the one that is killed hears; who holds its other thread */
+	atomic_int child, heard, holds; /* what the parent of the one that is killed hears; is its other thread held? */
 } *shared;
 
 static void *burn(void *ignored)
