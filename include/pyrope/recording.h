@@ -54,4 +54,13 @@ int recording_read(int fd, const char *name, struct functions *functions, struct
  */
 int collapsed_read(int fd, const char *name, struct functions *functions, struct sink *sink, struct error *err);
 
+/* Does the file begin as a profile of pprof does, packed with gzip or not? */
+bool pprof_recognise(const void *bytes, size_t length);
+/*
+ * A profile of pprof, of any tool: each of its samples becomes one without time, of as many ticks as it says there were; thread, process
+ * and state where its labels have them. Fewer than half a period are none. ERROR_UNSUPPORTED: it is none, it is cut off, too large, or has no number
+ * of samples.
+ */
+int pprof_read(int fd, const char *name, struct functions *functions, struct sink *sink, struct error *err);
+
 #endif

@@ -32,6 +32,13 @@ bool input_is_recording(int fd)
 	return recording_recognise(bytes, read_file_at(fd, bytes, sizeof(bytes), 0));
 }
 
+static bool is_pprof(int fd)
+{
+	char bytes[16];
+
+	return pprof_recognise(bytes, read_file_at(fd, bytes, sizeof(bytes), 0));
+}
+
 int input_read(int fd, const char *path, struct functions *functions, struct sink *sink, bool *damaged, struct error *err)
 {
 	struct recording_end end = { .is_whole = true };
@@ -39,6 +46,8 @@ int input_read(int fd, const char *path, struct functions *functions, struct sin
 
 	if (input_is_recording(fd))
 		result = recording_read(fd, path, functions, sink, &end, err);
+	else if (is_pprof(fd))
+		result = pprof_read(fd, path, functions, sink, err);
 	else
 		result = collapsed_read(fd, path, functions, sink, err);
 	close(fd);

@@ -937,7 +937,7 @@ const struct command_row command_table[] = {
 	{ .name = "dump", .command = COMMAND_DUMP, .help = "show what every thread is doing now, once" },
 	{ .name = "report",
 		.command = COMMAND_REPORT,
-		.help = "show a recording or collapsed stacks, or write them in another format" },
+		.help = "show a recording, collapsed stacks or pprof, or write them in another format" },
 	{ .name = "diff",
 		.command = COMMAND_DIFF,
 		.help = "what has changed between two profiles, and what is chance" },

@@ -478,7 +478,7 @@ static int check_check(const struct parser *parser)
 	if (options->input_count)
 		return 0;
 	parser->err->exit_code = 1;
-	return error_set(parser->err, ERROR_USAGE, "no profile: name a recording, or a file of collapsed stacks");
+	return error_set(parser->err, ERROR_USAGE, "no profile: name a recording, or a file of collapsed stacks or pprof");
 }
 
 /* What record takes for --check alone. */
@@ -502,7 +502,7 @@ static int check(const struct parser *parser)
 	if (options->command == COMMAND_REPORT && check_commands(parser) == 0)
 		return options->input_count ? 0
 					    : error_set(parser->err, ERROR_USAGE,
-						      "no file: name a recording, or a file of collapsed stacks");
+						      "no file: name a recording, or a file of collapsed stacks or pprof");
 	if (options->command == COMMAND_DIFF && check_commands(parser) == 0)
 		return check_sides(parser);
 	if (options->command == COMMAND_CHECK && check_commands(parser) == 0)

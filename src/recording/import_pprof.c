@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A profile of Go's pprof (proto/profile.proto of google/pprof), of any tool that writes one: a message, mostly packed with gzip.
+ * Texts, functions and locations may stand behind the samples that use them, so they are read first. The file is untrusted: what
+ * it unpacks to and the number of each thing have a limit, numbers of things are looked up and never taken for places.
+ */
+#include "config.h"
+
+#include "pyrope/recording.h"
+#include "recording/protobuf_reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define FILE_LIMIT_BYTES (256u << 20) /* unpacked */
+#define THINGS_LIMIT 8000000          /* texts; functions; locations; lines of them */
+#define INLINED_LIMIT \
+	128              /* functions at one location: so frames cannot be many times the bytes of the file */
+#define COLUMNS_LIMIT 64 /* sample types */
+#define TEXT_LIMIT_BYTES (1u << 20)
+#define WEIGHT_LIMIT 100000000000 /* of one sample */
+#define CHUNK_BYTES 65536
+
+enum {
+	PROFILE_SAMPLE_TYPE = 1,
+	PROFILE_SAMPLE,
+	PROFILE_MAPPING,
+	PROFILE_LOCATION,
+	PROFILE_FUNCTION,
+	PROFILE_STRING,
+	PROFILE_PERIOD_TYPE = 11,
+	PROFILE_PERIOD
+};
+enum { TYPE_TYPE = 1, TYPE_UNIT };
+enum { SAMPLE_LOCATION = 1, SAMPLE_VALUE, SAMPLE_LABEL };
+enum { LABEL_KEY = 1, LABEL_TEXT, LABEL_NUMBER };
+enum { MAPPING_ID = 1, MAPPING_FILE = 5 };
+enum { LOCATION_ID = 1, LOCATION_MAPPING, LOCATION_ADDRESS, LOCATION_LINE };
+enum { LINE_FUNCTION = 1, LINE_LINE };
+enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME, FUNCTION_FILE, FUNCTION_START };
+
+struct value_type {
+	uint64_t type, unit; /* texts */
+};
+
+struct pprof_function {
+	uint64_t name, file, start_line;
+};
+
+struct pprof_line {
+	uint64_t function; /* its id; 0: none */
+	uint64_t line;
+};
+
+struct pprof_location {
+	uint64_t mapping, address;
+	size_t first_line, line_count; /* the innermost function first */
+	struct sample_frame *frames;   /* once they have been named: as many, and one at least */
+};
+
+struct pprof {
+	const char *name;
+	struct functions *functions;
+	struct sink *sink;
+	struct error *err;
+	struct message whole;
+
+	struct message *texts;
+	size_t text_count, text_capacity;
+	struct value_type columns[COLUMNS_LIMIT], period_type;
+	size_t column_count;
+	uint64_t period;
+	struct u64_map mapping_files; /* id -> text */
+	struct pprof_function *function_list;
+	size_t function_count, function_capacity;
+	struct u64_map function_ids;
+	struct pprof_line *lines;
+	size_t line_count, line_capacity;
+	struct pprof_location *locations;
+	size_t location_count, location_capacity;
+	struct u64_map location_ids;
+
+	size_t column;   /* of the values that count, */
+	uint64_t unit;   /* in so many of them to a sample */
+	uint64_t *stack; /* numbers of locations, the innermost first */
+	size_t stack_count, stack_capacity;
+	struct sample_frame *frames;
+	size_t frame_capacity;
+	struct buffer thread;
+};
+
+static int fail(const struct pprof *pprof, const char *why)
+{
+	return error_set(pprof->err, ERROR_UNSUPPORTED,
+		"'%.256s' is no profile of pprof that can be read: %s", pprof->name, why);
+}
+
+static int malformed(const struct pprof *pprof)
+{
+	return fail(pprof, "its fields are cut off or wrong");
+}
+
+/* ---- texts ---- */
+
+/* Clean and not endless; "" where there is none. Appended. */
+static void append_text(const struct pprof *pprof, uint64_t number, struct buffer *buffer)
+{
+	buffer_append_string(buffer, "");
+	if (number < pprof->text_count) {
+		const struct message *text = &pprof->texts[number];
+
+		utf8_clean(buffer, (const char *)text->bytes,
+			text->length < TEXT_LIMIT_BYTES ? text->length : TEXT_LIMIT_BYTES);
+	}
+}
+
+static bool is_text(const struct pprof *pprof, uint64_t number, const char *wanted)
+{
+	return number < pprof->text_count && pprof->texts[number].length == strlen(wanted) &&
+		memcmp(pprof->texts[number].bytes, wanted, strlen(wanted)) == 0;
+}
+
+/* ---- what samples use ---- */
+
+/* Numbers of fields into values by their number, the rest is not looked at. */
+static int read_numbers(const struct pprof *pprof, struct message message, uint64_t *values, size_t count)
+{
+	struct message_field field;
+	enum message_step step;
+
+	while ((step = message_next(&message, &field)) == MESSAGE_FIELD)
+		if (!field.has_bytes && field.number < count)
+			values[field.number] = field.value;
+	return step == MESSAGE_END ? 0 : malformed(pprof);
+}
+
+static int add_text(struct pprof *pprof, struct message text)
+{
+	if (pprof->text_count >= THINGS_LIMIT)
+		return fail(pprof, "it has too many texts");
+	array_reserve(&pprof->texts, &pprof->text_capacity, pprof->text_count + 1, sizeof(*pprof->texts));
+	pprof->texts[pprof->text_count++] = text;
+	return 0;
+}
+
+static int add_column(struct pprof *pprof, struct message message)
+{
+	uint64_t values[TYPE_UNIT + 1] = { 0 };
+
+	if (pprof->column_count >= COLUMNS_LIMIT)
+		return fail(pprof, "it has too many types of values");
+	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+		return -1;
+	pprof->columns[pprof->column_count++] = (struct value_type){ values[TYPE_TYPE], values[TYPE_UNIT] };
+	return 0;
+}
+
+static int add_mapping(struct pprof *pprof, struct message message)
+{
+	uint64_t values[MAPPING_FILE + 1] = { 0 };
+
+	if (pprof->mapping_files.count >= THINGS_LIMIT)
+		return fail(pprof, "it has too many mappings");
+	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+		return -1;
+	u64_map_put(&pprof->mapping_files, values[MAPPING_ID], values[MAPPING_FILE]);
+	return 0;
+}
+
+static int add_function(struct pprof *pprof, struct message message)
+{
+	uint64_t values[FUNCTION_START + 1] = { 0 };
+
+	if (pprof->function_count >= THINGS_LIMIT)
+		return fail(pprof, "it has too many functions");
+	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+		return -1;
+	array_reserve(&pprof->function_list, &pprof->function_capacity, pprof->function_count + 1,
+		sizeof(*pprof->function_list));
+	u64_map_put(&pprof->function_ids, values[FUNCTION_ID], pprof->function_count);
+	pprof->function_list[pprof->function_count++] =
+		(struct pprof_function){ values[FUNCTION_NAME] ? values[FUNCTION_NAME]
+							       : values[FUNCTION_SYSTEM_NAME],
+			values[FUNCTION_FILE], values[FUNCTION_START] };
+	return 0;
+}
+
+static int add_line(struct pprof *pprof, struct pprof_location *location, struct message message)
+{
+	uint64_t values[LINE_LINE + 1] = { 0 };
+
+	if (pprof->line_count >= THINGS_LIMIT || location->line_count >= INLINED_LIMIT)
+		return fail(pprof, "it has too many functions at its locations");
+	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+		return -1;
+	array_reserve(&pprof->lines, &pprof->line_capacity, pprof->line_count + 1, sizeof(*pprof->lines));
+	pprof->lines[pprof->line_count++] = (struct pprof_line){ values[LINE_FUNCTION], values[LINE_LINE] };
+	location->line_count++;
+	return 0;
+}
+
+static int add_location(struct pprof *pprof, struct message message)
+{
+	struct pprof_location location = { .first_line = pprof->line_count };
+	struct message_field field;
+	enum message_step step;
+	uint64_t values[LOCATION_ADDRESS + 1] = { 0 };
+
+	if (pprof->location_count >= THINGS_LIMIT)
+		return fail(pprof, "it has too many locations");
+	while ((step = message_next(&message, &field)) == MESSAGE_FIELD) {
+		if (field.number == LOCATION_LINE && field.has_bytes) {
+			if (add_line(pprof, &location, field.within) != 0)
+				return -1;
+		} else if (!field.has_bytes && field.number < ARRAY_LENGTH(values)) {
+			values[field.number] = field.value;
+		}
+	}
+	if (step != MESSAGE_END)
+		return malformed(pprof);
+	array_reserve(&pprof->locations, &pprof->location_capacity, pprof->location_count + 1,
+		sizeof(*pprof->locations));
+	location.mapping = values[LOCATION_MAPPING];
+	location.address = values[LOCATION_ADDRESS];
+	u64_map_put(&pprof->location_ids, values[LOCATION_ID], pprof->location_count);
+	pprof->locations[pprof->location_count++] = location;
+	return 0;
+}
+
+static int read_period_type(struct pprof *pprof, struct message message)
+{
+	uint64_t values[TYPE_UNIT + 1] = { 0 };
+
+	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+		return -1;
+	pprof->period_type = (struct value_type){ values[TYPE_TYPE], values[TYPE_UNIT] };
+	return 0;
+}
+
+/* All but the samples. */
+static int read_tables(struct pprof *pprof)
+{
+	static int (*const readers[])(struct pprof * pprof, struct message message) = {
+		[PROFILE_SAMPLE_TYPE] = add_column,
+		[PROFILE_MAPPING] = add_mapping,
+		[PROFILE_LOCATION] = add_location,
+		[PROFILE_FUNCTION] = add_function,
+		[PROFILE_STRING] = add_text,
+		[PROFILE_PERIOD_TYPE] = read_period_type,
+	};
+	struct message rest = pprof->whole;
+	struct message_field field;
+	enum message_step step;
+
+	while ((step = message_next(&rest, &field)) == MESSAGE_FIELD) {
+		if (field.has_bytes && field.number < ARRAY_LENGTH(readers) && readers[field.number] &&
+			readers[field.number](pprof, field.within) != 0)
+			return -1;
+		if (!field.has_bytes && field.number == PROFILE_PERIOD)
+			pprof->period = field.value;
+	}
+	return step == MESSAGE_END ? 0 : malformed(pprof);
+}
+
+/* ---- which values are numbers of samples ---- */
+
+/* Numbers of samples; else times, which the period divides; else another number of events. */
+static int choose_column(struct pprof *pprof)
+{
+	struct buffer names = { 0 };
+
+	pprof->unit = 1;
+	for (pprof->column = 0; pprof->column < pprof->column_count; pprof->column++)
+		if (is_text(pprof, pprof->columns[pprof->column].type, "samples") &&
+			is_text(pprof, pprof->columns[pprof->column].unit, "count"))
+			return 0;
+	for (pprof->column = 0; pprof->column < pprof->column_count; pprof->column++)
+		if (pprof->period && pprof->period <= INT64_MAX && pprof->period_type.unit &&
+			pprof->columns[pprof->column].type == pprof->period_type.type &&
+			pprof->columns[pprof->column].unit == pprof->period_type.unit) {
+			pprof->unit = pprof->period;
+			return 0;
+		}
+	for (pprof->column = 0; pprof->column < pprof->column_count; pprof->column++)
+		if (is_text(pprof, pprof->columns[pprof->column].unit, "count"))
+			return 0;
+	for (size_t i = 0; i < pprof->column_count && i < 4; i++) {
+		buffer_append_string(&names, i ? ", " : "");
+		append_text(pprof, pprof->columns[i].type, &names);
+		buffer_append_string(&names, " in ");
+		append_text(pprof, pprof->columns[i].unit, &names);
+	}
+	error_set(pprof->err, ERROR_UNSUPPORTED,
+		"'%.256s' does not say how many samples there were: it has %.256s, and a number is needed",
+		pprof->name, names.length ? names.data : "no values");
+	buffer_release(&names);
+	return -1;
+}
+
+/* ---- frames ---- */
+
+static bool ends_with(const char *text, const char *ending)
+{
+	const size_t length = strlen(text), own = strlen(ending);
+
+	return length >= own && strcmp(text + length - own, ending) == 0;
+}
+
+/* Python's files, and its code without one ("<string>"); pyrope writes a mapping for all of it. */
+static enum function_kind kind_of(const char *name, const char *file, const char *mapping)
+{
+	if (name[0] == '(' && !*file && !*mapping)
+		return FUNCTION_MARKER;
+	if (strcmp(mapping, "Python") == 0 || ends_with(file, ".py") ||
+		(file[0] == '<' && ends_with(file, ">")))
+		return FUNCTION_PYTHON;
+	return FUNCTION_NATIVE;
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* function NULL: nothing is known but the address. */
+static const struct function *name_frame(
+	struct pprof *pprof, const struct pprof_location *location, const struct pprof_function *function)
+{
+	struct buffer name = { 0 }, file = { 0 }, mapping = { 0 };
+	const uint64_t *mapping_file = u64_map_get(&pprof->mapping_files, location->mapping);
+	struct function like = { .first_line = 0 };
+	const struct function *found;
+
+	append_text(pprof, mapping_file ? *mapping_file : 0, &mapping);
+	append_text(pprof, function ? function->name : 0, &name);
+	append_text(pprof, function ? function->file : 0, &file);
+	if (!name.length && location->address)
+		buffer_printf(&name, "0x%" PRIx64, location->address);
+	else if (!name.length)
+		buffer_append_string(&name, "?");
+	like.kind = function ? kind_of(name.data, file.data, mapping.data) : FUNCTION_NATIVE;
+	like.name = name.data;
+	like.file = like.kind == FUNCTION_NATIVE && !file.length ? base_of(mapping.data) : file.data;
+	if (like.kind == FUNCTION_PYTHON && function->start_line <= INT_MAX)
+		like.first_line = (int)function->start_line;
+	found = functions_intern(pprof->functions, &like);
+	buffer_release(&name);
+	buffer_release(&file);
+	buffer_release(&mapping);
+	return found;
+}
+
+static size_t frame_count(const struct pprof_location *location)
+{
+	return location->line_count ? location->line_count : 1;
+}
+
+static void name_location(struct pprof *pprof, struct pprof_location *location)
+{
+	location->frames = xcalloc(frame_count(location), sizeof(*location->frames));
+	for (size_t i = 0; i < frame_count(location); i++) {
+		const struct pprof_line *line =
+			location->line_count ? &pprof->lines[location->first_line + i] : NULL;
+		const uint64_t *number = line ? u64_map_get(&pprof->function_ids, line->function) : NULL;
+
+		location->frames[i] = (struct sample_frame){
+			name_frame(pprof, location, number ? &pprof->function_list[*number] : NULL),
+			number && line->line <= INT_MAX ? (int)line->line : 0
+		};
+	}
+}
+
+/* ---- samples ---- */
+
+static int push_location(struct pprof *pprof, uint64_t id)
+{
+	const uint64_t *number = u64_map_get(&pprof->location_ids, id);
+
+	if (!number)
+		return fail(pprof, "a sample is at a location that is not in it");
+	array_reserve(&pprof->stack, &pprof->stack_capacity, pprof->stack_count + 1, sizeof(*pprof->stack));
+	pprof->stack[pprof->stack_count++] = *number;
+	return 0;
+}
+
+static void take_value(const struct pprof *pprof, size_t column, uint64_t value, uint64_t *chosen)
+{
+	if (column == pprof->column)
+		*chosen = value;
+}
+
+/* Texts or numbers; what tools call them. */
+static int read_label(struct pprof *pprof, struct message message, struct sample *sample)
+{
+	uint64_t values[LABEL_NUMBER + 1] = { 0 }, key, number;
+	struct buffer text = { 0 };
+
+	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+		return -1;
+	key = values[LABEL_KEY];
+	append_text(pprof, values[LABEL_TEXT], &text);
+	number = values[LABEL_TEXT] ? strtoull(text.data, NULL, 10) : values[LABEL_NUMBER];
+	number = number <= INT_MAX ? number : 0;
+	if (is_text(pprof, key, "thread") || is_text(pprof, key, "thread_name")) {
+		buffer_clear(&pprof->thread);
+		buffer_append_string(&pprof->thread, text.data);
+	} else if (is_text(pprof, key, "thread_id") || is_text(pprof, key, "tid")) {
+		sample->tid = (pid_t)number;
+	} else if (is_text(pprof, key, "pid") || is_text(pprof, key, "process_id")) {
+		sample->pid = (pid_t)number;
+	} else if (is_text(pprof, key, "state")) {
+		if (strcmp(text.data, "idle") == 0)
+			sample->quality = SAMPLE_IDLE;
+		for (size_t i = THREAD_UNKNOWN + 1; i < THREAD_STATES; i++)
+			if (strcmp(text.data, thread_state_names[i]) == 0)
+				sample->state = (enum thread_state)i;
+	}
+	buffer_release(&text);
+	return 0;
+}
+
+static int read_list(struct pprof *pprof, const struct message_field *field, size_t *column, uint64_t *value)
+{
+	struct message list = field->within;
+	enum message_step step = MESSAGE_END;
+	uint64_t number = field->value;
+
+	while (!field->has_bytes || (step = message_next_number(&list, &number)) == MESSAGE_FIELD) {
+		if (field->number == SAMPLE_VALUE)
+			take_value(pprof, (*column)++, number, value);
+		else if (push_location(pprof, number) != 0)
+			return -1;
+		if (!field->has_bytes)
+			break;
+	}
+	return step == MESSAGE_MALFORMED ? malformed(pprof) : 0;
+}
+
+/* The frames of the stack, outermost first. */
+static void unfold_stack(struct pprof *pprof, struct sample *sample)
+{
+	for (size_t i = pprof->stack_count; i-- > 0;) {
+		struct pprof_location *location = &pprof->locations[pprof->stack[i]];
+
+		if (!location->frames)
+			name_location(pprof, location);
+		array_reserve(&pprof->frames, &pprof->frame_capacity,
+			sample->frame_count + frame_count(location), sizeof(*pprof->frames));
+		for (size_t j = frame_count(location); j-- > 0;)
+			pprof->frames[sample->frame_count++] = location->frames[j];
+	}
+	sample->frames = pprof->frames;
+}
+
+static int read_sample(struct pprof *pprof, struct message message)
+{
+	struct sample sample = { .process_name = "", .syscall_number = -1, .quality = SAMPLE_VERIFIED };
+	struct event event = { .kind = EVENT_SAMPLE, .sample = &sample };
+	struct message_field field;
+	enum message_step step;
+	size_t column = 0;
+	uint64_t value = 0;
+
+	pprof->stack_count = 0;
+	buffer_clear(&pprof->thread);
+	buffer_append_string(&pprof->thread, "");
+	while ((step = message_next(&message, &field)) == MESSAGE_FIELD) {
+		if (field.number == SAMPLE_LABEL && field.has_bytes) {
+			if (read_label(pprof, field.within, &sample) != 0)
+				return -1;
+		} else if (field.number == SAMPLE_LOCATION || field.number == SAMPLE_VALUE) {
+			if (read_list(pprof, &field, &column, &value) != 0)
+				return -1;
+		}
+	}
+	if (step != MESSAGE_END)
+		return malformed(pprof);
+	if (column != pprof->column_count)
+		return fail(pprof, "a sample has another number of values than there are types of them");
+	if (value > INT64_MAX)
+		return fail(pprof, "a sample has a negative number: is it the difference of two?");
+	event.weight = value / pprof->unit + (value % pprof->unit >= pprof->unit - value % pprof->unit);
+	if (event.weight > WEIGHT_LIMIT)
+		return fail(pprof, "a sample has a number that is too large");
+	if (!event.weight)
+		return 0;
+	unfold_stack(pprof, &sample);
+	sample.thread_name = pprof->thread.data;
+	sample.weight = event.weight;
+	event.pid = sample.pid;
+	return sink_take(pprof->sink, &event, pprof->err);
+}
+
+static int read_samples(struct pprof *pprof)
+{
+	struct message rest = pprof->whole;
+	struct message_field field;
+
+	while (message_next(&rest, &field) == MESSAGE_FIELD)
+		if (field.number == PROFILE_SAMPLE && field.has_bytes &&
+			read_sample(pprof, field.within) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- bytes ---- */
+
+static int append_limited(
+	struct buffer *buffer, const void *bytes, size_t length, const char *name, struct error *err)
+{
+	if (length > FILE_LIMIT_BYTES - buffer->length)
+		return error_set(err, ERROR_UNSUPPORTED,
+			"'%.256s' has more than %u MB unpacked, which is too much", name,
+			FILE_LIMIT_BYTES >> 20);
+	buffer_append(buffer, bytes, length);
+	return 0;
+}
+
+static int read_bytes(int fd, const char *name, struct buffer *bytes, struct error *err)
+{
+	char chunk[CHUNK_BYTES];
+	ssize_t count;
+
+	while ((count = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read '%.256s'", name);
+		if (append_limited(bytes, chunk, (size_t)count, name, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* One gzip stream behind the other, as gzip(1) takes them. */
+static int unpack(const struct buffer *packed, const char *name, struct buffer *bytes, struct error *err)
+{
+	z_stream stream = { .next_in = (unsigned char *)packed->data, .avail_in = (unsigned)packed->length };
+	unsigned char chunk[CHUNK_BYTES];
+	int status, result = 0;
+
+	if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK)
+		return error_set(err, ERROR_SYSTEM, "no memory to read '%.256s'", name);
+	do {
+		stream.next_out = chunk;
+		stream.avail_out = sizeof(chunk);
+		status = inflate(&stream, Z_NO_FLUSH);
+		result = append_limited(bytes, chunk, sizeof(chunk) - stream.avail_out, name, err);
+		if (status == Z_STREAM_END && stream.avail_in && result == 0)
+			status = inflateReset(&stream);
+	} while (status == Z_OK && result == 0);
+	if (result == 0 && status != Z_STREAM_END)
+		result = error_set(err, ERROR_UNSUPPORTED, "'%.256s' is %s: its gzip stream %s", name,
+			status == Z_BUF_ERROR ? "cut off" : "damaged",
+			status == Z_BUF_ERROR ? "does not end" : "cannot be unpacked");
+	inflateEnd(&stream);
+	return result;
+}
+
+/* ---- interface ---- */
+
+static bool is_packed(const void *bytes, size_t length)
+{
+	return length >= 2 && memcmp(bytes, "\x1f\x8b", 2) == 0;
+}
+
+/* Not packed, it begins with a type of values: collapsed stacks have no such bytes. */
+bool pprof_recognise(const void *bytes, size_t length)
+{
+	const unsigned char *at = bytes;
+
+	return is_packed(bytes, length) ||
+		(length >= 3 && at[0] == (PROFILE_SAMPLE_TYPE << 3 | 2) && at[1] < ' ' &&
+			(at[2] == 0x08 || at[2] == 0x10));
+}
+
+static void release(struct pprof *pprof)
+{
+	for (size_t i = 0; i < pprof->location_count; i++)
+		free(pprof->locations[i].frames);
+	free(pprof->texts);
+	free(pprof->function_list);
+	free(pprof->lines);
+	free(pprof->locations);
+	free(pprof->stack);
+	free(pprof->frames);
+	u64_map_release(&pprof->mapping_files);
+	u64_map_release(&pprof->function_ids);
+	u64_map_release(&pprof->location_ids);
+	buffer_release(&pprof->thread);
+}
+
+int pprof_read(int fd, const char *name, struct functions *functions, struct sink *sink, struct error *err)
+{
+	struct buffer packed = { 0 }, bytes = { 0 };
+	struct pprof pprof = { .name = name, .functions = functions, .sink = sink, .err = err };
+	int result = read_bytes(fd, name, &packed, err);
+	struct buffer *whole = &packed;
+
+	if (result == 0 && is_packed(packed.data, packed.length)) {
+		result = unpack(&packed, name, &bytes, err);
+		buffer_release(&packed);
+		packed = (struct buffer){ 0 };
+		whole = &bytes;
+	}
+	if (result == 0) {
+		pprof.whole = (struct message){ (const unsigned char *)whole->data, whole->length };
+		result = read_tables(&pprof) != 0 || choose_column(&pprof) != 0 || read_samples(&pprof) != 0
+			? -1
+			: 0;
+	}
+	release(&pprof);
+	buffer_release(&packed);
+	buffer_release(&bytes);
+	return result;
+}
