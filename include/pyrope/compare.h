@@ -96,7 +96,7 @@ extern const char *const change_names[CHANGES]; /* "slower" */
 
 struct change {
 	uint32_t key;
-	double before, after; /* shares of the samples: 0 to 1 */
+	double before, after; /* shares of the samples: 0 to 1; or seconds */
 	double low, high;     /* after - before lies between the two, at 95 % */
 	double p;             /* so likely would chance alone show as much; 1 for CHANGE_RARE */
 	/* CHANGE_RARE: too few samples to say anything. More, less, new, gone: with a false discovery rate of 5 %. */
@@ -110,9 +110,13 @@ struct comparison {
 		[2]; /* how long samples remember each other, before and after; 0: there is no time */
 };
 
-/* Each side has one run at least, and each run samples. seed: the same gives the same result. */
+/*
+ * Each side has one run at least, and each run samples. seed: the same gives the same result. seconds_of_all: NULL compares shares of all
+ * samples; else times, when all samples of each side are worth so many seconds. The number of samples in a run of that length varies, too, then.
+ */
 void compare(size_t key_count, struct series *const *before, size_t before_count,
-	struct series *const *after, size_t after_count, uint64_t seed, struct comparison *comparison);
+	struct series *const *after, size_t after_count, const double seconds_of_all[2], uint64_t seed,
+	struct comparison *comparison);
 void comparison_release(struct comparison *comparison);
 
 #endif

@@ -182,7 +182,7 @@ static int read_baseline(struct check *check, struct error *err)
 	sides[1] = side_of(check->tally);
 	if (sides_check(sides, check->options, err) != 0)
 		return -1;
-	sides_tell(sides);
+	sides_tell(sides, false);
 	return 0;
 }
 

@@ -106,15 +106,53 @@ static bool has_changed(const struct change *change)
 	return change->verdict != CHANGE_NONE && change->verdict != CHANGE_RARE;
 }
 
-static void append_row(
-	struct buffer *text, const struct diff *diff, const struct change *change, size_t columns)
+/* What the numbers of the table are: shares in percent, or times in a unit that suits the largest. */
+struct diff_unit {
+	double factor;
+	const char *name, *suffix;
+	int decimals;
+};
+
+static struct diff_unit unit_of(const struct options *options, const struct comparison *comparison)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < comparison->count; i++) {
+		const struct change *change = &comparison->changes[i];
+
+		most = change->before > most ? change->before : most;
+		most = change->after > most ? change->after : most;
+	}
+	return !options->seconds ? (struct diff_unit){ 100, "%", "%", 1 }
+		: most >= 1      ? (struct diff_unit){ 1, "seconds", " ", 2 }
+		: most >= 1e-3   ? (struct diff_unit){ 1e3, "milliseconds", " ", 2 }
+				 : (struct diff_unit){ 1e6, "microseconds", " ", 2 };
+}
+
+/* Of what the seconds are. */
+static const char *kind_of_time(const struct diff *diff)
+{
+	const struct options *options = diff->options;
+	const char *mode =
+		options->has_mode ? sample_mode_names[options->mode] : diff->sides[1].circumstances.mode;
+
+	return strcmp(mode, "cpu") == 0     ? "on a CPU"
+		: strcmp(mode, "gil") == 0  ? "with the GIL"
+		: strcmp(mode, "wall") == 0 ? "of all threads"
+					    : "of active threads";
+}
+
+static void append_row(struct buffer *text, const struct diff *diff, const struct change *change,
+	const struct diff_unit *unit, size_t columns)
 {
 	const size_t begin = text->length;
 	char interval[32];
 
-	snprintf(interval, sizeof(interval), "%+.1f to %+.1f", 100 * change->low, 100 * change->high);
-	buffer_printf(text, "%6.1f%% %6.1f%% %+6.1f  %-15s  %-11s  ", 100 * change->before,
-		100 * change->after, 100 * (change->after - change->before), interval,
+	snprintf(interval, sizeof(interval), "%+.*f to %+.*f", unit->decimals, unit->factor * change->low,
+		unit->decimals, unit->factor * change->high);
+	buffer_printf(text, "%6.*f%s %6.*f%s %+6.*f  %-15s  %-11s  ", unit->decimals,
+		unit->factor * change->before, unit->suffix, unit->decimals, unit->factor * change->after,
+		unit->suffix, unit->decimals, unit->factor * (change->after - change->before), interval,
 		change_names[change->verdict]);
 	if (!columns) /* it is no terminal */
 		columns = EVERY_COLUMN;
@@ -137,10 +175,14 @@ static void append_table(struct buffer *text, const struct diff *diff, const str
 	const struct options *options = diff->options;
 	const size_t columns = terminal_columns(STDOUT_FILENO),
 		     limit = options->has_limit ? (options->limit ? options->limit : SIZE_MAX) : SIZE_MAX;
+	const struct diff_unit unit = unit_of(options, comparison);
 	size_t rows = 0, changed = 0, others = 0, left_out = 0;
 
 	buffer_append_string(text, " before   after  change  of that, 95 %    verdict      ");
 	append_rows_name(text, options);
+	if (options->seconds)
+		buffer_printf(text, ": %s %s, of a %s", unit.name, kind_of_time(diff),
+			options->work > 1 || options->later_work > 1 ? "unit of work" : "run");
 	buffer_append_char(text, '\n');
 	for (size_t i = 0; i < comparison->count; i++) {
 		const struct change *change = &comparison->changes[i];
@@ -151,7 +193,7 @@ static void append_table(struct buffer *text, const struct diff *diff, const str
 			continue;
 		}
 		others += !has_changed(change);
-		append_row(text, diff, change, columns);
+		append_row(text, diff, change, &unit, columns);
 		rows++;
 	}
 	if (left_out)
@@ -172,6 +214,7 @@ static void append_json(struct buffer *text, const struct diff *diff, const stru
 {
 	buffer_append_string(text, "{\"compared\":");
 	buffer_append_json(text, diff->options->compare_total ? "total" : "self");
+	buffer_printf(text, ",\"unit\":\"%s\"", diff->options->seconds ? "seconds" : "share");
 	for (size_t i = 0; i < 2; i++)
 		buffer_printf(text,
 			",\"%s\":{\"files\":%zu,\"samples\":%" PRIu64 ",\"missed\":%" PRIu64
@@ -228,17 +271,46 @@ static int write_files(struct diff *diff, const struct comparison *comparison, s
 	return result;
 }
 
+/* Of all samples of a side, for one run or one unit of its work; what was missed in proportion. */
+static double seconds_of(const struct diff *diff, size_t number)
+{
+	const struct side *side = &diff->sides[number];
+	const double work = number ? diff->options->later_work : diff->options->work;
+
+	return (double)(side->samples + side->missed) * (double)side->circumstances.interval_ns / 1e9 /
+		(double)side->count / work;
+}
+
+static int check_seconds(const struct diff *diff, struct error *err)
+{
+	if (!diff->options->seconds)
+		return 0;
+	for (size_t i = 0; i < 2; i++)
+		if (!diff->sides[i].circumstances.is_known || diff->sides[i].lacks_time)
+			return error_set(err, ERROR_UNSUPPORTED,
+				"no seconds are known of %s: take recordings, or leave out --times and "
+				"--per",
+				side_names[i]);
+	for (size_t i = 0; i < diff->options->output_count; i++)
+		if (diff_output_is_picture(diff->options->outputs[i]))
+			return error_set(err, ERROR_USAGE,
+				"'%.256s' shows shares: leave out --times and --per",
+				diff->options->outputs[i]);
+	return 0;
+}
+
 static int show(struct diff *diff, struct error *err)
 {
 	const struct options *options = diff->options;
 	struct comparison comparison;
+	const double seconds[2] = { seconds_of(diff, 0), seconds_of(diff, 1) };
 	bool is_printed = true;
 	int result;
 
 	for (size_t i = 0; i < options->output_count; i++)
 		is_printed &= strcmp(options->outputs[i], "-") != 0;
 	compare(keys_count(diff->keys), diff->sides[0].runs, diff->sides[0].count, diff->sides[1].runs,
-		diff->sides[1].count, SEED, &comparison);
+		diff->sides[1].count, options->seconds ? seconds : NULL, SEED, &comparison);
 	result = write_files(diff, &comparison, err);
 	if (result == 0 && is_printed)
 		result = print_comparison(diff, &comparison, err);
@@ -254,9 +326,9 @@ static int run(struct diff *diff, struct error *err)
 		if (diff_output_check(options->outputs[i], err) != 0)
 			return -1;
 	if (read_side(diff, 0, err) != 0 || read_side(diff, 1, err) != 0 ||
-		sides_check(diff->sides, options, err) != 0)
+		sides_check(diff->sides, options, err) != 0 || check_seconds(diff, err) != 0)
 		return -1;
-	sides_tell(diff->sides);
+	sides_tell(diff->sides, options->seconds);
 	if (show(diff, err) != 0)
 		return -1;
 	if (diff->damaged) {

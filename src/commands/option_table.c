@@ -7,6 +7,7 @@
 
 #include "commands/options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
@@ -531,14 +532,22 @@ static int apply_baseline_runs(struct options *options, const char *value, struc
 	return parse_integer(value, "number of runs", 1, INPUTS_LIMIT, &options->baseline_runs, err);
 }
 
+/* "5000"; of diff "5000,5200", too: before and after. */
 static int apply_per(struct options *options, const char *value, struct error *err)
 {
-	int64_t work;
+	static const char what[] = "number of units of work";
+	const char *comma = strchr(value, ',');
+	char *first = xstrndup(value, comma ? (size_t)(comma - value) : strlen(value));
+	int64_t before = 0, after = 0;
+	int result = parse_integer(first, what, 1, INT64_MAX, &before, err);
 
-	if (parse_integer(value, "number of units of work", 1, INT64_MAX, &work, err) != 0)
-		return -1;
-	options->work = (double)work;
-	return 0;
+	if (result == 0)
+		result = parse_integer(comma ? comma + 1 : first, what, 1, INT64_MAX, &after, err);
+	options->work = (double)before;
+	options->later_work = (double)after;
+	options->seconds = true;
+	free(first);
+	return result;
 }
 
 /* FORMAT, or FORMAT=FILE. */
@@ -842,6 +851,10 @@ const struct option_row option_table[] = {
 		.help = "diff, check: the samples that end in a function: self (default), or all that it is in: total",
 		.commands = FOR_DIFF | FOR_CHECK,
 		.apply = apply_compare },
+	{ .name = "times",
+		.help = "diff: seconds of each run (samples times the interval) and no shares",
+		.commands = FOR_DIFF,
+		.flag = offsetof(struct options, seconds) },
 	{ .name = "force",
 		.help = "diff, check: compare also what cannot be compared",
 		.commands = FOR_RECORD | FOR_DIFF | FOR_CHECK,
@@ -899,9 +912,9 @@ const struct option_row option_table[] = {
 		.commands = FOR_RECORD | FOR_CHECK,
 		.flag = offsetof(struct options, strict) },
 	{ .name = "per",
-		.argument = "N",
-		.help = "check: a run did N units of work (requests, rounds): limits in seconds are for one",
-		.commands = FOR_CHECK,
+		.argument = "N[,N]",
+		.help = "a run did N units of work (requests, rounds), of diff before and after: seconds are for one",
+		.commands = FOR_DIFF | FOR_CHECK,
 		.apply = apply_per },
 	{ .name = "report",
 		.argument = "FORMAT[=FILE]",

@@ -475,6 +475,8 @@ static int check_check(const struct parser *parser)
 
 	if (options->groups == (GROUP_PROCESS | GROUP_THREAD))
 		return error_set(parser->err, ERROR_USAGE, "check looks at each process or at each thread: name one of them with --group");
+	if (options->later_work > options->work || options->later_work < options->work)
+		return error_set(parser->err, ERROR_USAGE, "--per takes one number here: check looks at one side");
 	if (options->input_count)
 		return 0;
 	parser->err->exit_code = 1;
@@ -550,6 +552,7 @@ int options_parse(struct options *options, int argc, char *const argv[], struct 
 		.interval_ns = DEFAULT_INTERVAL_NS,
 		.max_depth = DEFAULT_MAX_DEPTH,
 		.work = 1,
+		.later_work = 1,
 	};
 	while (*parser.arguments && !parser.ended)
 		if (parse_word(&parser, *parser.arguments++) != 0)

@@ -79,6 +79,7 @@ struct options {
 	bool has_before, has_after; /* --before, --after: what follows belongs to that side */
 	bool names_after;           /* the last one was --after */
 	bool compare_total;
+	bool seconds;      /* times, and no shares */
 	bool force;
 	struct budget_word budgets[BUDGET_WORDS_LIMIT];
 	size_t budget_count;
@@ -86,6 +87,7 @@ struct options {
 	int64_t baseline_runs;              /* 0: not given */
 	bool strict;
 	double work;                        /* --per: units of work of a run, 1 where it was not given */
+	double later_work; /* of diff: of a run after, where work is that of one before */
 	struct report_choice reports[REPORTS_LIMIT];
 	size_t report_count;
 	const char *outputs[OUTPUTS_LIMIT]; /* none: standard output */

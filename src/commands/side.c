@@ -133,12 +133,12 @@ static size_t minor_length(const char *version)
 }
 
 /* What has to be known when the table is read. */
-void sides_tell(const struct side sides[2])
+void sides_tell(const struct side sides[2], bool are_times)
 {
 	const struct circumstances *before = &sides[0].circumstances, *after = &sides[1].circumstances;
 	const size_t length = minor_length(before->python);
 
-	if (before->is_known && after->is_known && before->interval_ns != after->interval_ns)
+	if (!are_times && before->is_known && after->is_known && before->interval_ns != after->interval_ns)
 		fprintf(stderr,
 			"pyrope: the two were sampled at other intervals (%g and %g ms): shares are "
 			"compared, not times\n",

@@ -50,6 +50,6 @@ int side_count(struct side *side, const struct series *series, const char *path,
 /* ERROR_UNSUPPORTED that says why they cannot be compared, unless that is forced. */
 int sides_check(const struct side sides[2], const struct options *options, struct error *err);
 /* Says on standard error what has to be known when the two are compared. */
-void sides_tell(const struct side sides[2]);
+void sides_tell(const struct side sides[2], bool are_times);
 
 #endif

@@ -40,6 +40,8 @@ struct side {
 	double growth;    /* of all variances: what blocks that are too short do not show */
 	double block_seconds;
 	double blocks; /* in all runs */
+	bool is_time;  /* what is compared are samples times `worth`, and no shares */
+	double worth;  /* of all samples */
 };
 
 /* ---- how long samples remember each other ---- */
@@ -264,6 +266,12 @@ static void draw_run(
 			(double)series->entries[i].count * times[series->entries[i].bin];
 }
 
+/* The variance of a share, or of what of all samples a count is, when samples are independent. */
+static double independent(const struct side *side, double share)
+{
+	return (side->is_time ? share : share * (1 - share)) / side->samples;
+}
+
 /* Where there are several runs, they are drawn first: what differs from run to run counts, too. */
 static void resample(struct side *side, size_t keys, struct random *random)
 {
@@ -282,7 +290,8 @@ static void resample(struct side *side, size_t keys, struct random *random)
 			draw_run(side->runs[run], side->block[run], random, sums, &samples);
 		}
 		for (size_t key = 0; key < keys && samples > 0; key++) {
-			const double share = sums[key] / samples, step = share - mean[key];
+			const double share = sums[key] / (side->is_time ? side->samples : samples),
+				     step = share - mean[key];
 
 			mean[key] += step / replicate;
 			side->variance[key] += step * (share - mean[key]);
@@ -295,7 +304,7 @@ static void resample(struct side *side, size_t keys, struct random *random)
 		/* of what was seen seldom or never, the bootstrap knows too little, and of samples without time nothing: as if they were independent */
 		const double least = side->totals[key] < 3 * RARE
 			? (side->totals[key] + 1) / (side->samples * side->samples)
-			: lacks_time ? share * (1 - share) / side->samples
+			: lacks_time ? independent(side, share)
 				     : 0;
 
 		side->variance[key] =
@@ -371,7 +380,7 @@ static struct spread spread_of(const struct side *side, uint32_t key)
 
 	return (struct spread){ .variance = side->variance[key],
 		.blocks = side->blocks,
-		.is_steady = side->variance[key] < STEADIER * share * (1 - share) / side->samples };
+		.is_steady = side->variance[key] < STEADIER * independent(side, share) };
 }
 
 double student_quantile(double chance, double freedom)
@@ -389,15 +398,20 @@ double student_quantile(double chance, double freedom)
 static struct change change_of(uint32_t key, const struct side *before, const struct side *after)
 {
 	struct change change = { .key = key,
-		.before = before->totals[key] / before->samples,
-		.after = after->totals[key] / after->samples,
+		.before = before->totals[key] / before->samples * before->worth,
+		.after = after->totals[key] / after->samples * after->worth,
 		.p = 1,
 		.verdict = CHANGE_RARE };
-	const struct spread one = spread_of(before, key), two = spread_of(after, key);
-	const double deviation = sqrt(one.variance + two.variance), difference = change.after - change.before;
-	/* counts are whole numbers: half a one on each side */
-	const double distance = fabs(difference) - 0.5 / before->samples - 0.5 / after->samples;
+	struct spread one = spread_of(before, key), two = spread_of(after, key);
+	double deviation, difference, distance;
 
+	one.variance *= before->worth * before->worth;
+	two.variance *= after->worth * after->worth;
+	deviation = sqrt(one.variance + two.variance);
+	difference = change.after - change.before;
+	/* counts are whole numbers: half a one on each side */
+	distance = fabs(difference) - 0.5 / before->samples * before->worth -
+		0.5 / after->samples * after->worth;
 	change.low = difference - DEVIATIONS * deviation;
 	change.high = difference + DEVIATIONS * deviation;
 	if (before->totals[key] < RARE && after->totals[key] < RARE)
@@ -459,8 +473,8 @@ static int by_size(const void *left, const void *right)
 	return x != y ? (x < y) - (x > y) : (a->key > b->key) - (a->key < b->key);
 }
 
-void compare(size_t count, struct series *const *before, size_t before_count,
-	struct series *const *after, size_t after_count, uint64_t seed, struct comparison *comparison)
+void compare(size_t count, struct series *const *before, size_t before_count, struct series *const *after,
+	size_t after_count, const double seconds_of_all[2], uint64_t seed, struct comparison *comparison)
 {
 	struct side sides[2] = { { .runs = before, .count = before_count },
 		{ .runs = after, .count = after_count } };
@@ -468,6 +482,8 @@ void compare(size_t count, struct series *const *before, size_t before_count,
 
 	*comparison = (struct comparison){ .changes = xcalloc(count + 1, sizeof(*comparison->changes)) };
 	for (size_t i = 0; i < 2; i++) {
+		sides[i].is_time = seconds_of_all != NULL;
+		sides[i].worth = seconds_of_all ? seconds_of_all[i] : 1;
 		measure_side(&sides[i], count, &random);
 		comparison->block_seconds[i] = sides[i].block_seconds;
 	}

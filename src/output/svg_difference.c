@@ -165,7 +165,7 @@ static void judge_frames(
 		parents[i] = flame->frames[i].parent;
 	for (size_t side = 0; side < 2; side++)
 		folded[side] = fold_runs(from, side, flame, parents);
-	compare(flame->frame_count, folded[0], from->run_counts[0], folded[1], from->run_counts[1],
+	compare(flame->frame_count, folded[0], from->run_counts[0], folded[1], from->run_counts[1], NULL,
 		from->seed, &comparison);
 	difference->changes = xcalloc(flame->frame_count, sizeof(*difference->changes));
 	for (size_t i = 0; i < comparison.count; i++) {

@@ -157,8 +157,8 @@ struct outcome {
 	int any, found; /* pairs in which any change was reported; in which that of function 1 was */
 };
 
-/* slower: how much longer function 1 takes in the second program. */
-static struct outcome play_pairs(int count, double mode_ns, double slower)
+/* slower: how much longer function 1 takes in the second program. seconds: NULL, or what is compared are times. */
+static struct outcome play_pairs(int count, double mode_ns, double slower, const double seconds[2])
 {
 	struct outcome outcome = { 0, 0 };
 
@@ -172,7 +172,7 @@ static struct outcome play_pairs(int count, double mode_ns, double slower)
 		after.call_ns[1] *= slower;
 		runs[0] = run(keys, &before, 0.2);
 		runs[1] = run(keys, &after, 0.2);
-		compare(keys_count(keys), &runs[0], 1, &runs[1], 1, (uint64_t)i + 1, &comparison);
+		compare(keys_count(keys), &runs[0], 1, &runs[1], 1, seconds, (uint64_t)i + 1, &comparison);
 		for (size_t j = 0; j < comparison.count; j++) {
 			const bool reported = comparison.changes[j].verdict != CHANGE_NONE &&
 				comparison.changes[j].verdict != CHANGE_RARE;
@@ -196,11 +196,63 @@ static const double mode_ms[] = { STEADY / 1e6, 0, 50, 300, 2000 };
 START_TEST(equal_programs_are_seldom_told_apart)
 {
 	const int count = pairs();
-	const struct outcome outcome = play_pairs(count, mode_ms[_i] * 1e6, 1);
+	const struct outcome outcome = play_pairs(count, mode_ms[_i] * 1e6, 1, NULL);
 
 	fprintf(stderr, "# modes of %.0f ms: %d of %d equal pairs reported\n", mode_ms[_i], outcome.any,
 		count);
 	ck_assert_int_le(outcome.any, 1 + count / 20);
+}
+END_TEST
+
+/* The same pairs, as times of a run. */
+START_TEST(equal_times_are_seldom_told_apart)
+{
+	static const double seconds[2] = { SECONDS, SECONDS };
+	const int count = pairs();
+	const struct outcome outcome = play_pairs(count, mode_ms[_i] * 1e6, 1, seconds);
+
+	fprintf(stderr, "# modes of %.0f ms: %d of %d equal pairs reported, as times\n", mode_ms[_i],
+		outcome.any, count);
+	ck_assert_int_le(outcome.any, 1 + count / 20);
+}
+END_TEST
+
+/* All of it takes twice as long for the same work: no share changes, each time does. */
+START_TEST(what_all_became_slower_is_found_in_times)
+{
+	static const double seconds[2] = { SECONDS, 2 * SECONDS };
+	const struct outcome outcome = play_pairs(5, mode_ms[_i] * 1e6, 1, seconds);
+
+	ck_assert_int_eq(outcome.found, 5);
+}
+END_TEST
+
+START_TEST(times_are_shares_of_the_seconds)
+{
+	static const double seconds[2] = { 60, 30 };
+	struct keys *keys = keys_new(name_of, NULL);
+	const struct program program = program_new(0);
+	struct series *runs[2] = { run(keys, &program, 0.2), run(keys, &program, 0.2) };
+	struct comparison times, shares;
+
+	compare(keys_count(keys), &runs[0], 1, &runs[1], 1, seconds, 1, &times);
+	compare(keys_count(keys), &runs[0], 1, &runs[1], 1, NULL, 1, &shares);
+	ck_assert_uint_eq(times.count, shares.count);
+	for (size_t i = 0; i < times.count; i++)
+		for (size_t j = 0; j < shares.count; j++)
+			if (times.changes[i].key == shares.changes[j].key) {
+				ck_assert_double_eq_tol(
+					times.changes[i].before, 60 * shares.changes[j].before, 1e-9);
+				ck_assert_double_eq_tol(
+					times.changes[i].after, 30 * shares.changes[j].after, 1e-9);
+				ck_assert_double_le(times.changes[i].low,
+					times.changes[i].after - times.changes[i].before);
+			}
+	comparison_release(&times);
+	comparison_release(&shares);
+	series_free(runs[0]);
+	series_free(runs[1]);
+	keys_free(keys);
 }
 END_TEST
 
@@ -210,7 +262,7 @@ START_TEST(what_became_slower_is_found)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(slower); i++) {
 		const int count = pairs();
-		const struct outcome outcome = play_pairs(count, mode_ms[_i] * 1e6, slower[i]);
+		const struct outcome outcome = play_pairs(count, mode_ms[_i] * 1e6, slower[i], NULL);
 
 		fprintf(stderr, "# modes of %.0f ms, %.2f times slower: found in %d of %d pairs\n",
 			mode_ms[_i], slower[i], outcome.found, count);
@@ -259,6 +311,9 @@ static void add_tests(TCase *tests)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, folding_gives_frames_what_ends_below_them);
 	tcase_add_loop_test(tests, equal_programs_are_seldom_told_apart, 0, ARRAY_LENGTH(mode_ms));
+	tcase_add_loop_test(tests, equal_times_are_seldom_told_apart, 0, ARRAY_LENGTH(mode_ms));
+	tcase_add_loop_test(tests, what_all_became_slower_is_found_in_times, 0, ARRAY_LENGTH(mode_ms));
+	tcase_add_test(tests, times_are_shares_of_the_seconds);
 	tcase_add_loop_test(tests, what_became_slower_is_found, 0, ARRAY_LENGTH(mode_ms));
 }
 
