@@ -7,6 +7,7 @@
  * its stat file. So the cost grows with the processes and threads that are started in the system, and not with those that are
  * watched. What that way cannot find (the numbers have gone round, too many at once, a file system that is no real /proc) a walk
  * over /proc/PID/task/TID/children of all members finds some tenths of a second later; that needs CONFIG_PROC_CHILDREN.
+ * nothing is found and no number was skipped, there should be nothing for it to find, and it comes every few seconds only.
  *
  * A process whose parent has ended has another parent (init, or a subreaper), and nothing says who started it. It is found when
  * its session was founded by a member (a daemon that forks twice, and was seen between the two): a session is inherited, and
@@ -41,6 +42,7 @@
 #define RETRIES 256          /* numbers that are given away, but of which there is no process to be seen yet */
 #define RETRY_LOOKS 8        /* each after twice as many looks as the one before: some 0.3 s in all, as who forks may have to wait for a CPU */
 #define WALK_NS 250000000    /* at least so long from one walk to the next */
+#define WALK_SURE_NS 2000000000 /* the same, when it is not expected to find anything */
 #define WALK_SHARE 200       /* a walk may take this part of a CPU's time */
 #define CHILDREN_BYTES 65536 /* of one file: some 10,000 numbers */
 #define FORGET_COUNT 4096    /* members that are gone, before they are forgotten */
@@ -72,6 +74,8 @@ struct tree {
 	pid_t last;            /* the number that was given away last, when we looked; 0: not known */
 	int loadavg_fd;        /* -1: there is none */
 	int64_t walked_ns, walk_cost_ns;
+	bool is_doubtful;      /* a walk may find what was not found by number */
+	bool is_unreliable;    /* one did that should have found nothing: loadavg may be another system's (lxcfs) */
 	char **cgroups; /* folders */
 	size_t cgroup_count, cgroup_capacity;
 	struct u64_map left_pids; /* start times of those that were left out, by pid */
@@ -203,6 +207,7 @@ static void insert(struct tree *tree, pid_t pid, uint64_t start_time)
 	u64_map_put(&tree->starts, (uint64_t)pid, start_time * 2 + 1);
 	array_reserve(&tree->list, &tree->capacity, tree->count + 1, sizeof(*tree->list));
 	tree->list[tree->count++] = pid;
+	tree->is_doubtful = true; /* its children may have been looked at before it */
 }
 
 bool tree_add(struct tree *tree, pid_t pid)
@@ -261,6 +266,7 @@ void tree_remove(struct tree *tree, pid_t pid)
 		break;
 	}
 	u64_map_put(&tree->starts, (uint64_t)pid, start * 2);
+	tree->is_doubtful = true; /* there is room, and its number may be used again */
 	if (++tree->gone > FORGET_COUNT)
 		forget(tree);
 }
@@ -307,6 +313,7 @@ static void find(struct tree *tree, pid_t pid, const struct process *process)
 
 static void retry_later(struct tree *tree, pid_t pid, int looks)
 {
+	tree->is_doubtful |= looks > 0 && tree->retry_count == RETRIES;
 	if (looks > 0 && tree->retry_count < RETRIES)
 		tree->retries[tree->retry_count++] = (struct retry){ pid, looks, (1 << (RETRY_LOOKS - looks)) - 1 };
 }
@@ -416,16 +423,30 @@ static void walk(struct tree *tree)
 	}
 }
 
+/* Those that come into a group from elsewhere, and those that there was no room for, have no new numbers. */
+static int64_t walk_distance_ns(const struct tree *tree)
+{
+	return tree->is_doubtful || tree->is_unreliable || tree->cgroup_count || tree->left_pids.count ? WALK_NS
+											       : WALK_SURE_NS;
+}
+
 static void walk_if_due(struct tree *tree, bool at_once)
 {
 	const int64_t now_ns = monotonic_ns(), cost_ns = tree->walk_cost_ns * WALK_SHARE;
+	const size_t found_count = tree->found_count;
 	int64_t began_ns;
+	bool is_sure;
 
-	if (tree->walked_ns && now_ns - tree->walked_ns < (at_once ? 0 : WALK_NS) + (cost_ns > 0 ? cost_ns : 0))
+	tree->is_doubtful |= at_once;
+	if (tree->walked_ns &&
+		now_ns - tree->walked_ns < (at_once ? 0 : walk_distance_ns(tree)) + (cost_ns > 0 ? cost_ns : 0))
 		return;
+	is_sure = walk_distance_ns(tree) == WALK_SURE_NS && tree->walked_ns;
+	tree->is_doubtful = false;
 	/* not what it waits for a CPU meanwhile: the busier the machine was, the longer a child would not be found */
 	began_ns = thread_cpu_ns();
 	walk(tree);
+	tree->is_unreliable |= is_sure && tree->found_count > found_count;
 	tree->walked_ns = monotonic_ns();
 	tree->walk_cost_ns = thread_cpu_ns() - began_ns;
 }

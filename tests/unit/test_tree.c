@@ -180,6 +180,11 @@ static void wait_for_walk(const char *other_children)
 	static int number = 100000;
 	char text[256];
 
+	/* one that comes and goes makes the next walk an early one */
+	process_is((struct script){ .pid = 90000, .parent = OTHER, .session = OTHER, .start = 500 });
+	ck_assert(tree_add(tree, 90000));
+	tree_remove(tree, 90000);
+	is_gone(90000);
 	number++;
 	process_is((struct script){ .pid = number, .parent = ROOT, .session = OTHER, .start = 500 });
 	snprintf(text, sizeof(text), "%s %d ", other_children, number);
@@ -253,6 +258,21 @@ START_TEST(test_late)
 END_TEST
 
 /* ---- by walking ---- */
+
+/* A child can be seen before its parent can, and is nobody's descendant then. */
+START_TEST(test_child_before_parent)
+{
+	process_is((struct script){ .pid = 102, .parent = 101, .session = OTHER, .start = 12 });
+	last_number_is(102);
+	look();
+	ck_assert_uint_eq(found_count, 0);
+	process_is((struct script){ .pid = 101, .parent = ROOT, .session = OTHER, .start = 11 });
+	children_are(101, 101, "102 ");
+	look_until_found(102);
+	ck_assert_int_eq(found[0].pid, 101);
+	ck_assert_uint_eq(found_count, 2);
+}
+END_TEST
 
 START_TEST(test_numbers_go_round)
 {
@@ -670,6 +690,7 @@ static void add_scripted_tests(TCase *tests)
 	tcase_add_test(tests, test_children);
 	tcase_add_test(tests, test_clone_parent);
 	tcase_add_test(tests, test_late);
+	tcase_add_test(tests, test_child_before_parent);
 	tcase_add_test(tests, test_numbers_go_round);
 	tcase_add_test(tests, test_too_many_numbers);
 	tcase_add_test(tests, test_children_of_threads);
