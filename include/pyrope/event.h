@@ -63,6 +63,7 @@ struct event {
 			const struct sample *sample;
 			uint64_t weight; /* how many ticks in a row it stands for, from time_ns to last_ns: all were the same */
 			int64_t last_ns;
+			bool is_untimed;    /* the source has no times, as collapsed stacks: time_ns and last_ns are 0 */
 			uint64_t stack_key; /* 0, or what is the same for equal stacks of this source, and for no others */
 		};
 		const struct run_info *run;                /* EVENT_BEGIN */

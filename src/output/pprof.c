@@ -145,7 +145,7 @@ static void set_time(struct pprof *pprof, const struct event *event)
 	const int64_t first_ns = event->time_ns + pprof->offset_ns,
 		      last_ns = event->last_ns + pprof->offset_ns;
 
-	if (event->time_ns == 0) /* collapsed stacks have none */
+	if (event->is_untimed)
 		return;
 	if (!pprof->has_time || first_ns < pprof->first_ns)
 		pprof->first_ns = first_ns;

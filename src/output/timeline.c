@@ -110,7 +110,7 @@ static void set_time(struct timeline *timeline, const struct event *event, struc
 {
 	run->start_ns = event->time_ns + timeline->offset_ns;
 	run->last_ns = event->last_ns + timeline->offset_ns;
-	if (event->time_ns == 0) {
+	if (event->is_untimed) {
 		run->start_ns = timeline->imported_ns;
 		timeline->imported_ns += (int64_t)event->weight * timeline->options->interval_ns;
 		run->last_ns = timeline->imported_ns - timeline->options->interval_ns;

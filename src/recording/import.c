@@ -118,7 +118,7 @@ static struct sample_frame parse_frame(struct import *import, const char *text, 
 static int read_line(struct import *import, struct error *err)
 {
 	struct sample sample = { .process_name = "", .thread_name = "", .syscall_number = -1, .quality = SAMPLE_VERIFIED };
-	struct event event = { .kind = EVENT_SAMPLE, .sample = &sample, .weight = 0 };
+	struct event event = { .kind = EVENT_SAMPLE, .sample = &sample, .weight = 0, .is_untimed = true };
 	const char *text = import->text.data, *space = strrchr(text, ' '), *end;
 
 	if (!space || !is_digit(space[1]))

@@ -462,7 +462,7 @@ static void unfold_stack(struct pprof *pprof, struct sample *sample)
 static int read_sample(struct pprof *pprof, struct message message)
 {
 	struct sample sample = { .process_name = "", .syscall_number = -1, .quality = SAMPLE_VERIFIED };
-	struct event event = { .kind = EVENT_SAMPLE, .sample = &sample };
+	struct event event = { .kind = EVENT_SAMPLE, .sample = &sample, .is_untimed = true };
 	struct message_field field;
 	enum message_step step;
 	size_t column = 0;
