@@ -144,7 +144,7 @@ static double longest_block(double *course, size_t count, struct correlation poo
 	double longest = 1, width = 1;
 
 	*memory = 0;
-	for (size_t level = 0; level < WIDTHS && count >= COARSEST; level++, width *= STEP) {
+	for (size_t level = 0; level < WIDTHS && count >= COARSEST; level++) {
 		struct correlation correlation;
 		double own;
 
@@ -160,6 +160,7 @@ static double longest_block(double *course, size_t count, struct correlation poo
 				sum += course[STEP * i + j];
 			course[i] = sum;
 		}
+		width *= STEP;
 	}
 	return longest;
 }
@@ -170,13 +171,14 @@ static double longest_of_all(const struct correlation pooled[WIDTHS], double *me
 	double longest = 1, width = 1;
 
 	*memory = 0;
-	for (size_t level = 0; level < WIDTHS; level++, width *= STEP) {
+	for (size_t level = 0; level < WIDTHS; level++) {
 		double own = 0;
 
 		if (!pooled[level].courses)
 			break;
 		longest = fmax(longest, best_block(&pooled[level], &own) * width);
 		*memory = fmax(*memory, own * width);
+		width *= STEP;
 	}
 	return longest;
 }
