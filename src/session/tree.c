@@ -7,7 +7,7 @@
  * its stat file. So the cost grows with the processes and threads that are started in the system, and not with those that are
  * watched. What that way cannot find (the numbers have gone round, too many at once, a file system that is no real /proc) a walk
  * over /proc/PID/task/TID/children of all members finds some tenths of a second later; that needs CONFIG_PROC_CHILDREN.
- * nothing is found and no number was skipped, there should be nothing for it to find, and it comes every few seconds only.
+ * Where no number was skipped since the last walk there should be nothing for it to find, and it comes every two seconds only.
  *
  * A process whose parent has ended has another parent (init, or a subreaper), and nothing says who started it. It is found when
  * its session was founded by a member (a daemon that forks twice, and was seen between the two): a session is inherited, and
