@@ -18,6 +18,13 @@ def compute():
         pass  # here: compute
 
 
+def compute_beside(parent):
+    """Until that is gone: nobody else ends a child."""
+    while os.getppid() == parent:
+        for _ in range(100000):
+            pass
+
+
 def count_signals():
     # Python writes the byte in the very handler, so that none is counted for two
     descriptor = os.open(PATH, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
@@ -28,9 +35,11 @@ def count_signals():
 
 count_signals()
 if THREAD == "child":
+    parent = os.getpid()
     if os.fork() == 0:
         support.signal.alarm(support.LIMIT)
-        compute()
+        compute_beside(parent)
+        os._exit(0)
     support.ready()
     while True:
         signal.pause()
