@@ -108,6 +108,7 @@ struct sampling_statistics {
 	int64_t cpu_ns;                         /* CPU time of the sampling thread; 0 for one watch */
 	int64_t elapsed_ns;                     /* since the first watch began; 0 for one watch */
 	int64_t watched_ns;                     /* for how long there was a watch, of all watches together */
+	uint64_t waits_cpu;                     /* of the idle samples: nobody ran, and a thread waited for a CPU */
 	uint64_t unchecked;                     /* taken back: another process had the number before they were checked once more */
 	uint64_t codes, stale_codes;            /* code objects decoded; found to have been replaced */
 	struct native_statistics native;        /* zero without native frames */

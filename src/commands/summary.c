@@ -88,16 +88,31 @@ static void append_percent(struct buffer *text, double percent)
 	buffer_printf(text, percent > 0 && percent < 1 ? "%.1f %%" : "%.0f %%", percent);
 }
 
+/* Samples in which all threads slept. */
+static uint64_t slept(const struct sampling_statistics *statistics)
+{
+	const uint64_t idle = statistics->by_quality[SAMPLE_IDLE];
+
+	/* of samples that were taken back it is not known what they were */
+	return idle > statistics->waits_cpu ? idle - statistics->waits_cpu : 0;
+}
+
 static void append_counts(struct buffer *text, const struct recording *recording)
 {
 	const struct sampling_statistics *statistics = &recording->statistics;
 
 	buffer_printf(text, "pyrope: %" PRIu64 " samples in %.1f s, ", statistics->samples,
 		(double)statistics->elapsed_ns / SECOND_NS);
-	append_percent(text, 100 * per((double)statistics->by_quality[SAMPLE_IDLE], statistics->samples));
+	append_percent(text, 100 * per((double)slept(statistics), statistics->samples));
 	buffer_append_string(text, " idle, ");
 	append_percent(text, lost_percent(statistics));
-	buffer_append_string(text, " lost\n");
+	buffer_append_string(text, " lost");
+	if (statistics->waits_cpu) {
+		buffer_append_string(text, ", ");
+		append_percent(text, 100 * per((double)statistics->waits_cpu, statistics->samples));
+		buffer_append_string(text, " waiting for a CPU");
+	}
+	buffer_append_char(text, '\n');
 }
 
 /* By how often threads slept in them. */
@@ -130,10 +145,10 @@ static void append_idle(struct buffer *text, const struct recording *recording)
 	const char *names[SLEEPS_KEPT];
 	const size_t count = sleeps_sorted(statistics, names);
 
-	if (!count || statistics->by_quality[SAMPLE_IDLE] * 2 <= statistics->samples)
+	if (!count || slept(statistics) * 2 <= statistics->samples)
 		return;
 	buffer_append_string(text, "pyrope: ");
-	append_percent(text, 100 * per((double)statistics->by_quality[SAMPLE_IDLE], statistics->samples));
+	append_percent(text, 100 * per((double)slept(statistics), statistics->samples));
 	buffer_append_string(text, " idle: threads slept in ");
 	for (size_t i = 0; i < count && i < SLEEPS_SHOWN; i++)
 		buffer_printf(text, "%s%s", i ? ", " : "", names[i]);
@@ -389,6 +404,7 @@ static void summary_json(struct recording *recording)
 		{ "native_modules", (int64_t)statistics->native.modules },
 		{ "native_unnamed", (int64_t)statistics->native.unnamed },
 		{ "native_unread", (int64_t)statistics->native.unread },
+		{ "waits_cpu", (int64_t)statistics->waits_cpu },
 		{ "unchecked", (int64_t)statistics->unchecked },
 		{ "codes", (int64_t)statistics->codes },
 		{ "stale_codes", (int64_t)statistics->stale_codes },

@@ -43,11 +43,14 @@ static void note_sleeps(struct watch *watch)
 void add_idle(struct watch *watch, int64_t now_ns)
 {
 	struct sample sample = blank(watch, now_ns);
+	const bool waits = watch->waiting_ns == now_ns;
 
 	watch->is_idle = true;
-	if (watch->waiting_ns != now_ns)
+	if (waits)
+		watch->statistics.waits_cpu += sample.weight;
+	else
 		note_sleeps(watch);
-	add_marker_sample(watch, &sample, watch->waiting_ns == now_ns ? watch->waits_cpu : watch->idle, SAMPLE_IDLE);
+	add_marker_sample(watch, &sample, waits ? watch->waits_cpu : watch->idle, SAMPLE_IDLE);
 }
 
 void add_running(struct watch *watch, int64_t now_ns)

@@ -210,7 +210,7 @@ static bool whole_tick(struct watch *watch, int64_t now_ns)
 {
 	struct sampling_statistics *statistics = &watch->statistics;
 	const size_t count = watch->filling.count;
-	const uint64_t samples = statistics->samples;
+	const uint64_t samples = statistics->samples, waits_cpu = statistics->waits_cpu;
 	uint64_t by_quality[SAMPLE_QUALITIES];
 	bool alive;
 
@@ -222,6 +222,7 @@ static bool whole_tick(struct watch *watch, int64_t now_ns)
 		batch_take_back(&watch->filling, count);
 		memcpy(statistics->by_quality, by_quality, sizeof(by_quality));
 		statistics->samples = samples;
+		statistics->waits_cpu = waits_cpu;
 		statistics->ticks--;
 	}
 	return alive;
