@@ -152,7 +152,7 @@ def step(places, ours, gdb, last):
         while place < len(gdb):
             if same(ours, gdb[place]):
                 after.add(place + 1)
-            if not gdb[place][2] and place != last:
+            if not gdb[place][2] and place not in last:
                 break
             place += 1
     return after
@@ -162,14 +162,15 @@ def difference(pyrope, gdb):
     """None: the same frames in the same order. What is inlined may be missing, and nothing else."""
     places = {0}
     # a call of the loop that has no Python frame yet, or no more, is not shown
-    last = max((place for place, frame in enumerate(gdb) if frame[0] in ('EVAL', UNNAMED)), default=None)
+    # (it may have called a function that has no name, as the loop itself may have none)
+    last = {max((place for place, frame in enumerate(gdb) if frame[0] == name), default=None) for name in ('EVAL', UNNAMED)}
     for ours in pyrope:
         after = step(places, ours, gdb, last)
         if not after:
             far = max(places)
             return 'pyrope has %s where gdb has %s' % (ours, gdb[far][:2] if far < len(gdb) else 'nothing more')
         places = after
-    if not any(all(frame[2] or number == last for number, frame in enumerate(gdb[place:], place)) for place in places):
+    if not any(all(frame[2] or number in last for number, frame in enumerate(gdb[place:], place)) for place in places):
         return 'pyrope lacks %s' % (gdb[max(places)][:2],)
     return None
 
