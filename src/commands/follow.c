@@ -304,10 +304,10 @@ static void watch_ended(void *context, void *owner, const struct watch_result *r
 		}
 		break;
 	case SAMPLING_DURATION:
-		member->is_done = recording->options->has_duration && !recording->options->duration_ns;
+	case SAMPLING_STOPPED: /* the whole run is over, and nothing is sampled any more */
+		member->is_done = true;
 		break;
-	case SAMPLING_STOPPED:
-	case SAMPLING_STUCK: /* of the whole run, see follow_run */
+	case SAMPLING_STUCK: /* see follow_run */
 		break;
 	}
 }
@@ -502,16 +502,17 @@ static void follow_release(struct follow *follow)
 {
 	struct recording *recording = follow->recording;
 
+	if (recording->sampler)
+		sampler_statistics(recording->sampler, &recording->statistics);
+	sampler_free(recording->sampler);
+	recording->sampler = NULL;
+	/* a watch that was added when the sampling thread had ended was the sampler's until now */
 	for (size_t i = 0; i < follow->count; i++) {
 		if (!follow->members[i]->was_sampled && !follow->members[i]->is_gone)
 			count_other(recording, follow->members[i]);
 		if (!recording->is_stuck)
 			member_free(follow->members[i]);
 	}
-	if (recording->sampler)
-		sampler_statistics(recording->sampler, &recording->statistics);
-	sampler_free(recording->sampler);
-	recording->sampler = NULL;
 	tree_free(follow->tree);
 	free(follow->members);
 }
