@@ -156,8 +156,8 @@ def odd(kind):
 def numpy():
     foreign = FOREIGN + r'|_multiarray_umath|_umath_linalg|libscipy_openblas|libopenblas|libgfortran|libquadmath|_simd'
     begin = ['py:<module>', 'py:use_numpy']
-    return Rule([begin + ['py:numpy_sort', 'lib:sort'], begin + ['py:numpy_product'],
-                 begin + ['py:numpy_call', 'py:numpy_called']], [], foreign, {})
+    return Rule([begin + ['py:numpy_sort', 'lib:sort'], begin + ['py:numpy_sort', 'lib:_sort_dispatcher'],
+                 begin + ['py:numpy_product'], begin + ['py:numpy_call', 'py:numpy_called']], [], foreign, {})
 
 
 def numba():
