@@ -11,33 +11,12 @@
 #include "output/format.h"
 #include "output/protobuf.h"
 #include "output/shown.h"
+#include "pyrope/pprof.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FLUSH_BYTES 32768
-
-enum {
-	PROFILE_SAMPLE_TYPE = 1,
-	PROFILE_SAMPLE,
-	PROFILE_MAPPING,
-	PROFILE_LOCATION,
-	PROFILE_FUNCTION,
-	PROFILE_STRING,
-	PROFILE_TIME = 9,
-	PROFILE_DURATION,
-	PROFILE_PERIOD_TYPE,
-	PROFILE_PERIOD,
-	PROFILE_COMMENT,
-	PROFILE_DEFAULT_TYPE
-};
-enum { TYPE_TYPE = 1, TYPE_UNIT };
-enum { SAMPLE_LOCATION = 1, SAMPLE_VALUE, SAMPLE_LABEL };
-enum { LABEL_KEY = 1, LABEL_TEXT };
-enum { MAPPING_ID = 1, MAPPING_FILE = 5, MAPPING_HAS_FUNCTIONS = 7, MAPPING_HAS_INLINE = 10 };
-enum { LOCATION_ID = 1, LOCATION_MAPPING, LOCATION_LINE = 4 };
-enum { LINE_FUNCTION = 1, LINE_LINE };
-enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_FILE = 4, FUNCTION_START };
 
 struct strings {
 	struct u64_map by_hash; /* of a text -> its number */
@@ -213,7 +192,7 @@ static uint64_t string(struct pprof *pprof, const char *text)
 	array_reserve(&strings->texts, &strings->capacity, strings->count + 1, sizeof(*strings->texts));
 	strings->texts[strings->count] = xstrdup(text);
 	u64_map_put(&strings->by_hash, hash, strings->count);
-	protobuf_put_bytes(&pprof->bytes, PROFILE_STRING, text, strlen(text));
+	protobuf_put_bytes(&pprof->bytes, PPROF_PROFILE_STRING, text, strlen(text));
 	return strings->count++;
 }
 
@@ -238,8 +217,8 @@ static void write_type(struct pprof *pprof, unsigned field, const char *type, co
 {
 	const uint64_t type_string = string(pprof, type), unit_string = string(pprof, unit);
 
-	protobuf_put_uint(&pprof->message, TYPE_TYPE, type_string);
-	protobuf_put_uint(&pprof->message, TYPE_UNIT, unit_string);
+	protobuf_put_uint(&pprof->message, PPROF_TYPE_TYPE, type_string);
+	protobuf_put_uint(&pprof->message, PPROF_TYPE_UNIT, unit_string);
 	put_message(pprof, field);
 }
 
@@ -251,28 +230,28 @@ static void write_head(struct pprof *pprof)
 	uint64_t comment;
 
 	string(pprof, ""); /* number 0 */
-	write_type(pprof, PROFILE_SAMPLE_TYPE, "samples", "count");
-	write_type(pprof, PROFILE_SAMPLE_TYPE, type, "nanoseconds");
-	write_type(pprof, PROFILE_PERIOD_TYPE, type, "nanoseconds");
-	protobuf_put_uint(&pprof->bytes, PROFILE_PERIOD, (uint64_t)interval_ns);
-	protobuf_put_uint(&pprof->bytes, PROFILE_DEFAULT_TYPE, string(pprof, type));
+	write_type(pprof, PPROF_PROFILE_SAMPLE_TYPE, "samples", "count");
+	write_type(pprof, PPROF_PROFILE_SAMPLE_TYPE, type, "nanoseconds");
+	write_type(pprof, PPROF_PROFILE_PERIOD_TYPE, type, "nanoseconds");
+	protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_PERIOD, (uint64_t)interval_ns);
+	protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_DEFAULT_TYPE, string(pprof, type));
 	if (pprof->has_time) {
 		protobuf_put_uint(
-			&pprof->bytes, PROFILE_TIME, pprof->first_ns > 0 ? (uint64_t)pprof->first_ns : 0);
-		protobuf_put_uint(&pprof->bytes, PROFILE_DURATION,
+			&pprof->bytes, PPROF_PROFILE_TIME, pprof->first_ns > 0 ? (uint64_t)pprof->first_ns : 0);
+		protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_DURATION,
 			(uint64_t)(pprof->last_ns - pprof->first_ns + interval_ns));
 	} else {
-		protobuf_put_uint(&pprof->bytes, PROFILE_DURATION, pprof->ticks * (uint64_t)interval_ns);
+		protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_DURATION, pprof->ticks * (uint64_t)interval_ns);
 	}
 	buffer_printf(&text, "%s",
 		pprof->arguments && *pprof->arguments ? pprof->arguments : "pyrope " PACKAGE_VERSION);
 	comment = string(pprof, text.data);
-	protobuf_put_uint(&pprof->bytes, PROFILE_COMMENT, comment);
+	protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_COMMENT, comment);
 	if (pprof->missed) {
 		buffer_clear(&text);
 		buffer_printf(&text, "ticks missed: %llu", (unsigned long long)pprof->missed);
 		comment = string(pprof, text.data);
-		protobuf_put_uint(&pprof->bytes, PROFILE_COMMENT, comment);
+		protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_COMMENT, comment);
 	}
 	buffer_release(&text);
 }
@@ -285,11 +264,11 @@ static uint64_t mapping(struct pprof *pprof, const char *file)
 	if (known)
 		return *known;
 	u64_map_put(&pprof->mappings, name, id);
-	protobuf_put_uint(&pprof->message, MAPPING_ID, id);
-	protobuf_put_uint(&pprof->message, MAPPING_FILE, name);
-	for (unsigned field = MAPPING_HAS_FUNCTIONS; field <= MAPPING_HAS_INLINE; field++)
+	protobuf_put_uint(&pprof->message, PPROF_MAPPING_ID, id);
+	protobuf_put_uint(&pprof->message, PPROF_MAPPING_FILE, name);
+	for (unsigned field = PPROF_MAPPING_HAS_FUNCTIONS; field <= PPROF_MAPPING_HAS_INLINE; field++)
 		protobuf_put_uint(&pprof->message, field, 1); /* there is nothing left to look up */
-	put_message(pprof, PROFILE_MAPPING);
+	put_message(pprof, PPROF_PROFILE_MAPPING);
 	return id;
 }
 
@@ -300,12 +279,12 @@ static void write_functions(struct pprof *pprof, const struct function_rows *row
 		const uint64_t name = string(pprof, function_name(function));
 		const uint64_t file = string(pprof, function_file(function, pprof->options));
 
-		protobuf_put_uint(&pprof->message, FUNCTION_ID, i + 1);
-		protobuf_put_uint(&pprof->message, FUNCTION_NAME, name);
-		protobuf_put_uint(&pprof->message, FUNCTION_FILE, file);
+		protobuf_put_uint(&pprof->message, PPROF_FUNCTION_ID, i + 1);
+		protobuf_put_uint(&pprof->message, PPROF_FUNCTION_NAME, name);
+		protobuf_put_uint(&pprof->message, PPROF_FUNCTION_FILE, file);
 		if (function->first_line > 0)
-			protobuf_put_uint(&pprof->message, FUNCTION_START, (uint64_t)function->first_line);
-		put_message(pprof, PROFILE_FUNCTION);
+			protobuf_put_uint(&pprof->message, PPROF_FUNCTION_START, (uint64_t)function->first_line);
+		put_message(pprof, PPROF_PROFILE_FUNCTION);
 	}
 }
 
@@ -324,13 +303,13 @@ static void write_locations(struct pprof *pprof, const struct function_rows *row
 		const struct stack_frame *frame = &pprof->stacks.frames[i];
 		const uint64_t mapping_id = mapping_of(pprof, frame->function);
 
-		protobuf_put_uint(&pprof->part, LINE_FUNCTION, function_row(rows, frame->function) + 1);
+		protobuf_put_uint(&pprof->part, PPROF_LINE_FUNCTION, function_row(rows, frame->function) + 1);
 		if (frame->line > 0 && !pprof->options->no_lines)
-			protobuf_put_uint(&pprof->part, LINE_LINE, (uint64_t)frame->line);
-		protobuf_put_uint(&pprof->message, LOCATION_ID, i + 1);
-		protobuf_put_uint(&pprof->message, LOCATION_MAPPING, mapping_id);
-		put_part(pprof, LOCATION_LINE);
-		put_message(pprof, PROFILE_LOCATION);
+			protobuf_put_uint(&pprof->part, PPROF_LINE_LINE, (uint64_t)frame->line);
+		protobuf_put_uint(&pprof->message, PPROF_LOCATION_ID, i + 1);
+		protobuf_put_uint(&pprof->message, PPROF_LOCATION_MAPPING, mapping_id);
+		put_part(pprof, PPROF_LOCATION_LINE);
+		put_message(pprof, PPROF_PROFILE_LOCATION);
 	}
 }
 
@@ -338,9 +317,9 @@ static void put_label(struct pprof *pprof, const char *key, const char *text)
 {
 	const uint64_t key_string = string(pprof, key), text_string = string(pprof, text);
 
-	protobuf_put_uint(&pprof->part, LABEL_KEY, key_string);
-	protobuf_put_uint(&pprof->part, LABEL_TEXT, text_string);
-	put_part(pprof, SAMPLE_LABEL);
+	protobuf_put_uint(&pprof->part, PPROF_LABEL_KEY, key_string);
+	protobuf_put_uint(&pprof->part, PPROF_LABEL_TEXT, text_string);
+	put_part(pprof, PPROF_SAMPLE_LABEL);
 }
 
 /* Numbers as texts: readers show the numeric ones with a unit. */
@@ -374,12 +353,12 @@ static void write_samples(struct pprof *pprof)
 
 		for (uint32_t node = counted->node; node; node = nodes[node].parent)
 			protobuf_put_varint(&pprof->part, nodes[node].frame + 1);
-		put_part(pprof, SAMPLE_LOCATION);
+		put_part(pprof, PPROF_SAMPLE_LOCATION);
 		protobuf_put_varint(&pprof->part, counted->count);
 		protobuf_put_varint(&pprof->part, counted->count * (uint64_t)pprof->options->interval_ns);
-		put_part(pprof, SAMPLE_VALUE);
+		put_part(pprof, PPROF_SAMPLE_VALUE);
 		put_labels(pprof, &pprof->contexts[counted->context]);
-		put_message(pprof, PROFILE_SAMPLE);
+		put_message(pprof, PPROF_PROFILE_SAMPLE);
 	}
 }
 

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "pyrope/pprof.h"
 #include "pyrope/recording.h"
 #include "recording/protobuf_reader.h"
 
@@ -25,24 +26,6 @@
 #define TEXT_LIMIT_BYTES (1u << 20)
 #define WEIGHT_LIMIT 100000000000 /* of one sample */
 #define CHUNK_BYTES 65536
-
-enum {
-	PROFILE_SAMPLE_TYPE = 1,
-	PROFILE_SAMPLE,
-	PROFILE_MAPPING,
-	PROFILE_LOCATION,
-	PROFILE_FUNCTION,
-	PROFILE_STRING,
-	PROFILE_PERIOD_TYPE = 11,
-	PROFILE_PERIOD
-};
-enum { TYPE_TYPE = 1, TYPE_UNIT };
-enum { SAMPLE_LOCATION = 1, SAMPLE_VALUE, SAMPLE_LABEL };
-enum { LABEL_KEY = 1, LABEL_TEXT, LABEL_NUMBER };
-enum { MAPPING_ID = 1, MAPPING_FILE = 5 };
-enum { LOCATION_ID = 1, LOCATION_MAPPING, LOCATION_ADDRESS, LOCATION_LINE };
-enum { LINE_FUNCTION = 1, LINE_LINE };
-enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME, FUNCTION_FILE, FUNCTION_START };
 
 struct value_type {
 	uint64_t type, unit; /* texts */
@@ -150,31 +133,31 @@ static int add_text(struct pprof *pprof, struct message text)
 
 static int add_column(struct pprof *pprof, struct message message)
 {
-	uint64_t values[TYPE_UNIT + 1] = { 0 };
+	uint64_t values[PPROF_TYPE_UNIT + 1] = { 0 };
 
 	if (pprof->column_count >= COLUMNS_LIMIT)
 		return fail(pprof, "it has too many types of values");
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
-	pprof->columns[pprof->column_count++] = (struct value_type){ values[TYPE_TYPE], values[TYPE_UNIT] };
+	pprof->columns[pprof->column_count++] = (struct value_type){ values[PPROF_TYPE_TYPE], values[PPROF_TYPE_UNIT] };
 	return 0;
 }
 
 static int add_mapping(struct pprof *pprof, struct message message)
 {
-	uint64_t values[MAPPING_FILE + 1] = { 0 };
+	uint64_t values[PPROF_MAPPING_FILE + 1] = { 0 };
 
 	if (pprof->mapping_files.count >= THINGS_LIMIT)
 		return fail(pprof, "it has too many mappings");
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
-	u64_map_put(&pprof->mapping_files, values[MAPPING_ID], values[MAPPING_FILE]);
+	u64_map_put(&pprof->mapping_files, values[PPROF_MAPPING_ID], values[PPROF_MAPPING_FILE]);
 	return 0;
 }
 
 static int add_function(struct pprof *pprof, struct message message)
 {
-	uint64_t values[FUNCTION_START + 1] = { 0 };
+	uint64_t values[PPROF_FUNCTION_START + 1] = { 0 };
 
 	if (pprof->function_count >= THINGS_LIMIT)
 		return fail(pprof, "it has too many functions");
@@ -182,24 +165,24 @@ static int add_function(struct pprof *pprof, struct message message)
 		return -1;
 	array_reserve(&pprof->function_list, &pprof->function_capacity, pprof->function_count + 1,
 		sizeof(*pprof->function_list));
-	u64_map_put(&pprof->function_ids, values[FUNCTION_ID], pprof->function_count);
+	u64_map_put(&pprof->function_ids, values[PPROF_FUNCTION_ID], pprof->function_count);
 	pprof->function_list[pprof->function_count++] =
-		(struct pprof_function){ values[FUNCTION_NAME] ? values[FUNCTION_NAME]
-							       : values[FUNCTION_SYSTEM_NAME],
-			values[FUNCTION_FILE], values[FUNCTION_START] };
+		(struct pprof_function){ values[PPROF_FUNCTION_NAME] ? values[PPROF_FUNCTION_NAME]
+							       : values[PPROF_FUNCTION_SYSTEM_NAME],
+			values[PPROF_FUNCTION_FILE], values[PPROF_FUNCTION_START] };
 	return 0;
 }
 
 static int add_line(struct pprof *pprof, struct pprof_location *location, struct message message)
 {
-	uint64_t values[LINE_LINE + 1] = { 0 };
+	uint64_t values[PPROF_LINE_LINE + 1] = { 0 };
 
 	if (pprof->line_count >= THINGS_LIMIT || location->line_count >= INLINED_LIMIT)
 		return fail(pprof, "it has too many functions at its locations");
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
 	array_reserve(&pprof->lines, &pprof->line_capacity, pprof->line_count + 1, sizeof(*pprof->lines));
-	pprof->lines[pprof->line_count++] = (struct pprof_line){ values[LINE_FUNCTION], values[LINE_LINE] };
+	pprof->lines[pprof->line_count++] = (struct pprof_line){ values[PPROF_LINE_FUNCTION], values[PPROF_LINE_LINE] };
 	location->line_count++;
 	return 0;
 }
@@ -209,12 +192,12 @@ static int add_location(struct pprof *pprof, struct message message)
 	struct pprof_location location = { .first_line = pprof->line_count };
 	struct message_field field;
 	enum message_step step;
-	uint64_t values[LOCATION_ADDRESS + 1] = { 0 };
+	uint64_t values[PPROF_LOCATION_ADDRESS + 1] = { 0 };
 
 	if (pprof->location_count >= THINGS_LIMIT)
 		return fail(pprof, "it has too many locations");
 	while ((step = message_next(&message, &field)) == MESSAGE_FIELD) {
-		if (field.number == LOCATION_LINE && field.has_bytes) {
+		if (field.number == PPROF_LOCATION_LINE && field.has_bytes) {
 			if (add_line(pprof, &location, field.within) != 0)
 				return -1;
 		} else if (!field.has_bytes && field.number < ARRAY_LENGTH(values)) {
@@ -225,20 +208,20 @@ static int add_location(struct pprof *pprof, struct message message)
 		return malformed(pprof);
 	array_reserve(&pprof->locations, &pprof->location_capacity, pprof->location_count + 1,
 		sizeof(*pprof->locations));
-	location.mapping = values[LOCATION_MAPPING];
-	location.address = values[LOCATION_ADDRESS];
-	u64_map_put(&pprof->location_ids, values[LOCATION_ID], pprof->location_count);
+	location.mapping = values[PPROF_LOCATION_MAPPING];
+	location.address = values[PPROF_LOCATION_ADDRESS];
+	u64_map_put(&pprof->location_ids, values[PPROF_LOCATION_ID], pprof->location_count);
 	pprof->locations[pprof->location_count++] = location;
 	return 0;
 }
 
 static int read_period_type(struct pprof *pprof, struct message message)
 {
-	uint64_t values[TYPE_UNIT + 1] = { 0 };
+	uint64_t values[PPROF_TYPE_UNIT + 1] = { 0 };
 
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
-	pprof->period_type = (struct value_type){ values[TYPE_TYPE], values[TYPE_UNIT] };
+	pprof->period_type = (struct value_type){ values[PPROF_TYPE_TYPE], values[PPROF_TYPE_UNIT] };
 	return 0;
 }
 
@@ -246,12 +229,12 @@ static int read_period_type(struct pprof *pprof, struct message message)
 static int read_tables(struct pprof *pprof)
 {
 	static int (*const readers[])(struct pprof * pprof, struct message message) = {
-		[PROFILE_SAMPLE_TYPE] = add_column,
-		[PROFILE_MAPPING] = add_mapping,
-		[PROFILE_LOCATION] = add_location,
-		[PROFILE_FUNCTION] = add_function,
-		[PROFILE_STRING] = add_text,
-		[PROFILE_PERIOD_TYPE] = read_period_type,
+		[PPROF_PROFILE_SAMPLE_TYPE] = add_column,
+		[PPROF_PROFILE_MAPPING] = add_mapping,
+		[PPROF_PROFILE_LOCATION] = add_location,
+		[PPROF_PROFILE_FUNCTION] = add_function,
+		[PPROF_PROFILE_STRING] = add_text,
+		[PPROF_PROFILE_PERIOD_TYPE] = read_period_type,
 	};
 	struct message rest = pprof->whole;
 	struct message_field field;
@@ -261,7 +244,7 @@ static int read_tables(struct pprof *pprof)
 		if (field.has_bytes && field.number < ARRAY_LENGTH(readers) && readers[field.number] &&
 			readers[field.number](pprof, field.within) != 0)
 			return -1;
-		if (!field.has_bytes && field.number == PROFILE_PERIOD)
+		if (!field.has_bytes && field.number == PPROF_PROFILE_PERIOD)
 			pprof->period = field.value;
 	}
 	return step == MESSAGE_END ? 0 : malformed(pprof);
@@ -399,14 +382,14 @@ static void take_value(const struct pprof *pprof, size_t column, uint64_t value,
 /* Texts or numbers; what tools call them. */
 static int read_label(struct pprof *pprof, struct message message, struct sample *sample)
 {
-	uint64_t values[LABEL_NUMBER + 1] = { 0 }, key, number;
+	uint64_t values[PPROF_LABEL_NUMBER + 1] = { 0 }, key, number;
 	struct buffer text = { 0 };
 
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
-	key = values[LABEL_KEY];
-	append_text(pprof, values[LABEL_TEXT], &text);
-	number = values[LABEL_TEXT] ? strtoull(text.data, NULL, 10) : values[LABEL_NUMBER];
+	key = values[PPROF_LABEL_KEY];
+	append_text(pprof, values[PPROF_LABEL_TEXT], &text);
+	number = values[PPROF_LABEL_TEXT] ? strtoull(text.data, NULL, 10) : values[PPROF_LABEL_NUMBER];
 	number = number <= INT_MAX ? number : 0;
 	if (is_text(pprof, key, "thread") || is_text(pprof, key, "thread_name")) {
 		buffer_clear(&pprof->thread);
@@ -433,7 +416,7 @@ static int read_list(struct pprof *pprof, const struct message_field *field, siz
 	uint64_t number = field->value;
 
 	while (!field->has_bytes || (step = message_next_number(&list, &number)) == MESSAGE_FIELD) {
-		if (field->number == SAMPLE_VALUE)
+		if (field->number == PPROF_SAMPLE_VALUE)
 			take_value(pprof, (*column)++, number, value);
 		else if (push_location(pprof, number) != 0)
 			return -1;
@@ -472,10 +455,10 @@ static int read_sample(struct pprof *pprof, struct message message)
 	buffer_clear(&pprof->thread);
 	buffer_append_string(&pprof->thread, "");
 	while ((step = message_next(&message, &field)) == MESSAGE_FIELD) {
-		if (field.number == SAMPLE_LABEL && field.has_bytes) {
+		if (field.number == PPROF_SAMPLE_LABEL && field.has_bytes) {
 			if (read_label(pprof, field.within, &sample) != 0)
 				return -1;
-		} else if (field.number == SAMPLE_LOCATION || field.number == SAMPLE_VALUE) {
+		} else if (field.number == PPROF_SAMPLE_LOCATION || field.number == PPROF_SAMPLE_VALUE) {
 			if (read_list(pprof, &field, &column, &value) != 0)
 				return -1;
 		}
@@ -504,7 +487,7 @@ static int read_samples(struct pprof *pprof)
 	struct message_field field;
 
 	while (message_next(&rest, &field) == MESSAGE_FIELD)
-		if (field.number == PROFILE_SAMPLE && field.has_bytes &&
+		if (field.number == PPROF_PROFILE_SAMPLE && field.has_bytes &&
 			read_sample(pprof, field.within) != 0)
 			return -1;
 	return 0;
@@ -577,7 +560,7 @@ bool pprof_recognise(const void *bytes, size_t length)
 	const unsigned char *at = bytes;
 
 	return is_packed(bytes, length) ||
-		(length >= 3 && at[0] == (PROFILE_SAMPLE_TYPE << 3 | 2) && at[1] < ' ' &&
+		(length >= 3 && at[0] == (PPROF_PROFILE_SAMPLE_TYPE << 3 | 2) && at[1] < ' ' &&
 			(at[2] == 0x08 || at[2] == 0x10));
 }
 

@@ -8,29 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "python/find_internal.h"
 #include "target/elf.h"
 
 #define BASE UINT64_C(0x7f0000000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct bytes {
-	const uint8_t *data;
-	size_t size;
-};
-
-static size_t read_bytes(void *context, raddr_t address, void *data, size_t length)
-{
-	const struct bytes *bytes = context;
-
-	if (address < BASE || address - BASE >= bytes->size)
-		return 0;
-	if (length > bytes->size - (address - BASE))
-		length = bytes->size - (address - BASE);
-	memcpy(data, bytes->data + (address - BASE), length);
-	return length;
-}
 
 static void look_at(const struct elf_image *image)
 {
@@ -61,7 +45,7 @@ static void look_at_memory(const uint8_t *data, size_t size)
 		.start = BASE, .end = BASE + size + 1, .executable = true, .path = ""
 	};
 	const struct mapping *mappings[] = { &mapping };
-	struct bytes bytes = { .data = data, .size = size };
+	struct bytes bytes = { .base = BASE, .data = data, .size = size };
 	struct elf_memory memory = { .read = read_bytes, .context = &bytes };
 	struct elf_image image;
 	struct error err = { 0 };

@@ -3,31 +3,14 @@
 #include "config.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "bytes.h"
 #include "native/jit.h"
 
 #define BASE UINT64_C(0x10000)
 #define CODE UINT64_C(0x7f0000400000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct bytes {
-	const uint8_t *data;
-	size_t size;
-};
-
-static size_t read_bytes(void *context, raddr_t address, void *data, size_t length)
-{
-	const struct bytes *bytes = context;
-
-	if (address < BASE || address - BASE >= bytes->size)
-		return 0;
-	if (length > bytes->size - (address - BASE))
-		length = bytes->size - (address - BASE);
-	memcpy(data, bytes->data + (address - BASE), length);
-	return length;
-}
 
 /* A row has no rule that needs what was thrown away with its table. */
 static void check_rule(const struct cfi_rule *rule)
@@ -51,7 +34,7 @@ static void check_code(const struct jit_code *code, raddr_t pc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct bytes bytes = { .data = data, .size = size };
+	struct bytes bytes = { .base = BASE, .data = data, .size = size };
 	struct jit *jit = jit_new((struct elf_memory){ .read = read_bytes, .context = &bytes }, BASE);
 
 	for (raddr_t pc = CODE; pc < CODE + 0x600; pc += 0x4f) {
