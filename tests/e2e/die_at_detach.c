@@ -11,15 +11,13 @@
  * pyrope lives on.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
 #include <unistd.h>
+
+#include "next_ptrace.h"
 
 static pid_t process_of(pid_t tid)
 {
@@ -67,36 +65,30 @@ static void stop_by_signal(pid_t tid)
 
 long ptrace(enum __ptrace_request request, ...)
 {
-	static long (*next)(enum __ptrace_request request, ...);
 	static pid_t sent;
 	static long meetings = -1;
+	struct ptrace_call call;
 	va_list arguments;
-	void *address, *data;
-	pid_t tid;
 
 	va_start(arguments, request);
-	tid = va_arg(arguments, pid_t);
-	address = va_arg(arguments, void *);
-	data = va_arg(arguments, void *);
+	ptrace_arguments(&call, arguments);
 	va_end(arguments);
-	if (!next)
-		*(void **)&next = dlsym(RTLD_NEXT, "ptrace");
 	if (meetings < 0)
 		meetings = getenv("MEETINGS") ? atol(getenv("MEETINGS")) : 0;
 	if (request == PTRACE_INTERRUPT && meetings > 0) {
-		stop_by_signal(tid);
+		stop_by_signal(call.tid);
 		fprintf(stderr, "signal sent\n");
 		sent = meetings-- == 1 ? -1 : 0; /* behind the last one nothing more is done */
 		return 0;
 	}
 	if (request == PTRACE_INTERRUPT && !sent) {
-		sent = tid;
-		stop_by_signal(tid);
+		sent = call.tid;
+		stop_by_signal(call.tid);
 		return 0;
 	}
-	if (sent == tid && request == PTRACE_DETACH && data) {
-		fprintf(stderr, "killed as it hands signal %ld on\n", (long)data);
+	if (sent == call.tid && request == PTRACE_DETACH && call.data) {
+		fprintf(stderr, "killed as it hands signal %ld on\n", (long)call.data);
 		kill(getpid(), SIGKILL);
 	}
-	return next(request, tid, address, data);
+	return next_ptrace(request, &call);
 }

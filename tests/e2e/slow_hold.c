@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Preloaded into pyrope by long_hold.test: the first thread that is held is read only after 50 ms, in which pyrope sleeps. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdarg.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "next_ptrace.h"
 
 static int told;
 
@@ -25,19 +24,13 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
 
 long ptrace(enum __ptrace_request request, ...)
 {
-	static long (*next)(enum __ptrace_request request, ...);
+	struct ptrace_call call;
 	va_list arguments;
-	void *address, *data;
-	pid_t tid;
 
 	va_start(arguments, request);
-	tid = va_arg(arguments, pid_t);
-	address = va_arg(arguments, void *);
-	data = va_arg(arguments, void *);
+	ptrace_arguments(&call, arguments);
 	va_end(arguments);
-	if (!next)
-		*(void **)&next = dlsym(RTLD_NEXT, "ptrace");
 	if (request == PTRACE_INTERRUPT && !told)
 		told++;
-	return next(request, tid, address, data);
+	return next_ptrace(request, &call);
 }
