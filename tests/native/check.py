@@ -32,6 +32,8 @@ SHOWN = 10
 
 def strip_parameters(name):
     """nat::Level<1, nat::A>::inner(_object*) [clone .isra.0] is nat::Level<1,nat::A>::inner."""
+    if name.endswith('@plt'):  # the linker's stub of a function
+        return strip_parameters(name[:-4]) + '@plt'
     name = re.sub(r'( \[clone [^]]*\]|\.(isra|part|constprop|cold|lto_priv)(\.\d+)?)+\Z', '', name)
     name = re.sub(r'\A[a-z]\w* (?=\w+::)', '', name)  # the type that a template function returns
     name = re.sub(r'::h[0-9a-f]{16}\Z', '', name)
