@@ -509,11 +509,20 @@ start_pyrope() {
 # A sampler sleeps between its ticks, and at its start, on a busy machine, also for the threads that it waits for: a test that needs
 # samples of whatever came first sets switches_awaited. True also when it has ended.
 has_ticked() {
-	local switches
-	switches=$(cat "/proc/$1/task/"*/status 2>/dev/null |
+	[ "$(switches_of_sampler "$1")" -ge "${switches_awaited:-40}" ] || is_gone "$1"
+}
+
+switches_of_sampler() {
+	cat "/proc/$1/task/"*/status 2>/dev/null |
 		awk '/^Name:/ { name = $2 } /^voluntary_ctxt_switches/ && name == "pyrope-sampler" { sum += $2 }
-			END { print sum + 0 }')
-	[ "$switches" -ge "${switches_awaited:-40}" ] || is_gone "$1"
+			END { print sum + 0 }'
+}
+
+# ticks_pass PID: the profiler looks at its target a few dozen times more.
+ticks_pass() {
+	local switches_awaited
+	switches_awaited=$(($(switches_of_sampler "$1") + 40))
+	wait_until has_ticked "$1"
 }
 
 # wait_for PID: sets status; a process that does not end within the deadline is ended, with status 137.
