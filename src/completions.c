@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "commands/options.h"
+#include "commands/command.h"
 
 int main(int argc, char **argv)
 {

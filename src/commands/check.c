@@ -551,7 +551,7 @@ int check_finish(struct check *check, int *code, struct error *err)
 	return 0;
 }
 
-int command_check(const struct options *options, struct error *err)
+int check_run(const struct options *options, struct error *err)
 {
 	struct functions *functions = functions_new();
 	struct check *check = check_new(options, functions, false, err);

@@ -39,14 +39,14 @@ int print_text(const struct buffer *text, struct error *err)
 	return result;
 }
 
-static int print_asked(const struct options *options, struct error *err)
+int print_run(const struct options *options, struct error *err)
 {
 	struct buffer text = { 0 };
 	int result = 0;
 
-	if (options->command == COMMAND_HELP)
+	if (options->command == &command_help)
 		help_append(&text);
-	else if (options->command == COMMAND_VERSION)
+	else if (options->command == &command_version)
 		version_append(&text);
 	else
 		result = completion_append(&text, options->completion, err);
@@ -61,20 +61,7 @@ static int run(const struct options *options, struct error *err)
 	if (options->native && !native_available())
 		return error_set(err, ERROR_UNSUPPORTED,
 			"this pyrope was built without --native: build it where libdw (elfutils) is installed");
-	switch (options->command) {
-	case COMMAND_RECORD:
-		return command_record(options, err);
-	case COMMAND_DUMP:
-		return command_dump(options, err);
-	case COMMAND_DIFF:
-		return command_diff(options, err);
-	case COMMAND_CHECK:
-		return command_check(options, err);
-	case COMMAND_REPORT:
-		return command_report(options, err);
-	default:
-		return print_asked(options, err);
-	}
+	return options->command->run(options, err);
 }
 
 /* A reader that had enough (ERROR_GONE without a message) is no failure. */

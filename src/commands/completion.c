@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Completions for the shells, made from the option table. Each offers the names, and for an argument what it
+ * Completions for the shells, made from the rows of options and commands. Each offers the names, and for an argument what it
  * can be: one of some words, a file, the id of a running Python, a command.
  */
 #include "config.h"
 
-#include "commands/options.h"
+#include "commands/command.h"
+#include "commands/option.h"
 
 #include <string.h>
 
@@ -24,11 +25,8 @@ static void append_choices(struct buffer *buffer, const struct option_row *row, 
 
 static void append_commands(struct buffer *buffer)
 {
-	for (size_t i = 0; i < command_count; i++) {
-		if (i > 0)
-			buffer_append_char(buffer, ' ');
-		buffer_append_string(buffer, command_table[i].name);
-	}
+	for (size_t i = 0; command_table[i]; i++)
+		buffer_printf(buffer, "%s%s", i ? " " : "", command_table[i]->name);
 }
 
 /* ---- bash ---- */
@@ -72,18 +70,22 @@ static void append_bash_argument(struct buffer *buffer, const struct option_row 
 
 static void append_bash_trace(struct buffer *buffer)
 {
+	const struct option_row *row;
+
 	/* Behind -t COMMAND everything belongs to the command. */
 	buffer_append_string(
 		buffer, "\tfor ((i = 1; i + 1 < COMP_CWORD; i++)); do\n\t\tcase ${COMP_WORDS[i]} in\n");
-	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].ends_options)
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
+		if (row->ends_options)
 			buffer_printf(buffer, "\t\t-%c|--%s) compopt -o default; return ;;\n",
-				option_table[i].letter, option_table[i].name);
+				row->letter, row->name);
 	buffer_append_string(buffer, "\t\tesac\n\tdone\n");
 }
 
 static void append_bash(struct buffer *buffer)
 {
+	const struct option_row *row;
+
 	buffer_append_string(buffer,
 		"# bash completion for pyrope\n"
 		"_pyrope_pids()\n{\n\t" LIST_PIDS " | cut -f 1\n}\n"
@@ -95,13 +97,13 @@ static void append_bash(struct buffer *buffer)
 		"\telif [[ $current == = ]]; then\n\t\tcurrent=\n\tfi\n");
 	append_bash_trace(buffer);
 	buffer_append_string(buffer, "\tcase $previous in\n");
-	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].argument && !option_table[i].argument_optional)
-			append_bash_argument(buffer, &option_table[i]);
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
+		if (row->argument && !row->argument_optional)
+			append_bash_argument(buffer, row);
 	buffer_append_string(
 		buffer, "\tesac\n\tif [[ $current == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
-	for (size_t i = 0; i < option_count; i++)
-		buffer_printf(buffer, "%s--%s", i ? " " : "", option_table[i].name);
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
+		buffer_printf(buffer, "--%s ", row->name);
 	buffer_append_string(buffer, "' -- \"$current\")\n\telse\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	append_commands(buffer);
 	buffer_append_string(
@@ -173,6 +175,8 @@ static void append_zsh_option(struct buffer *buffer, const struct option_row *ro
 
 static void append_zsh(struct buffer *buffer)
 {
+	const struct option_row *row;
+
 	buffer_append_string(buffer,
 		"#compdef pyrope\n"
 		"_pyrope_pids()\n{\n"
@@ -182,9 +186,9 @@ static void append_zsh(struct buffer *buffer)
 		"_pyrope_first()\n{\n"
 		"\tlocal -a commands\n"
 		"\tcommands=(\n");
-	for (size_t i = 0; i < command_count; i++) {
-		buffer_printf(buffer, "\t\t'%s:", command_table[i].name);
-		append_zsh_text(buffer, command_table[i].help);
+	for (size_t i = 0; command_table[i]; i++) {
+		buffer_printf(buffer, "\t\t'%s:", command_table[i]->name);
+		append_zsh_text(buffer, command_table[i]->summary);
 		buffer_append_string(buffer, "'\n");
 	}
 	buffer_append_string(buffer,
@@ -193,8 +197,8 @@ static void append_zsh(struct buffer *buffer)
 		"\t_pyrope_pids\n}\n"
 		"_pyrope()\n{\n"
 		"\t_arguments -s -S \\\n");
-	for (size_t i = 0; i < option_count; i++)
-		append_zsh_option(buffer, &option_table[i]);
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
+		append_zsh_option(buffer, row);
 	buffer_append_string(buffer,
 		"\t\t'1:command or process id:_pyrope_first' \\\n"
 		"\t\t'2:process id:_pyrope_pids'\n}\n"
@@ -248,30 +252,32 @@ static void append_fish_option(struct buffer *buffer, const struct option_row *r
 
 static void append_fish(struct buffer *buffer)
 {
+	const struct option_row *row;
+
 	buffer_append_string(buffer,
 		"# fish completion for pyrope\n"
 		"function __pyrope_pids\n\t" LIST_PIDS "\nend\n"
 		"# Behind -t COMMAND everything belongs to the command.\n"
 		"function __pyrope_own\n\tnot __pyrope_traces\nend\n"
 		"function __pyrope_traces\n\tset -l words (commandline -opc)[1..-2]\n");
-	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].ends_options)
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
+		if (row->ends_options)
 			buffer_printf(buffer, "\tcontains -- -%c $words; or contains -- --%s $words\n",
-				option_table[i].letter, option_table[i].name);
+				row->letter, row->name);
 	buffer_append_string(buffer,
 		"end\n"
 		"complete -c pyrope -f\n"
 		"complete -c pyrope -n __pyrope_traces -F\n"
 		"complete -c pyrope -n __pyrope_own -a '(__pyrope_pids)'\n");
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; command_table[i]; i++) {
 		buffer_printf(buffer,
 			"complete -c pyrope -n '__pyrope_own; and __fish_use_subcommand' -a %s -d ",
-			command_table[i].name);
-		append_fish_text(buffer, command_table[i].help);
+			command_table[i]->name);
+		append_fish_text(buffer, command_table[i]->summary);
 		buffer_append_char(buffer, '\n');
 	}
-	for (size_t i = 0; i < option_count; i++)
-		append_fish_option(buffer, &option_table[i]);
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
+		append_fish_option(buffer, row);
 }
 
 int completion_append(struct buffer *buffer, const char *shell, struct error *err)

@@ -351,7 +351,7 @@ static void diff_release(struct diff *diff)
 	functions_free(diff->functions);
 }
 
-int command_diff(const struct options *options, struct error *err)
+int diff_run(const struct options *options, struct error *err)
 {
 	struct diff diff = { .options = options,
 		.functions = functions_new(),

@@ -219,7 +219,7 @@ static int dump_all(struct dump *dump, struct error *err)
 	return result;
 }
 
-int command_dump(const struct options *options, struct error *err)
+int dump_run(const struct options *options, struct error *err)
 {
 	struct dump dump = {
 		.options = options,

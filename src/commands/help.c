@@ -2,7 +2,8 @@
 /* --help and --version. */
 #include "config.h"
 
-#include "commands/options.h"
+#include "commands/command.h"
+#include "commands/option.h"
 
 #include "pyrope/native.h"
 #include "pyrope/output.h"
@@ -65,8 +66,20 @@ static void append_format(struct buffer *buffer, const struct output_format *for
 	buffer_printf(buffer, "%s\n", format->description);
 }
 
+static void append_command(struct buffer *buffer, const struct command *command)
+{
+	size_t line_start = buffer->length;
+
+	buffer_printf(buffer, "  %s", command->name);
+	pad(buffer, line_start);
+	buffer_printf(buffer, "%s\n", command->summary);
+}
+
 void help_append(struct buffer *buffer)
 {
+	struct option_walk walk = { 0 };
+	const struct option_row *row;
+
 	buffer_append_string(buffer,
 		"pyrope samples the stacks of a running Python program, from outside.\n"
 		"\n"
@@ -76,16 +89,11 @@ void help_append(struct buffer *buffer)
 		"       pyrope dump [OPTIONS] PID               show what every thread is doing now\n"
 		"\n"
 		"commands:\n");
-	for (size_t i = 0; i < command_count; i++) {
-		size_t line_start = buffer->length;
-
-		buffer_printf(buffer, "  %s", command_table[i].name);
-		pad(buffer, line_start);
-		buffer_printf(buffer, "%s\n", command_table[i].help);
-	}
+	for (const struct command *const *command = command_table; *command; command++)
+		append_command(buffer, *command);
 	buffer_append_string(buffer, "\noptions:\n");
-	for (size_t i = 0; i < option_count; i++)
-		append_option(buffer, &option_table[i]);
+	while ((row = option_next(&walk)))
+		append_option(buffer, row);
 	buffer_append_string(buffer, "\nformats, and the endings of files that name them:\n");
 	for (size_t i = 0; output_formats[i]; i++)
 		append_format(buffer, output_formats[i]);

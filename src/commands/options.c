@@ -8,13 +8,15 @@
 #include "config.h"
 
 #include "commands/options.h"
+
+#include "commands/command.h"
+#include "commands/option.h"
 #include "commands/spellings.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_INTERVAL_NS INT64_C(10000000)
-#define DEFAULT_DURATION_NS INT64_C(1000000000)
 #define DEFAULT_MAX_DEPTH 100000
 
 struct parser {
@@ -24,7 +26,7 @@ struct parser {
 	bool has_command;
 	bool says_record; /* the word record has come, as in py-spy's commands */
 	bool ended;       /* -t COMMAND, --help and the like: what follows is not looked at */
-	const struct option_row *given[64]; /* in order, to check them against the command */
+	const struct option_row **given; /* in order, to check them against the command */
 	size_t given_count;
 	struct error *err;
 };
@@ -33,10 +35,12 @@ struct parser {
 
 static const struct option_row *find_letter(char letter)
 {
-	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].letter == letter)
-			return &option_table[i];
-	return NULL;
+	const struct option_row *row;
+	struct option_walk walk = { 0 };
+
+	while ((row = option_next(&walk)) && row->letter != letter)
+		;
+	return row;
 }
 
 static bool has_prefix(const char *name, const char *prefix, size_t length)
@@ -46,15 +50,17 @@ static bool has_prefix(const char *name, const char *prefix, size_t length)
 
 static int unknown_name(const struct parser *parser, const char *name, size_t length)
 {
-	const char **names = xreallocarray(NULL, 2 * option_count, sizeof(*names));
+	const struct option_row *row;
+	const char **names = NULL;
 	size_t count = 0;
 	char *word = xstrndup(name, length);
 	const char *nearest;
 
-	for (size_t i = 0; i < option_count; i++) {
-		names[count++] = option_table[i].name;
-		if (option_table[i].alias)
-			names[count++] = option_table[i].alias;
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
+		names = xreallocarray(names, count + 2, sizeof(*names));
+		names[count++] = row->name;
+		if (row->alias)
+			names[count++] = row->alias;
 	}
 	nearest = nearest_word(word, names, count);
 	if (nearest)
@@ -69,9 +75,9 @@ static int unknown_name(const struct parser *parser, const char *name, size_t le
 
 static const struct option_row *find_own_name(const char *name, size_t length)
 {
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option_row *row = &option_table[i];
+	const struct option_row *row;
 
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
 		if (strlen(row->name) == length && strncmp(row->name, name, length) == 0)
 			return row;
 		if (row->alias && strlen(row->alias) == length && strncmp(row->alias, name, length) == 0)
@@ -83,13 +89,11 @@ static const struct option_row *find_own_name(const char *name, size_t length)
 /* The row whose name is, or alone begins with, name[0..length). NULL with err set when there is none. */
 static const struct option_row *find_name(const struct parser *parser, const char *name, size_t length)
 {
-	const struct option_row *found = find_own_name(name, length), *other = NULL;
+	const struct option_row *found = find_own_name(name, length), *other = NULL, *row;
 
 	if (found)
 		return found;
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option_row *row = &option_table[i];
-
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
 		if (!has_prefix(row->name, name, length) && !has_prefix(row->alias, name, length))
 			continue;
 		other = found;
@@ -131,10 +135,9 @@ static int apply(struct parser *parser, const struct option_row *row, const char
 		options->command = row->means;
 	else if (row->apply(options, value, parser->err) != 0)
 		return error_wrap(parser->err, "option '%.64s'", written);
-	if (parser->given_count < ARRAY_LENGTH(parser->given))
-		parser->given[parser->given_count++] = row;
-	parser->ended |= options->command == COMMAND_HELP || options->command == COMMAND_VERSION ||
-		options->command == COMMAND_COMPLETION;
+	parser->given = xreallocarray(parser->given, parser->given_count + 1, sizeof(*parser->given));
+	parser->given[parser->given_count++] = row;
+	parser->ended |= !options->command->options; /* only prints something */
 	return 0;
 }
 
@@ -261,10 +264,12 @@ static int parse_long(struct parser *parser, const char *word)
 /* -threads for --threads is a usual slip. */
 static const char *long_name_meant(const char *word)
 {
-	for (size_t i = 0; i < option_count; i++)
-		if (strcmp(option_table[i].name, word + 1) == 0)
-			return option_table[i].name;
-	return NULL;
+	const struct option_row *row;
+	struct option_walk walk = { 0 };
+
+	while ((row = option_next(&walk)) && strcmp(row->name, word + 1) != 0)
+		;
+	return row ? row->name : NULL;
 }
 
 static int bad_letter(const struct parser *parser, const char *written, const char *word, const char *reason)
@@ -319,42 +324,40 @@ static bool is_number(const char *word)
 	return word[0] >= '0' && word[0] <= '9';
 }
 
-/* Of report, diff and check, operands are files, and -p leaves out other processes of theirs. */
-static bool takes_files(const struct options *options)
-{
-	return options->command == COMMAND_REPORT || options->command == COMMAND_DIFF || options->command == COMMAND_CHECK;
-}
-
 /* Behind --: a process id, or the command to start, as in py-spy's commands. */
 static int parse_behind_dashes(struct parser *parser, const char *word)
 {
 	struct options *options = parser->options;
 
-	if (takes_files(options))
-		return add_input(options, word, parser->err);
-	if (is_number(word) || !word[0] || options->command == COMMAND_DUMP)
-		return parse_pids(options, word, parser->err);
+	if (options->command->takes_files)
+		return options_add_input(options, word, parser->err);
+	if (is_number(word) || !word[0] || options->command == &command_dump)
+		return options_add_pids(options, word, parser->err);
 	options->launch = parser->arguments - 1;
 	parser->ended = true;
 	return 0;
 }
 
-static const struct command_row *find_command(const char *word)
+static const struct command *find_command(const char *word)
 {
-	for (size_t i = 0; i < command_count; i++)
-		if (strcmp(command_table[i].name, word) == 0)
-			return &command_table[i];
-	return NULL;
+	const struct command *const *command = command_table;
+
+	while (*command && strcmp((*command)->name, word) != 0)
+		command++;
+	return *command;
 }
 
 static const char *nearest_command(const char *word)
 {
-	const char **names = xreallocarray(NULL, command_count, sizeof(*names));
+	const char **names = NULL;
 	const char *nearest;
+	size_t count = 0;
 
-	for (size_t i = 0; i < command_count; i++)
-		names[i] = command_table[i].name;
-	nearest = nearest_word(word, names, command_count);
+	for (; command_table[count]; count++) {
+		names = xreallocarray(names, count + 1, sizeof(*names));
+		names[count] = command_table[count]->name;
+	}
+	nearest = nearest_word(word, names, count);
 	free(names);
 	return nearest;
 }
@@ -383,22 +386,22 @@ static int unknown_word(struct parser *parser, const char *word)
 static int parse_operand(struct parser *parser, const char *word)
 {
 	struct options *options = parser->options;
-	const struct command_row *command = find_command(word);
+	const struct command *command = find_command(word);
 
-	if (takes_files(options))
-		return add_input(options, word, parser->err);
+	if (options->command->takes_files)
+		return options_add_input(options, word, parser->err);
 	if (options->pid && !is_number(word))
 		return error_set(parser->err, ERROR_USAGE,
 			"too many arguments: '%.64s': to start a command, use -t", word);
 	if (command && !parser->has_command) {
-		if (options->command == COMMAND_RECORD)
-			options->command = command->command;
+		if (options->command == command_table[0])
+			options->command = command;
 		parser->has_command = true;
-		parser->says_record = command->command == COMMAND_RECORD;
+		parser->says_record = command == &command_record;
 		return 0;
 	}
-	if (!word[0] || is_number(word) || parser->has_command || options->command != COMMAND_RECORD)
-		return parse_pids(options, word, parser->err);
+	if (!word[0] || is_number(word) || parser->has_command || options->command != command_table[0])
+		return options_add_pids(options, word, parser->err);
 	return unknown_word(parser, word);
 }
 
@@ -409,7 +412,7 @@ static int parse_word(struct parser *parser, const char *word)
 	if (word[0] != '-' || !word[1])
 		return parse_operand(parser, word);
 	if (word[1] >= '0' && word[1] <= '9')
-		return parse_pids(parser->options, word, parser->err); /* -1 is no option: say what is wrong with it */
+		return options_add_pids(parser->options, word, parser->err); /* -1 is no option: say what is wrong with it */
 	if (word[1] != '-')
 		return parse_letters(parser, word);
 	if (word[2])
@@ -421,141 +424,62 @@ static int parse_word(struct parser *parser, const char *word)
 /* ---- the whole ---- */
 
 /* "with dump", of a command that has not been named: "without dump or diff". */
-static void append_use(struct buffer *text, const struct option_row *row, enum command command)
+static void append_use(struct buffer *text, const struct option_row *row, const struct command *command)
 {
 	const char *separator = "without ";
 
-	for (size_t i = 0; i < command_count; i++) {
-		if (command_table[i].command == command && command != COMMAND_RECORD)
-			buffer_printf(text, "with %s", command_table[i].name);
-		if (command != COMMAND_RECORD || !(row->commands & (1u << command_table[i].command)))
+	if (command != command_table[0])
+		buffer_printf(text, "with %s", command->name);
+	for (size_t i = 0; command == command_table[0] && command_table[i]; i++) {
+		if (!option_is_of(row, command_table[i]))
 			continue;
-		buffer_printf(text, "%s%s", separator, command_table[i].name);
+		buffer_printf(text, "%s%s", separator, command_table[i]->name);
 		separator = " or ";
 	}
 }
 
-static int check_commands(const struct parser *parser)
+static int check(const struct parser *parser)
 {
-	enum command command = parser->options->command;
+	struct options *options = parser->options;
+	const struct command *command = options->command;
 
-	for (size_t i = 0; i < parser->given_count; i++) {
+	for (size_t i = 0; command->options && i < parser->given_count; i++) {
 		const struct option_row *row = parser->given[i];
 		struct buffer use = { 0 };
 
-		if (row->commands & (1u << command))
+		if (option_is_of(row, command))
 			continue;
 		append_use(&use, row, command);
 		error_set(parser->err, ERROR_USAGE, "option '--%s' is of no use %s", row->name, use.data);
 		buffer_release(&use);
 		return -1;
 	}
-	return 0;
+	return command->check ? command->check(options, parser->err) : 0;
 }
 
-/* BEFORE AFTER, or the files that --before and --after name. */
-static int check_sides(const struct parser *parser)
+static int parse(struct parser *parser)
 {
-	struct options *options = parser->options;
-
-	if (!options->has_before && !options->has_after && options->input_count == 2) {
-		options->later_inputs[options->later_input_count++] = options->inputs[--options->input_count];
-		return 0;
-	}
-	if (options->input_count && options->later_input_count)
-		return 0;
-	return error_set(parser->err, ERROR_USAGE,
-		"diff compares two sides: pyrope diff BEFORE AFTER, or with several runs a side, --before FILE... --after FILE...");
-}
-
-/* What a check needs besides its budgets, which may be in a file. */
-static int check_check(const struct parser *parser)
-{
-	const struct options *options = parser->options;
-
-	if (options->groups == (GROUP_PROCESS | GROUP_THREAD))
-		return error_set(parser->err, ERROR_USAGE, "check looks at each process or at each thread: name one of them with --group");
-	if (options->later_work > options->work || options->later_work < options->work)
-		return error_set(parser->err, ERROR_USAGE, "--per takes one number here: check looks at one side");
-	if (options->input_count)
-		return 0;
-	parser->err->exit_code = 1;
-	return error_set(parser->err, ERROR_USAGE, "no profile: name a recording, or a file of collapsed stacks or pprof");
-}
-
-/* What record takes for --check alone. */
-static int check_recorded_check(const struct parser *parser)
-{
-	const struct options *options = parser->options;
-
-	if (options->budget_file && !options->launch)
-		return error_set(parser->err, ERROR_USAGE,
-			"--check is for a command that is started with -t: record to a file, and then 'pyrope check'");
-	if (!options->budget_file && (options->baseline || options->baseline_runs || options->strict || options->force || options->report_count))
-		return error_set(parser->err, ERROR_USAGE,
-			"--baseline, --baseline-runs, --strict, --force and --report are for budgets: name a file of them with --check");
-	return 0;
-}
-
-static int check(const struct parser *parser)
-{
-	struct options *options = parser->options;
-
-	if (options->command == COMMAND_REPORT && check_commands(parser) == 0)
-		return options->input_count ? 0
-					    : error_set(parser->err, ERROR_USAGE,
-						      "no file: name a recording, or a file of collapsed stacks or pprof");
-	if (options->command == COMMAND_DIFF && check_commands(parser) == 0)
-		return check_sides(parser);
-	if (options->command == COMMAND_CHECK && check_commands(parser) == 0)
-		return check_check(parser);
-	if (options->command != COMMAND_RECORD && options->command != COMMAND_DUMP)
-		return parser->err->kind == ERROR_NONE ? 0 : -1;
-	if (options->pid && options->launch)
-		return error_set(parser->err, ERROR_USAGE, "both a process id and -t COMMAND: one of them");
-	if (options->cgroup_count && options->launch)
-		return error_set(parser->err, ERROR_USAGE, "both --cgroup and -t COMMAND: one of them");
-	if (check_commands(parser) != 0)
-		return -1;
-	if (!options->pid && !options->launch && !options->cgroup_count)
-		return error_set(parser->err, ERROR_USAGE,
-			"no process: name it by its process id, or start a command with -t");
-	if (check_recorded_check(parser) != 0)
-		return -1;
-	if (options->paused && options->has_delay)
-		return error_set(parser->err, ERROR_USAGE, "both --paused and --delay: one of them");
-	if (options->command == COMMAND_DUMP && options->pid_count > 1)
-		return error_set(parser->err, ERROR_USAGE, "several process ids: dump shows one process at a time");
-	if (options->follow && options->no_follow)
-		return error_set(parser->err, ERROR_USAGE, "both --follow and --no-follow: one of them");
-	if (options->cgroup_count && options->no_follow)
-		return error_set(parser->err, ERROR_USAGE, "both --cgroup and --no-follow: one of them");
-	options->follow |= options->cgroup_count || (options->launch && !options->no_follow);
-	if (options->all_programs && (!options->native || options->mode == MODE_GIL))
-		return error_set(parser->err, ERROR_USAGE,
-			"--all shows programs that are no Python by their native stacks: it takes --native, and no --mode=gil");
-	if (options->native && options->pause == PAUSE_NEVER)
-		return error_set(parser->err, ERROR_USAGE,
-			"--native has to pause a running thread to read its registers: leave out "
-			"--pause=never");
-	if (!options->has_duration && !options->unlimited && !options->launch)
-		options->duration_ns = DEFAULT_DURATION_NS;
-	return 0;
+	while (*parser->arguments && !parser->ended)
+		if (parse_word(parser, *parser->arguments++) != 0)
+			return -1;
+	return check(parser);
 }
 
 int options_parse(struct options *options, int argc, char *const argv[], struct error *err)
 {
 	struct parser parser = { .options = options, .arguments = argv + (argc > 0), .err = err };
 
+	int result;
+
 	*options = (struct options){
+		.command = command_table[0],
 		.arguments = argv,
 		.interval_ns = DEFAULT_INTERVAL_NS,
 		.max_depth = DEFAULT_MAX_DEPTH,
 		.work = 1,
 		.later_work = 1,
 	};
-	while (*parser.arguments && !parser.ended)
-		if (parse_word(&parser, *parser.arguments++) != 0)
-			return -1;
-	return check(&parser);
+	result = parse(&parser);
+	free(parser.given);
+	return result;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The command line as data. One table says what options there are; parsing, --help and the completions of the
- * shells all come from it, and a test holds the man page against it.
- */
+/* What a command line says, and how it is read. What options there are: option.h. */
 #ifndef PYROPE_COMMANDS_OPTIONS_H
 #define PYROPE_COMMANDS_OPTIONS_H
 
@@ -12,16 +9,7 @@
 #include "pyrope/profile.h"
 #include "pyrope/sampling.h"
 
-enum command {
-	COMMAND_RECORD, /* no word needed, as in pyflame */
-	COMMAND_DUMP,
-	COMMAND_REPORT,
-	COMMAND_DIFF,
-	COMMAND_CHECK,
-	COMMAND_HELP,
-	COMMAND_VERSION,
-	COMMAND_COMPLETION,
-};
+struct command;
 
 enum summary {
 	SUMMARY_TERMINAL, /* as text, when stderr is a terminal */
@@ -55,7 +43,7 @@ struct report_choice {
 };
 
 struct options {
-	enum command command; /* first: no flag has the offset 0 */
+	const struct command *command; /* first: no flag has the offset 0 */
 	pid_t pid;            /* the first one; 0: not given */
 	pid_t pids[PIDS_LIMIT];
 	size_t pid_count;
@@ -121,56 +109,12 @@ struct options {
 	const char *completion; /* the shell */
 };
 
-/* What a shell offers for the argument. */
-enum completion_kind { COMPLETE_NOTHING, COMPLETE_CHOICES, COMPLETE_FILE, COMPLETE_PID, COMPLETE_COMMAND };
-
-#define FOR_RECORD (1u << COMMAND_RECORD)
-#define FOR_DUMP (1u << COMMAND_DUMP)
-#define FOR_REPORT (1u << COMMAND_REPORT)
-#define FOR_DIFF (1u << COMMAND_DIFF)
-#define FOR_CHECK (1u << COMMAND_CHECK)
-
-struct option_row {
-	char letter;            /* 0: none */
-	const char *name;       /* without the dashes */
-	const char *alias;      /* NULL, or another long name */
-	const char *argument;   /* NULL: takes none; else its name in the help */
-	bool argument_optional; /* then only as --name=ARGUMENT */
-	bool ends_options;      /* what follows the argument belongs to it */
-	const char *help;
-	unsigned commands; /* FOR_RECORD and the like */
-	enum completion_kind completion;
-	const char *const *choices; /* NULL-terminated, for COMPLETE_CHOICES */
-	/* What it does is one of these three. */
-	size_t flag;        /* where in struct options the bool is that it sets; 0: none */
-	enum command means; /* the command that it stands for; COMMAND_RECORD: none */
-	/* value is NULL where none was given. The message need not name the option. */
-	int (*apply)(struct options *options, const char *value, struct error *err);
-};
-
-extern const struct option_row option_table[];
-extern const size_t option_count;
-
-/* A word that may stand before the options and says what to do. */
-struct command_row {
-	const char *name;
-	enum command command;
-	const char *help;
-};
-
-extern const struct command_row command_table[];
-extern const size_t command_count;
-
 /* Fills options from the arguments (argv[0] is the program). ERROR_USAGE when they make no sense. */
 int options_parse(struct options *options, int argc, char *const argv[], struct error *err);
 
 /* Another file of samples, borrowed: of the side that was named last. */
-int add_input(struct options *options, const char *path, struct error *err);
+int options_add_input(struct options *options, const char *path, struct error *err);
 /* Reads process ids as they stand on a command line: one, or several with commas or spaces between them. */
-int parse_pids(struct options *options, const char *text, struct error *err);
-
-void help_append(struct buffer *buffer);
-void version_append(struct buffer *buffer);
-int completion_append(struct buffer *buffer, const char *shell, struct error *err);
+int options_add_pids(struct options *options, const char *text, struct error *err);
 
 #endif

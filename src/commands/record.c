@@ -202,7 +202,7 @@ static int record_command(struct recording *recording, struct error *err)
 	return followed != 0 || result != 0 || code ? -1 : 0;
 }
 
-int command_record(const struct options *options, struct error *err)
+int record_run(const struct options *options, struct error *err)
 {
 	struct recording recording = { 0 };
 	int result = -1;

@@ -150,7 +150,7 @@ static int run(struct report *report, struct error *err)
 	return 0;
 }
 
-int command_report(const struct options *options, struct error *err)
+int report_run(const struct options *options, struct error *err)
 {
 	struct report report = { .options = options, .functions = functions_new(), .sink = { .take = take } };
 	int result = run(&report, err);

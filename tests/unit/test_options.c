@@ -5,7 +5,8 @@
  */
 #include "config.h"
 
-#include "commands/options.h"
+#include "commands/command.h"
+#include "commands/option.h"
 #include "commands/spellings.h"
 #include "pyrope/output.h"
 
@@ -44,13 +45,12 @@ static int parse(struct options *options, const char *line, struct error *err)
 /* What differs from the defaults, in a fixed order. */
 static void describe(struct buffer *text, const struct options *options)
 {
-	static const char *const commands[] = { "record", "dump", "report", "diff", "check", "help", "version", "completion" };
 	static const char *const modes[] = { "active", "gil", "wall", "cpu" };
 	static const char *const pauses[] = { "auto", "always", "never" };
 	static const char *const summaries[] = { "terminal", "text", "full", "json" };
 	static const char *const paths[] = { "of format", "full", "short" };
 
-	buffer_append_string(text, commands[options->command]);
+	buffer_append_string(text, options->command->name);
 	if (options->pid)
 		buffer_printf(text, " pid=%d", (int)options->pid);
 	if (options->has_duration)
@@ -362,34 +362,76 @@ END_TEST
 
 /* ---- the table and what is made of it ---- */
 
-START_TEST(test_table)
+static void assert_differ(const struct option_row *row, const struct option_row *other)
 {
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option_row *row = &option_table[i];
+	ck_assert_str_ne(row->name, other->name);
+	ck_assert(!row->letter || row->letter != other->letter);
+}
+
+START_TEST(test_rows)
+{
+	const struct option_row *row, *other;
+
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
+		struct option_walk rest = walk;
 
 		ck_assert_ptr_nonnull(row->name);
 		ck_assert_ptr_nonnull(row->help);
-		ck_assert_int_eq((row->flag != 0) + (row->means != COMMAND_RECORD) + (row->apply != NULL), 1);
+		ck_assert_int_eq((row->flag != 0) + (row->means != NULL) + (row->apply != NULL), 1);
 		ck_assert(row->apply || !row->argument);
-		ck_assert_uint_ne(row->commands, 0);
 		ck_assert_int_eq(row->completion == COMPLETE_CHOICES, row->choices != NULL);
 		ck_assert(!row->ends_options || (row->argument && row->letter));
-		for (size_t j = 0; j < i; j++) {
-			ck_assert_str_ne(row->name, option_table[j].name);
-			ck_assert(!row->letter || row->letter != option_table[j].letter);
-		}
+		while ((other = option_next(&rest)))
+			assert_differ(row, other);
 	}
+}
+END_TEST
+
+START_TEST(test_commands)
+{
+	size_t count = 0;
+
+	for (; command_table[count]; count++) {
+		const struct command *command = command_table[count];
+
+		ck_assert_ptr_nonnull(command->name);
+		ck_assert_ptr_nonnull(command->summary);
+		ck_assert_ptr_nonnull(command->options);
+		ck_assert_ptr_nonnull(command->run);
+		for (size_t i = 0; command->options[i]; i++)
+			for (size_t j = 0; j < i; j++)
+				ck_assert_ptr_ne(command->options[i], command->options[j]);
+		ck_assert(option_is_of(&option_help, command));
+	}
+	ck_assert_uint_ge(count, 5);
+	ck_assert(!option_is_of(&option_json, &command_record));
+	ck_assert(option_is_of(&option_json, &command_dump));
+}
+END_TEST
+
+/* However often one is given. */
+START_TEST(test_many)
+{
+	enum { MANY = 300 };
+	static char program[] = "pyrope", often[] = "-x", last[] = "--json", pid[] = "12";
+	char *words[MANY + 3] = { program, pid };
+	struct options options;
+	struct error err = { 0 };
+
+	for (size_t i = 2; i < MANY; i++)
+		words[i] = often;
+	words[MANY] = last;
+	ck_assert_int_eq(options_parse(&options, MANY + 1, words, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.message, "'--json' is of no use without dump or diff or check"));
 }
 END_TEST
 
 /* The choices of --format are the formats that there are. */
 START_TEST(test_formats)
 {
-	const struct option_row *row = option_table;
+	const struct option_row *row = &option_format;
 	size_t count = 0;
 
-	while (strcmp(row->name, "format") != 0)
-		row++;
 	for (; row->choices[count]; count++)
 		ck_assert_ptr_nonnull(output_format_find(row->choices[count]));
 	for (size_t i = 0; output_formats[i]; i++)
@@ -424,16 +466,17 @@ static void assert_has_option(const char *where, const char *text, const struct 
 
 START_TEST(test_help)
 {
+	const struct option_row *row;
 	struct buffer text = { 0 };
 
 	help_append(&text);
 	ck_assert_ptr_nonnull(text.data);
-	for (size_t i = 0; i < option_count; i++) {
-		assert_has_option("--help", text.data, &option_table[i]);
-		ck_assert_ptr_nonnull(strstr(text.data, option_table[i].help));
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
+		assert_has_option("--help", text.data, row);
+		ck_assert_ptr_nonnull(strstr(text.data, row->help));
 	}
-	for (size_t i = 0; i < command_count; i++)
-		ck_assert(has_word(text.data, command_table[i].name));
+	for (size_t i = 0; command_table[i]; i++)
+		ck_assert(has_word(text.data, command_table[i]->name));
 	for (char *line = strtok(text.data, "\n"); line; line = strtok(NULL, "\n"))
 		ck_assert_msg(strlen(line) <= 120, "too long for a terminal: %s", line);
 	buffer_release(&text);
@@ -478,12 +521,11 @@ START_TEST(test_completion)
 	static const char *const shells[] = { "bash", "zsh", "fish" };
 	struct buffer text = { 0 };
 	struct error err = { 0 };
+	const struct option_row *row;
 
 	ck_assert_int_eq(completion_append(&text, shells[_i], &err), 0);
 	ck_assert_ptr_nonnull(text.data);
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option_row *row = &option_table[i];
-		char word[80];
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {		char word[80];
 
 		snprintf(word, sizeof(word), strcmp(shells[_i], "fish") == 0 ? "-l %s " : "--%s", row->name);
 		ck_assert_msg(strstr(text.data, word) != NULL, "%s: no %s", shells[_i], row->name);
@@ -491,8 +533,8 @@ START_TEST(test_completion)
 			ck_assert_msg(strstr(text.data, row->choices[0]) != NULL, "%s: no %s", shells[_i],
 				row->choices[0]);
 	}
-	for (size_t i = 0; i < command_count; i++)
-		ck_assert(has_word(text.data, command_table[i].name));
+	for (size_t i = 0; command_table[i]; i++)
+		ck_assert(has_word(text.data, command_table[i]->name));
 	assert_parses(shells[_i], text.data);
 	buffer_release(&text);
 }
@@ -525,10 +567,9 @@ static void read_man(struct buffer *text)
 static bool is_known(const char *name, size_t length)
 {
 	static const char *const others[] = { "cap-add", "" }; /* docker's */
+	const struct option_row *row;
 
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option_row *row = &option_table[i];
-
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
 		if ((strlen(row->name) == length && memcmp(row->name, name, length) == 0) ||
 			(row->alias && strlen(row->alias) == length && memcmp(row->alias, name, length) == 0))
 			return true;
@@ -541,19 +582,20 @@ static bool is_known(const char *name, size_t length)
 
 START_TEST(test_man)
 {
+	const struct option_row *row;
 	struct buffer text = { 0 };
 
 	read_man(&text);
 	ck_assert_ptr_nonnull(text.data);
-	for (size_t i = 0; i < option_count; i++) {
-		assert_has_option("the man page", text.data, &option_table[i]);
-		for (size_t j = 0; option_table[i].choices && option_table[i].choices[j]; j++)
-			ck_assert_msg(strchr(option_table[i].choices[j], ',') ||
-					has_word(text.data, option_table[i].choices[j]),
-				"the man page has no %s", option_table[i].choices[j]);
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
+		assert_has_option("the man page", text.data, row);
+		for (size_t j = 0; row->choices && row->choices[j]; j++)
+			ck_assert_msg(strchr(row->choices[j], ',') ||
+					has_word(text.data, row->choices[j]),
+				"the man page has no %s", row->choices[j]);
 	}
-	for (size_t i = 0; i < command_count; i++)
-		ck_assert(has_word(text.data, command_table[i].name));
+	for (size_t i = 0; command_table[i]; i++)
+		ck_assert(has_word(text.data, command_table[i]->name));
 	for (const char *at = strstr(text.data, "--"); at; at = strstr(at + 2, "--")) {
 		size_t length = strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
 
@@ -571,7 +613,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_bad, 0, ARRAY_LENGTH(bad));
 	tcase_add_test(tests, test_defaults);
 	tcase_add_test(tests, test_no_profile);
-	tcase_add_test(tests, test_table);
+	tcase_add_test(tests, test_rows);
+	tcase_add_test(tests, test_commands);
+	tcase_add_test(tests, test_many);
 	tcase_add_test(tests, test_formats);
 	tcase_add_test(tests, test_help);
 	tcase_add_test(tests, test_version);

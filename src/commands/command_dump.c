@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The command dump: its options, and what they say together. */
+#include "config.h"
+
+#include "commands/command.h"
+#include "commands/option.h"
+
+static int check(struct options *options, struct error *err)
+{
+	if (!options->pid)
+		return error_set(err, ERROR_USAGE, "no process: name it by its process id");
+	if (options->pid_count > 1)
+		return error_set(
+			err, ERROR_USAGE, "several process ids: dump shows one process at a time");
+	return options_check_native(options, err);
+}
+
+static const struct option_row *const rows[] = {
+	&option_pid,
+	&option_follow,
+	&option_output,
+	&option_threads,
+	&option_paths,
+	&option_syscalls,
+	TARGET_OPTIONS,
+	&option_dump,
+	&option_json,
+	NULL,
+};
+
+const struct command command_dump = {
+	.name = "dump",
+	.summary = "show what every thread is doing now, once",
+	.options = rows,
+	.check = check,
+	.run = COMMAND_RUN(dump_run),
+};
