@@ -130,6 +130,8 @@ void u64_map_release(struct u64_map *map);
  * Bidi_Control) are dropped.
  */
 void utf8_clean(struct buffer *buffer, const char *bytes, size_t length);
+/* Is it printable ASCII, which utf8_clean leaves as it is? */
+bool utf8_is_plain(const char *bytes, size_t length);
 /* Appends one code point as UTF-8, by the same rules. */
 void utf8_append(struct buffer *buffer, uint32_t code_point);
 

@@ -13,6 +13,8 @@
 
 #include "pyrope/base.h"
 
+#include <string.h>
+
 #define REPLACEMENT 0xfffd
 
 /*
@@ -162,6 +164,23 @@ static size_t decode(const uint8_t *bytes, size_t length, uint32_t *code_point)
 	for (size_t i = 1; i < used; i++)
 		*code_point = *code_point << 6 | (bytes[i] & 0x3f);
 	return used;
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+bool utf8_is_plain(const char *bytes, size_t length)
+{
+	uint64_t other = 0, word;
+
+	/* eight at a time: a byte's highest bit is set when it is below 0x20, 0x7f, or above */
+	for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		other |= word | (word - EACH(0x20)) | (word + EACH(1));
+	}
+	for (; length; bytes++, length--)
+		if (*bytes < 0x20 || *bytes >= 0x7f)
+			return false;
+	return !(other & EACH(0x80));
 }
 
 void utf8_clean(struct buffer *buffer, const char *bytes, size_t length)

@@ -191,6 +191,32 @@ START_TEST(lines_have_a_limit)
 }
 END_TEST
 
+/* More texts than are kept beside their frames, longer than a line that is read where it stands, and cleaned ones: each is itself. */
+START_TEST(many_texts_are_told_apart)
+{
+	enum { TEXTS = 100000 };
+	struct buffer text = { 0 }, wanted = { 0 };
+	struct notes notes = { 0 };
+	struct error err;
+
+	for (int i = 0; i < TEXTS; i++) {
+		for (int j = 0; j < 3; j++) { /* one that was met long ago, one that was just met, one that differs in its middle */
+			const int number = j == 0 ? i / 2 : i;
+
+			buffer_printf(&text, "%sa%d%s.py:work:%d", j ? ";" : "", number, j == 2 ? "x" : "y", number % 9 + 1);
+			buffer_printf(&wanted, "%s p|a%d%s.py|work|%d", j ? "" : "1", number, j == 2 ? "x" : "y", number % 9 + 1);
+		}
+		buffer_append_string(&text, i % 7 ? " 1\n" : ";\x01" "b.py:f\x7f:1 1\n");
+		buffer_append_string(&wanted, i % 7 ? "\n" : " p|b.py|f|1\n");
+	}
+	ck_assert_msg(import(text.data, text.length, &notes, &err) == 0, "%s", err.message);
+	ck_assert(strcmp(notes.text.data, wanted.data) == 0);
+	buffer_release(&notes.text);
+	buffer_release(&text);
+	buffer_release(&wanted);
+}
+END_TEST
+
 START_TEST(a_refusal_ends_the_reading)
 {
 	struct notes notes = { .refuses = true };
@@ -210,6 +236,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, what_is_none_is_told_with_its_line, 0, ARRAY_LENGTH(refused));
 	tcase_add_test(tests, other_bytes_do_no_harm);
 	tcase_add_test(tests, lines_have_a_limit);
+	tcase_add_test(tests, many_texts_are_told_apart);
 	tcase_add_test(tests, a_refusal_ends_the_reading);
 }
 

@@ -129,6 +129,23 @@ START_TEST(test_append)
 }
 END_TEST
 
+/* Plain is what cleaning leaves as it is, of what is ASCII; each byte at each place of two words and a rest. */
+START_TEST(test_is_plain)
+{
+	char bytes[19];
+
+	for (unsigned byte = 0; byte < 256; byte++) {
+		for (size_t at = 0; at < sizeof(bytes); at++) {
+			memset(bytes, byte % 2 ? 0x20 : 0x7e, sizeof(bytes));
+			ck_assert(utf8_is_plain(bytes, sizeof(bytes)));
+			bytes[at] = (char)byte;
+			ck_assert_msg(utf8_is_plain(bytes, sizeof(bytes)) == (byte >= 0x20 && byte < 0x7f), "%u at %zu", byte, at);
+		}
+	}
+	ck_assert(utf8_is_plain("", 0));
+}
+END_TEST
+
 static size_t appended(uint32_t code_point)
 {
 	struct buffer buffer = { 0 };
@@ -168,6 +185,7 @@ static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_clean, 0, ARRAY_LENGTH(cases));
 	tcase_add_test(tests, test_clean_twice);
+	tcase_add_test(tests, test_is_plain);
 	tcase_add_test(tests, test_append);
 	tcase_add_test(tests, test_invisible);
 }
