@@ -27,7 +27,12 @@ struct stacks {
 	struct stack_node *nodes;
 	size_t node_count, node_capacity;
 	struct u64_map frames_by_function; /* function id << 32 | line -> frame */
-	struct u64_map nodes_by_edge;      /* parent << 32 | frame -> node */
+	uint32_t *last_frames; /* by id of the function: the frame of it that was met last */
+	size_t last_capacity;
+	struct stack_edges { /* the children that do not stand behind their parents, by parent and frame */
+		uint32_t *nodes; /* 0: a free place */
+		size_t count, capacity;
+	} edges;
 };
 
 /* The stack that was looked up last; most are like the one before, and only what differs is looked up. Zero-initialise. */
