@@ -9,13 +9,23 @@
 
 #include "output/svg.h"
 
+#include "pyrope/stacks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define FRAME_LIMIT 400000 /* of one picture: some 4 MB, which a browser opens at once */
 
+/* One that is in the picture, callers before callees, but in no order among those. */
+struct kept_frame {
+	uint32_t name, parent;
+	uint64_t self, total;
+	uint64_t lost; /* of what it calls and is left out */
+};
+
 struct builder {
 	struct flame *flame;
+	const struct profile *profile;
 	const struct output_options *options;
 	const struct stacks *stacks;
 	size_t name_capacity, frame_capacity;
@@ -24,11 +34,12 @@ struct builder {
 	struct u64_map functions_by_text, names_by_key;
 	const struct function **functions; /* with different texts */
 	size_t function_count, function_capacity;
-	/* by node of the profile */
-	uint32_t *parents, *names;
-	uint64_t *totals;
-	uint32_t *sorted; /* the nodes by parent, then by name */
-	size_t *first; /* where in it the callees of a node begin; they end where those of the next one begin */
+	struct stacks merged; /* the frames, all of them; those of this tree are names */
+	struct kept_frame *kept;
+	uint64_t *gil[2]; /* by number of a kept frame, of self and of lost; NULL: none has any */
+	uint32_t *sorted; /* the kept frames by parent, then by name */
+	uint32_t *first;  /* where in it the callees of one begin; they end where those of the next one begin */
+	uint32_t kept_count;
 };
 
 /* ---- names ---- */
@@ -95,8 +106,10 @@ static int compare_names(const void *left, const void *right, void *context)
 {
 	const struct flame_name *names = context;
 	const struct flame_name *a = &names[*(const uint32_t *)left], *b = &names[*(const uint32_t *)right];
-	int order = strcmp(a->function->name, b->function->name);
+	int order = (b->function == &no_frames) - (a->function == &no_frames);
 
+	if (!order)
+		order = strcmp(a->function->name, b->function->name);
 	if (!order)
 		order = strcmp(a->function->file, b->function->file);
 	if (!order)
@@ -118,9 +131,7 @@ static void rank_names(struct flame *flame)
 
 /* ---- the tree ---- */
 
-#define LEFT_OUT UINT32_MAX /* for a parent: the node is no frame */
-
-/* Whether the frame leads to others only, and is left out where it does. */
+/* By frame of the profile: its name, and whether it leads to others only, and is left out where it does. */
 static bool *find_leading(struct builder *builder, uint32_t *name_of_frame)
 {
 	const struct stacks *stacks = builder->stacks;
@@ -135,208 +146,82 @@ static bool *find_leading(struct builder *builder, uint32_t *name_of_frame)
 	return leads;
 }
 
-/* Gives each node its name and its caller, which may be further up than in the profile. */
-static void link_nodes(struct builder *builder)
+static bool is_below_leading(const struct stacks *stacks, const bool *leads, size_t node)
 {
-	const struct stacks *stacks = builder->stacks;
-	uint32_t *name_of_frame = xreallocarray(NULL, stacks->frame_count + 1, sizeof(*name_of_frame));
-	bool *leads = find_leading(builder, name_of_frame);
+	const uint32_t above = stacks->nodes[node].parent;
+
+	return above && leads[stacks->nodes[above].frame];
+}
+
+static bool is_python(const struct stacks *stacks, size_t node)
+{
+	return stacks->frames[stacks->nodes[node].frame].function->kind == FUNCTION_PYTHON;
+}
+
+/* By node: is it a frame? What leads to others is one where samples end in it. */
+static bool *find_needed(const struct stacks *stacks, const bool *leads)
+{
 	bool *is_needed = xcalloc(stacks->node_count, sizeof(*is_needed));
 
 	for (size_t i = 1; i < stacks->node_count; i++) {
-		const struct stack_node *node = &stacks->nodes[i];
-		const uint32_t above = node->parent;
-		const bool is_below_leading = above && leads[stacks->nodes[above].frame];
-		const bool is_python = stacks->frames[node->frame].function->kind == FUNCTION_PYTHON;
-
-		builder->names[i] = name_of_frame[node->frame];
-		builder->parents[i] = is_below_leading && is_python ? builder->parents[above] : above;
+		is_needed[i] = !leads[stacks->nodes[i].frame] || stacks->nodes[i].count;
 		/* one that calls what is no Python is the last one of the program's, and stays */
-		if (is_below_leading && !is_python)
-			is_needed[above] = true;
-		is_needed[i] = !leads[node->frame] || node->count;
+		if (is_below_leading(stacks, leads, i) && !is_python(stacks, i))
+			is_needed[stacks->nodes[i].parent] = true;
 	}
-	for (size_t i = 1; i < stacks->node_count; i++)
-		if (!is_needed[i])
-			builder->parents[i] = LEFT_OUT;
+	return is_needed;
+}
+
+/* Nodes that have one name and whose callers are one frame are one frame: frame_of becomes its number in the merged tree. */
+static void merge_nodes(struct builder *builder, uint32_t no_frames_name)
+{
+	const struct stacks *stacks = builder->stacks;
+	uint32_t *name_of_frame = xreallocarray(NULL, stacks->frame_count + 1, sizeof(*name_of_frame));
+	uint32_t *frame_of = builder->flame->frame_of;
+	struct stacks *merged = &builder->merged;
+	bool *leads = find_leading(builder, name_of_frame), *is_needed = find_needed(stacks, leads);
+
+	stacks_init(merged);
+	for (size_t i = 1; i < stacks->node_count; i++) {
+		const struct stack_node *node = &stacks->nodes[i];
+		uint32_t parent = frame_of[node->parent];
+
+		if (is_below_leading(stacks, leads, i) && is_python(stacks, i) && is_needed[node->parent])
+			parent = merged->nodes[parent].parent;
+		frame_of[i] = is_needed[i] ? stacks_child(merged, parent, name_of_frame[node->frame]) : parent;
+		merged->nodes[frame_of[i]].count += node->count;
+	}
+	/* samples without any frame become one, so that those of the root are those of its callees */
+	if (stacks->nodes[0].count) {
+		frame_of[0] = stacks_child(merged, 0, no_frames_name);
+		merged->nodes[frame_of[0]].count += stacks->nodes[0].count;
+	}
 	free(is_needed);
 	free(leads);
 	free(name_of_frame);
 }
 
-static void add_up(struct builder *builder)
+/* From here on the counts are those of a frame with all that it calls. */
+static void add_up(struct stacks *merged)
 {
-	for (size_t i = builder->stacks->node_count; i-- > 0;) {
-		builder->totals[i] += builder->stacks->nodes[i].count;
-		if (i && builder->parents[i] != LEFT_OUT)
-			builder->totals[builder->parents[i]] += builder->totals[i];
-	}
-}
-
-/* By counting: the nodes sorted by name, then, keeping that order, by parent. */
-static void sort_nodes(struct builder *builder)
-{
-	const struct flame_name *names = builder->flame->names;
-	const size_t name_count = builder->flame->name_count, count = builder->stacks->node_count;
-	const size_t buckets = name_count > count ? name_count : count;
-	size_t *ends = xcalloc(buckets + 2, sizeof(*ends)), *first = builder->first, used = 0;
-	uint32_t *by_name = xreallocarray(NULL, count + 1, sizeof(*by_name));
-
-	for (size_t i = 1; i < count; i++)
-		ends[names[builder->names[i]].rank + 1]++;
-	for (size_t i = 1; i <= name_count; i++)
-		ends[i] += ends[i - 1];
-	for (uint32_t i = 1; i < count; i++)
-		by_name[ends[names[builder->names[i]].rank]++] = i;
-
-	for (size_t i = 1; i < count; i++) {
-		if (builder->parents[i] != LEFT_OUT) {
-			first[builder->parents[i] + 1]++;
-			used++;
-		}
-	}
-	for (size_t i = 1; i <= count; i++)
-		first[i] += first[i - 1];
-	memcpy(ends, first, count * sizeof(*ends));
-	builder->sorted = xreallocarray(NULL, used + 1, sizeof(*builder->sorted));
-	for (size_t i = 0; i + 1 < count; i++) {
-		const uint32_t parent = builder->parents[by_name[i]];
-
-		if (parent != LEFT_OUT)
-			builder->sorted[ends[parent]++] = by_name[i];
-	}
-	free(ends);
-	free(by_name);
-}
-
-/* ---- frames ---- */
-
-/* Nodes that are one frame: they have one name, and their callers are one frame. */
-struct group {
-	uint32_t *nodes; /* of builder->sorted, or of a pool of callees of several nodes */
-	uint32_t count, parent;
-};
-
-/* What waits to become frames, the next one last. */
-struct groups {
-	struct group *list;
-	size_t count, capacity;
-	uint32_t **pools;
-	size_t pool_count, pool_capacity;
-};
-
-static int compare_nodes(const void *left, const void *right, void *context)
-{
-	const struct builder *builder = context;
-	const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	const uint32_t rank = builder->flame->names[builder->names[a]].rank;
-	const uint32_t other = builder->flame->names[builder->names[b]].rank;
-
-	return rank != other ? (rank > other) - (rank < other) : (a > b) - (a < b);
-}
-
-/* The callees of all nodes of a group, sorted by name. */
-static uint32_t *callees_of(
-	struct builder *builder, struct groups *groups, const struct group *group, size_t *count)
-{
-	const size_t *first = builder->first;
-	uint32_t *pool;
-
-	*count = 0;
-	for (size_t i = 0; i < group->count; i++)
-		*count += first[group->nodes[i] + 1] - first[group->nodes[i]];
-	if (group->count == 1 || !*count)
-		return builder->sorted + first[group->nodes[0]];
-	pool = xreallocarray(NULL, *count, sizeof(*pool));
-	array_reserve(&groups->pools, &groups->pool_capacity, groups->pool_count + 1, sizeof(*groups->pools));
-	groups->pools[groups->pool_count++] = pool;
-	*count = 0;
-	for (size_t i = 0; i < group->count; i++) {
-		const uint32_t node = group->nodes[i];
-		const size_t own = first[node + 1] - first[node];
-
-		memcpy(pool + *count, builder->sorted + first[node], own * sizeof(*pool));
-		*count += own;
-	}
-	qsort_r(pool, *count, sizeof(*pool), compare_nodes, builder);
-	return pool;
-}
-
-static uint32_t add_frame(struct builder *builder, uint32_t name, uint32_t parent)
-{
-	struct flame *flame = builder->flame;
-	const uint32_t depth = flame->frame_count ? flame->frames[parent].depth + 1 : 0;
-
-	array_reserve(
-		&flame->frames, &builder->frame_capacity, flame->frame_count + 1, sizeof(*flame->frames));
-	flame->frames[flame->frame_count] =
-		(struct flame_frame){ .name = name, .parent = parent, .depth = depth };
-	return (uint32_t)flame->frame_count++;
-}
-
-/* Samples without any frame become one, so that those of the root are those of its callees. */
-static void add_no_frames(struct builder *builder, const struct profile *profile, uint32_t name)
-{
-	const uint64_t count = builder->stacks->nodes[0].count;
-	const uint32_t frame = count ? add_frame(builder, name, 0) : 0;
-
-	if (count)
-		builder->flame->frames[frame].self = builder->flame->frames[frame].total = count;
-	builder->flame->frames[frame].gil = profile_gil(profile, 0);
-	builder->flame->frame_of[0] = frame;
-}
-
-static void push_callees(
-	struct builder *builder, struct groups *groups, const struct group *group, uint32_t frame)
-{
-	size_t count;
-	uint32_t *callees = callees_of(builder, groups, group, &count);
-
-	for (size_t end = count, at; end > 0; end = at) {
-		at = end - 1;
-		while (at > 0 && builder->names[callees[at - 1]] == builder->names[callees[end - 1]])
-			at--;
-		array_reserve(&groups->list, &groups->capacity, groups->count + 1, sizeof(*groups->list));
-		groups->list[groups->count++] = (struct group){ callees + at, (uint32_t)(end - at), frame };
-	}
-}
-
-static void make_frames(
-	struct builder *builder, const struct profile *profile, uint32_t root_name, uint32_t no_frames_name)
-{
-	uint32_t root_node = 0;
-	const struct group root = { &root_node, 1, 0 };
-	struct groups groups = { .list = NULL };
-
-	array_reserve(&builder->flame->frames, &builder->frame_capacity, builder->stacks->node_count + 1,
-		sizeof(*builder->flame->frames));
-	add_frame(builder, root_name, 0);
-	builder->flame->frames[0].total = builder->totals[0];
-	add_no_frames(builder, profile, no_frames_name);
-	push_callees(builder, &groups, &root, 0);
-	while (groups.count) {
-		const struct group group = groups.list[--groups.count];
-		const uint32_t frame = add_frame(builder, builder->names[group.nodes[0]], group.parent);
-
-		for (size_t i = 0; i < group.count; i++) {
-			const uint32_t node = group.nodes[i];
-
-			builder->flame->frames[frame].self += builder->stacks->nodes[node].count;
-			builder->flame->frames[frame].total += builder->totals[node];
-			builder->flame->frames[frame].gil += profile_gil(profile, node);
-			builder->flame->frame_of[node] = frame;
-		}
-		push_callees(builder, &groups, &group, frame);
-	}
-	for (size_t i = 0; i < groups.pool_count; i++)
-		free(groups.pools[i]);
-	free(groups.pools);
-	free(groups.list);
+	for (size_t i = merged->node_count; i-- > 1;)
+		merged->nodes[merged->nodes[i].parent].count += merged->nodes[i].count;
 }
 
 /* ---- leaving out ---- */
 
 #define SMALL_WEIGHTS 65536 /* are counted; larger ones are few */
+
+/* Weights that stand in an array of something larger. */
+struct weights {
+	const void *first;
+	size_t step, count;
+};
+
+static uint64_t weight_at(const struct weights *weights, size_t i)
+{
+	return *(const uint64_t *)((const char *)weights->first + i * weights->step);
+}
 
 static int compare_weights(const void *left, const void *right)
 {
@@ -346,19 +231,22 @@ static int compare_weights(const void *left, const void *right)
 }
 
 /* The weight of the last one of the limit largest; *equal becomes how many of this weight are among those. */
-static uint64_t least_weight(const struct flame *flame, size_t limit, size_t *equal)
+static uint64_t least_weight(const struct weights *weights, size_t limit, size_t *equal)
 {
 	size_t *counts = xcalloc(SMALL_WEIGHTS + 1, sizeof(*counts)), above = 0, count = 0,
 	       least = SMALL_WEIGHTS;
 	uint64_t *large;
 
-	for (size_t i = 0; i < flame->frame_count; i++)
-		counts[flame->frames[i].total < SMALL_WEIGHTS ? flame->frames[i].total : SMALL_WEIGHTS]++;
+	for (size_t i = 0; i < weights->count; i++) {
+		const uint64_t weight = weight_at(weights, i);
+
+		counts[weight < SMALL_WEIGHTS ? weight : SMALL_WEIGHTS]++;
+	}
 	large = xreallocarray(NULL, counts[SMALL_WEIGHTS] + 1, sizeof(*large));
 	if (counts[SMALL_WEIGHTS] >= limit) {
-		for (size_t i = 0; i < flame->frame_count; i++)
-			if (flame->frames[i].total >= SMALL_WEIGHTS)
-				large[count++] = flame->frames[i].total;
+		for (size_t i = 0; i < weights->count; i++)
+			if (weight_at(weights, i) >= SMALL_WEIGHTS)
+				large[count++] = weight_at(weights, i);
 		qsort(large, count, sizeof(*large), compare_weights);
 		least = large[limit - 1];
 		while (above < limit && large[above] > least)
@@ -373,79 +261,168 @@ static uint64_t least_weight(const struct flame *flame, size_t limit, size_t *eq
 	return least;
 }
 
-void flame_keep_largest(const struct flame *flame, size_t limit, bool *is_kept)
+static void keep_largest(const struct weights *weights, size_t limit, bool *is_kept)
 {
 	size_t equal = 0;
 	uint64_t least;
 
-	memset(is_kept, 1, flame->frame_count);
-	if (flame->frame_count <= limit)
+	memset(is_kept, 1, weights->count);
+	if (weights->count <= limit)
 		return;
-	least = least_weight(flame, limit, &equal);
-	for (size_t i = 0; i < flame->frame_count; i++) {
-		const uint64_t total = flame->frames[i].total;
+	least = least_weight(weights, limit, &equal);
+	for (size_t i = 0; i < weights->count; i++) {
+		const uint64_t weight = weight_at(weights, i);
 
-		is_kept[i] = total > least || (total == least && equal);
-		equal -= total == least && equal;
+		is_kept[i] = weight > least || (weight == least && equal);
+		equal -= weight == least && equal;
 	}
 }
 
-/* By frame: all below it that is left out. */
-struct lost {
-	uint64_t total, gil;
-};
+void flame_keep_largest(const struct flame *flame, size_t limit, bool *is_kept)
+{
+	const struct weights totals = { &flame->frames->total, sizeof(*flame->frames), flame->frame_count };
+
+	keep_largest(&totals, limit, is_kept);
+}
+
+#define IS_LEFT_OUT (UINT32_C(1) << 31) /* with the number of the caller that is kept */
+
+/* Moves the frames that are kept out of the merged tree, and lets each of the others know which one has called it. */
+static void choose_frames(struct builder *builder)
+{
+	struct stacks *merged = &builder->merged;
+	const struct weights totals = { &merged->nodes->count, sizeof(*merged->nodes), merged->node_count };
+	const double least = builder->options->least_part * (double)merged->nodes[0].count;
+	bool *is_kept = xcalloc(merged->node_count, sizeof(*is_kept));
+	const size_t most = merged->node_count < FRAME_LIMIT ? merged->node_count : FRAME_LIMIT;
+
+	keep_largest(&totals, FRAME_LIMIT, is_kept);
+	builder->kept = xcalloc(most, sizeof(*builder->kept));
+	for (size_t i = 0; i < merged->node_count; i++) {
+		struct stack_node *node = &merged->nodes[i];
+		const uint32_t parent = i ? merged->nodes[node->parent].frame : 0;
+
+		if (i && (!is_kept[i] || (double)node->count < least)) {
+			node->frame = parent | IS_LEFT_OUT;
+			builder->flame->left_out++;
+			continue;
+		}
+		builder->kept[builder->kept_count] =
+			(struct kept_frame){ .name = i ? node->frame : 0, .parent = parent, .total = node->count };
+		node->frame = builder->kept_count++;
+	}
+	free(is_kept);
+}
+
+static void add_gil(struct builder *builder, uint32_t number, bool is_lost, uint64_t gil)
+{
+	uint64_t **counts = &builder->gil[is_lost];
+
+	if (!*counts)
+		*counts = xcalloc(builder->kept_count, sizeof(**counts));
+	(*counts)[number] += gil;
+}
+
+/* Each node's samples go to its frame, or to the caller that is kept of it. */
+static void share_out(struct builder *builder)
+{
+	uint32_t *frame_of = builder->flame->frame_of;
+
+	for (uint32_t i = 0; i < builder->stacks->node_count; i++) {
+		const uint32_t frame = builder->merged.nodes[frame_of[i]].frame, number = frame & ~IS_LEFT_OUT;
+		const uint64_t gil = profile_gil(builder->profile, i);
+		struct kept_frame *kept = &builder->kept[number];
+
+		*(frame & IS_LEFT_OUT ? &kept->lost : &kept->self) += builder->stacks->nodes[i].count;
+		if (gil)
+			add_gil(builder, number, frame & IS_LEFT_OUT, gil);
+		frame_of[i] = frame;
+	}
+	stacks_release(&builder->merged);
+}
+
+/* ---- frames ---- */
+
+/* By counting: the frames sorted by name, then, keeping that order, by parent. */
+static void sort_frames(struct builder *builder)
+{
+	const struct flame_name *names = builder->flame->names;
+	const size_t name_count = builder->flame->name_count, count = builder->kept_count;
+	const size_t buckets = name_count > count ? name_count : count;
+	uint32_t *ends = xcalloc(buckets + 2, sizeof(*ends)), *first = xcalloc(count + 2, sizeof(*first));
+	uint32_t *by_name = xreallocarray(NULL, count + 1, sizeof(*by_name));
+
+	builder->first = first;
+	builder->sorted = xreallocarray(NULL, count + 1, sizeof(*builder->sorted));
+	for (size_t i = 1; i < count; i++) {
+		ends[names[builder->kept[i].name].rank + 1]++;
+		first[builder->kept[i].parent + 1]++;
+	}
+	for (size_t i = 1; i <= name_count; i++)
+		ends[i] += ends[i - 1];
+	for (uint32_t i = 1; i < count; i++)
+		by_name[ends[names[builder->kept[i].name].rank]++] = i;
+	for (size_t i = 1; i <= count; i++)
+		first[i] += first[i - 1];
+	memcpy(ends, first, count * sizeof(*ends));
+	for (size_t i = 0; i + 1 < count; i++)
+		builder->sorted[ends[builder->kept[by_name[i]].parent]++] = by_name[i];
+	free(ends);
+	free(by_name);
+}
+
+static struct flame_frame *add_frame(struct builder *builder, uint32_t name, uint32_t parent)
+{
+	struct flame *flame = builder->flame;
+	const uint32_t depth = flame->frame_count ? flame->frames[parent].depth + 1 : 0;
+
+	array_reserve(
+		&flame->frames, &builder->frame_capacity, flame->frame_count + 1, sizeof(*flame->frames));
+	flame->frames[flame->frame_count] =
+		(struct flame_frame){ .name = name, .parent = parent, .depth = depth };
+	return &flame->frames[flame->frame_count++];
+}
 
 /* What is left out of a caller becomes one frame, the first one below it. */
-static void leave_out(struct builder *builder, uint32_t name)
+static void put_frame(struct builder *builder, uint32_t number, uint32_t parent, uint32_t left_out_name)
 {
-	struct flame *flame = builder->flame, old = *flame;
-	bool *is_kept = xcalloc(old.frame_count, sizeof(*is_kept));
-	const double least = builder->options->least_part * (double)old.frames[0].total;
-	uint32_t *number = xcalloc(old.frame_count, sizeof(*number)); /* by frame: that it is or is left out to */
-	uint32_t *stands_in = xcalloc(old.frame_count, sizeof(*stands_in));
-	struct flame_frame *lost =
-		xcalloc(old.frame_count, sizeof(*lost)); /* by frame: all below it that is left out */
+	const struct kept_frame *kept = &builder->kept[number];
+	const uint32_t own = (uint32_t)builder->flame->frame_count;
+	struct flame_frame *frame = add_frame(builder, kept->name, parent);
 
-	flame_keep_largest(flame, FRAME_LIMIT, is_kept);
-	for (size_t i = 1; i < old.frame_count; i++)
-		is_kept[i] &= (double)old.frames[i].total >= least;
-	for (size_t i = old.frame_count; i-- > 1;) {
-		if (is_kept[i])
-			continue;
-		flame->left_out++;
-		lost[old.frames[i].parent].total += old.frames[i].self + lost[i].total;
-		lost[old.frames[i].parent].gil += old.frames[i].gil + lost[i].gil;
-	}
-	if (flame->left_out) {
-		flame->frames = NULL;
-		flame->frame_count = builder->frame_capacity = 0;
-	}
-	for (size_t i = 0; flame->left_out && i < old.frame_count; i++) {
-		if (!is_kept[i]) {
-			const uint32_t parent = old.frames[i].parent;
+	frame->total = kept->total;
+	frame->self = kept->self;
+	frame->gil = builder->gil[0] ? builder->gil[0][number] : 0;
+	if (!kept->lost)
+		return;
+	frame = add_frame(builder, left_out_name, own);
+	frame->self = frame->total = kept->lost;
+	frame->gil = builder->gil[1] ? builder->gil[1][number] : 0;
+}
 
-			number[i] = is_kept[parent] ? stands_in[parent] : number[parent];
-			continue;
-		}
-		number[i] = add_frame(builder, old.frames[i].name, i ? number[old.frames[i].parent] : 0);
-		flame->frames[number[i]].self = old.frames[i].self;
-		flame->frames[number[i]].total = old.frames[i].total;
-		flame->frames[number[i]].gil = old.frames[i].gil;
-		if (lost[i].total) {
-			const uint32_t frame = stands_in[i] = add_frame(builder, name, number[i]);
+static void make_frames(struct builder *builder, uint32_t left_out_name)
+{
+	struct flame *flame = builder->flame;
+	uint32_t *waiting = xreallocarray(NULL, builder->kept_count, sizeof(*waiting)); /* the next one last */
+	uint32_t *place = xreallocarray(NULL, builder->kept_count, sizeof(*place)), count = 1;
 
-			flame->frames[frame].self = flame->frames[frame].total = lost[i].total;
-			flame->frames[frame].gil = lost[i].gil;
-		}
+	array_reserve(&flame->frames, &builder->frame_capacity, builder->kept_count, sizeof(*flame->frames));
+	waiting[0] = 0;
+	while (count) {
+		const uint32_t number = waiting[--count];
+
+		place[number] = (uint32_t)flame->frame_count;
+		put_frame(builder, number, place[builder->kept[number].parent], left_out_name);
+		for (uint32_t i = builder->first[number + 1]; i-- > builder->first[number];)
+			waiting[count++] = builder->sorted[i];
 	}
-	for (size_t node = 0; flame->left_out && node < builder->stacks->node_count; node++)
-		flame->frame_of[node] = number[flame->frame_of[node]];
-	if (flame->left_out)
-		free(old.frames);
-	free(stands_in);
-	free(lost);
-	free(number);
-	free(is_kept);
+	for (size_t i = 0; i < builder->stacks->node_count; i++) {
+		const uint32_t frame = flame->frame_of[i], number = frame & ~IS_LEFT_OUT;
+
+		flame->frame_of[i] = place[number] + (frame & IS_LEFT_OUT && builder->kept[number].lost);
+	}
+	free(waiting);
+	free(place);
 }
 
 void flame_place(struct flame *flame)
@@ -467,38 +444,41 @@ static uint32_t name_of_marker(struct builder *builder, const struct function *m
 	return name_of_text(builder, find_text(builder, marker), marker, 0);
 }
 
+static void release_builder(struct builder *builder)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(builder->gil); i++)
+		free(builder->gil[i]);
+	free(builder->kept);
+	free(builder->sorted);
+	free(builder->first);
+	free(builder->text_of);
+	free(builder->functions);
+	u64_map_release(&builder->functions_by_text);
+	u64_map_release(&builder->names_by_key);
+}
+
 void flame_init(struct flame *flame, const struct profile *profile, const struct output_options *options)
 {
-	const size_t count = profile_stacks(profile)->node_count;
-	struct builder builder = { .flame = flame, .options = options, .stacks = profile_stacks(profile) };
-	uint32_t root, empty, lost;
+	struct builder builder = {
+		.flame = flame, .profile = profile, .options = options, .stacks = profile_stacks(profile)
+	};
+	uint32_t empty, lost;
 
 	*flame = (struct flame){ .names = NULL };
 	array_reserve(&builder.functions, &builder.function_capacity, 1, sizeof(const struct function *));
-	root = name_of_marker(&builder, &all_samples);
+	name_of_marker(&builder, &all_samples); /* number 0 */
 	empty = name_of_marker(&builder, &no_frames);
 	lost = name_of_marker(&builder, &left_out);
-	builder.parents = xcalloc(count, sizeof(*builder.parents));
-	builder.names = xcalloc(count, sizeof(*builder.names));
-	builder.totals = xcalloc(count, sizeof(*builder.totals));
-	builder.first = xcalloc(count + 1, sizeof(*builder.first));
-	flame->frame_of = xcalloc(count, sizeof(*flame->frame_of));
-	link_nodes(&builder);
-	add_up(&builder);
+	flame->frame_of = xcalloc(builder.stacks->node_count, sizeof(*flame->frame_of));
+	merge_nodes(&builder, empty);
+	add_up(&builder.merged);
 	rank_names(flame);
-	sort_nodes(&builder);
-	make_frames(&builder, profile, root, empty);
-	free(builder.parents);
-	free(builder.names);
-	free(builder.totals);
-	free(builder.sorted);
-	free(builder.first);
-	leave_out(&builder, lost);
+	choose_frames(&builder);
+	share_out(&builder);
+	sort_frames(&builder);
+	make_frames(&builder, lost);
 	flame_place(flame);
-	free(builder.text_of);
-	free(builder.functions);
-	u64_map_release(&builder.functions_by_text);
-	u64_map_release(&builder.names_by_key);
+	release_builder(&builder);
 }
 
 void flame_release(struct flame *flame)

@@ -212,6 +212,48 @@ START_TEST(test_least_part)
 }
 END_TEST
 
+/* Of more frames than a picture has, those with the fewest samples are one below their caller, and no sample is lost. */
+START_TEST(test_too_many_frames)
+{
+	enum { LIMIT = 400000, FUNCTIONS = 5, LINES = 84000 };
+	const struct function *called[FUNCTIONS];
+	struct made_up made_up;
+	uint64_t total = 0, lost = 0;
+	char name[] = "f0@/a.py:1";
+	int ignored;
+
+	for (int i = 0; i < FUNCTIONS; i++) {
+		strcpy(name, "f0@/a.py:1");
+		name[1] = (char)('0' + i);
+		called[i] = function_of(name, &ignored);
+	}
+	for (int i = 0; i < FUNCTIONS * LINES; i++) {
+		const struct event event = { .kind = EVENT_SAMPLE, .weight = i % 100 ? 2 : 1, .sample = &made_up.sample };
+
+		made_up_begin(&made_up, 0, 1);
+		made_up.sample.state = i % 2 ? THREAD_HOLDS_GIL : THREAD_RUNNING;
+		made_up_push(&made_up, called[0], 1);
+		made_up_push(&made_up, called[i % FUNCTIONS], i);
+		profile_add(profile, &event);
+		total += event.weight;
+	}
+	flame_init(&flame, profile, &options);
+	ck_assert_uint_eq(flame.frame_count, LIMIT + 1);
+	ck_assert_uint_eq(flame.left_out, FUNCTIONS * LINES + 2 - LIMIT);
+	ck_assert_uint_eq(flame.frames[0].total, total);
+	ck_assert_str_eq(flame.names[flame.frames[2].name].function->name, "(left out)");
+	/* all that have one sample, the others last of those with two, every second of them with the GIL */
+	ck_assert_uint_eq(flame.frames[2].total, FUNCTIONS * LINES / 100 + 2 * (flame.left_out - FUNCTIONS * LINES / 100));
+	ck_assert_uint_gt(flame.frames[2].gil, 0);
+	for (size_t i = 0; i < flame.frame_count; i++)
+		total -= flame.frames[i].self;
+	ck_assert_uint_eq(total, 0);
+	for (size_t node = 1; node < profile_stacks(profile)->node_count; node++)
+		lost += flame.frames[flame.frame_of[node]].total < profile_stacks(profile)->nodes[node].count;
+	ck_assert_uint_eq(lost, 0);
+}
+END_TEST
+
 /* ---- which ones are kept ---- */
 
 static const struct {
@@ -306,6 +348,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_merges_deeply);
 	tcase_add_test(tests, test_leading_frames);
 	tcase_add_test(tests, test_least_part);
+	tcase_add_test(tests, test_too_many_frames);
 	tcase_add_loop_test(tests, test_keep_largest, 0, ARRAY_LENGTH(choices));
 	tcase_add_test(tests, test_frame_of);
 	tcase_add_loop_test(tests, test_shade, 0, ARRAY_LENGTH(changes));
