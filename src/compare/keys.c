@@ -2,7 +2,7 @@
 /* Names of what is compared. A frame is looked up by its function's number and line; only what is new is named. */
 #include "config.h"
 
-#include "internal.h"
+#include "compare/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

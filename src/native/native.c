@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "jit.h"
-#include "merge.h"
-#include "names.h"
+#include "native/unwind/jit.h"
+#include "native/unwind/merge.h"
+#include "native/names/names.h"
 
 #define FIRST_STACK_BYTES ((size_t)128 << 10)
 #define STACK_LIMIT_BYTES ((size_t)1 << 20)

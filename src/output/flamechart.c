@@ -8,8 +8,8 @@
  */
 #include "config.h"
 
-#include "flamechart.h"
-#include "format.h"
+#include "output/flamechart.h"
+#include "output/format.h"
 
 #include <stdlib.h>
 #include <string.h>

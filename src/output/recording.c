@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "format.h"
+#include "output/format.h"
 
 #include "pyrope/recording.h"
 

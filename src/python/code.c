@@ -8,8 +8,8 @@
  */
 #include "config.h"
 
-#include "decode.h"
-#include "internal.h"
+#include "python/decode.h"
+#include "python/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,7 @@
  */
 #include "config.h"
 
-#include "layout.h"
+#include "python/layout.h"
 
 #include <inttypes.h>
 #include <string.h>

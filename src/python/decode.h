@@ -3,7 +3,7 @@
 #ifndef PYROPE_PYTHON_DECODE_H
 #define PYROPE_PYTHON_DECODE_H
 
-#include "layout.h"
+#include "python/layout.h"
 #include "pyrope/python.h"
 
 /* Bounds on what is read from a target. */

@@ -13,7 +13,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "python/internal.h"
 #include "target/elf.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef PYROPE_PYTHON_FIND_H
 #define PYROPE_PYTHON_FIND_H
 
-#include "layout.h"
+#include "python/layout.h"
 #include "pyrope/python.h"
 
 struct runtime_place {

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "find_internal.h"
+#include "python/find_internal.h"
 
 #include <string.h>
 

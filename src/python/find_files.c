@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "find_internal.h"
+#include "python/find_internal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

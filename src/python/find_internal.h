@@ -7,7 +7,7 @@
 #ifndef PYROPE_PYTHON_FIND_INTERNAL_H
 #define PYROPE_PYTHON_FIND_INTERNAL_H
 
-#include "find.h"
+#include "python/find.h"
 #include "target/elf.h"
 
 /* ---- versions ---- */

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "find_internal.h"
+#include "python/find_internal.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "find_internal.h"
+#include "python/find_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

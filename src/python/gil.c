@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "python/internal.h"
 
 #define INTERPRETER_LIMIT 1024
 #define GIL_SPAN 208 /* sizeof(struct _gil_runtime_state), 3.12 to 3.15 */

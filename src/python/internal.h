@@ -3,9 +3,9 @@
 #ifndef PYROPE_PYTHON_INTERNAL_H
 #define PYROPE_PYTHON_INTERNAL_H
 
-#include "decode.h"
-#include "find.h"
-#include "layout.h"
+#include "python/decode.h"
+#include "python/find.h"
+#include "python/layout.h"
 #include "pyrope/python.h"
 
 /* Machine code: [start, end). */

@@ -12,7 +12,7 @@
  */
 #include "config.h"
 
-#include "layout.h"
+#include "python/layout.h"
 
 /* A table to read: its lines are laid out by hand. */
 /* clang-format off */

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "decode.h"
+#include "python/decode.h"
 
 #include <limits.h>
 

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "decode.h"
+#include "python/decode.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* The interpreter as one object: what find.c found, and what has been learned since. */
 #include "config.h"
 
-#include "internal.h"
+#include "python/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "decode.h"
+#include "python/decode.h"
 
 #include <string.h>
 

@@ -12,8 +12,8 @@
  */
 #include "config.h"
 
-#include "decode.h"
-#include "internal.h"
+#include "python/decode.h"
+#include "python/internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "python/internal.h"
 
 #include <stdlib.h>
 

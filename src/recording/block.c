@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "wire.h"
+#include "recording/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "pyrope/stacks.h"
-#include "wire.h"
+#include "recording/wire.h"
 
 /* A recording of 48 hours has some 10,000 of each; these take some 500 MB, and are what a file that lies can make pyrope take. */
 #define TEXTS_LIMIT_BYTES (64u << 20)

@@ -2,7 +2,7 @@
 /* Numbers and texts in columns. */
 #include "config.h"
 
-#include "wire.h"
+#include "recording/wire.h"
 
 #include <string.h>
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "pyrope/stacks.h"
-#include "wire.h"
+#include "recording/wire.h"
 
 #define BLOCK_BYTES 65536
 #define BLOCK_NS INT64_C(1000000000)

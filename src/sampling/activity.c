@@ -16,7 +16,7 @@
  */
 #include "config.h"
 
-#include "activity.h"
+#include "sampling/activity.h"
 
 #include <sched.h>
 

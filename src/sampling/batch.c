@@ -2,7 +2,7 @@
 /* Samples and their frames in two growing arrays; the check of what they name. */
 #include "config.h"
 
-#include "batch.h"
+#include "sampling/batch.h"
 
 #include <stdlib.h>
 #include <string.h>

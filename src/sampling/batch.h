@@ -7,7 +7,7 @@
 #ifndef PYROPE_SAMPLING_BATCH_H
 #define PYROPE_SAMPLING_BATCH_H
 
-#include "look.h"
+#include "sampling/look.h"
 #include "pyrope/sampling.h"
 
 struct batch_sample {

@@ -2,7 +2,7 @@
 /* Threads without Python: which they are, and their native stacks. The rules of pausing are those of take.c. */
 #include "config.h"
 
-#include "bystanders.h"
+#include "sampling/bystanders.h"
 
 #include <stdlib.h>
 

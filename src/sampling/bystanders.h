@@ -3,7 +3,7 @@
 #ifndef PYROPE_SAMPLING_BYSTANDERS_H
 #define PYROPE_SAMPLING_BYSTANDERS_H
 
-#include "activity.h"
+#include "sampling/activity.h"
 #include "pyrope/native.h"
 
 struct bystander {

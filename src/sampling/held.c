@@ -2,7 +2,7 @@
 /* How long the holds were, in classes that grow with the length: a few hundred bytes for any number of them. */
 #include "config.h"
 
-#include "held.h"
+#include "sampling/held.h"
 
 unsigned held_class(int64_t held_ns)
 {

@@ -6,13 +6,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "batch.h"
-#include "bystanders.h"
+#include "sampling/batch.h"
+#include "sampling/bystanders.h"
 #include "pyrope/sampling.h"
-#include "quiet.h"
-#include "subjects.h"
-#include "take.h"
-#include "together.h"
+#include "sampling/quiet.h"
+#include "sampling/subjects.h"
+#include "sampling/take.h"
+#include "sampling/together.h"
 
 #define GILS 64 /* interpreters with a GIL of their own that are followed */
 

@@ -2,7 +2,7 @@
 /* What a look is worth: which chains are whole, which stacks are proven, and by what. */
 #include "config.h"
 
-#include "judge.h"
+#include "sampling/judge.h"
 
 #define ROOT_LIMIT 4096 /* outermost frames of a thread that are remembered */
 

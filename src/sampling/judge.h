@@ -3,7 +3,7 @@
 #ifndef PYROPE_SAMPLING_JUDGE_H
 #define PYROPE_SAMPLING_JUDGE_H
 
-#include "take.h"
+#include "sampling/take.h"
 
 /* What a look is worth as evidence that a thread's outermost frame is where this chain ends; ROOT_SURE is enough. */
 enum root_vote {

@@ -32,12 +32,12 @@
  */
 #include "config.h"
 
-#include "look.h"
+#include "sampling/look.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "proof.h"
+#include "sampling/proof.h"
 
 #define ROUNDS 8          /* of reading again until all that the chain touches is there */
 #define LEAF_SLACK 1024   /* bytes behind the innermost frame that are fetched for frames to come */

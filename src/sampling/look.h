@@ -3,7 +3,7 @@
 #ifndef PYROPE_SAMPLING_LOOK_H
 #define PYROPE_SAMPLING_LOOK_H
 
-#include "subject.h"
+#include "sampling/subject.h"
 
 enum look_result {
 	LOOK_WHOLE,   /* a chain that ends where it must; whether it is one moment's is not said */

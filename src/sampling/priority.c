@@ -10,7 +10,7 @@
  */
 #include "config.h"
 
-#include "priority.h"
+#include "sampling/priority.h"
 
 #include <stdint.h>
 #include <sys/resource.h>

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "proof.h"
+#include "sampling/proof.h"
 
 #define PATH_LIMIT (1u << 18)
 /*

@@ -28,7 +28,7 @@
 #ifndef PYROPE_SAMPLING_PROOF_H
 #define PYROPE_SAMPLING_PROOF_H
 
-#include "subject.h"
+#include "sampling/subject.h"
 
 /* CPU time between two stops that are two: more than what stopping and going on costs a thread that executes nothing. */
 #define RUN_BETWEEN_NS 20000

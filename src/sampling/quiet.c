@@ -12,9 +12,9 @@
  */
 #include "config.h"
 
-#include "quiet.h"
+#include "sampling/quiet.h"
 
-#include "internal.h"
+#include "sampling/internal.h"
 
 #define AGAIN_NS 50000000 /* asked for anew, when it was not quiet after all */
 

@@ -12,8 +12,8 @@
  */
 #include "config.h"
 
-#include "internal.h"
-#include "priority.h"
+#include "sampling/internal.h"
+#include "sampling/priority.h"
 
 #include <errno.h>
 #include <signal.h>

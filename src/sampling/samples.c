@@ -2,7 +2,7 @@
 /* What a sample says: the state of its thread, its frames, and markers in place of those that there are not. */
 #include "config.h"
 
-#include "internal.h"
+#include "sampling/internal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,13 +4,13 @@
  */
 #include "config.h"
 
-#include "stop.h"
+#include "sampling/stop.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "held.h"
+#include "sampling/held.h"
 
 #define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
 #define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */

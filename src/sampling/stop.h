@@ -3,7 +3,7 @@
 #ifndef PYROPE_SAMPLING_STOP_H
 #define PYROPE_SAMPLING_STOP_H
 
-#include "judge.h"
+#include "sampling/judge.h"
 
 #define PAUSES_FOR_ONE 3 /* stops that one sample may cost */
 #define HOLD_LIMIT_NS (SAMPLING_HOLD_MS * INT64_C(1000000))

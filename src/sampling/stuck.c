@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "sampling/internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* Ranges and buffers of one thread. What is done with them is in look.c. */
 #include "config.h"
 
-#include "subject.h"
+#include "sampling/subject.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,10 +7,10 @@
 #ifndef PYROPE_SAMPLING_SUBJECT_H
 #define PYROPE_SAMPLING_SUBJECT_H
 
-#include "activity.h"
+#include "sampling/activity.h"
 #include "pyrope/native.h"
 #include "pyrope/python.h"
-#include "trunk.h"
+#include "sampling/trunk.h"
 
 #define POINTER_WINDOW 4096 /* bytes that are read for them at most */
 #define HARD_ALWAYS 4096

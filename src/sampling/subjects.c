@@ -2,7 +2,7 @@
 /* Keeping track of threads that come and go. */
 #include "config.h"
 
-#include "subjects.h"
+#include "sampling/subjects.h"
 
 #include <stdlib.h>
 #include <string.h>

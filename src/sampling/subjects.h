@@ -3,7 +3,7 @@
 #ifndef PYROPE_SAMPLING_SUBJECTS_H
 #define PYROPE_SAMPLING_SUBJECTS_H
 
-#include "subject.h"
+#include "sampling/subject.h"
 
 struct subjects {
 	struct python *python;

@@ -11,15 +11,15 @@
  */
 #include "config.h"
 
-#include "take.h"
+#include "sampling/take.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "judge.h"
-#include "stop.h"
+#include "sampling/judge.h"
+#include "sampling/stop.h"
 
 #define LOOKS_BEFORE_PAUSE 4
 #define QUICK_LOOKS 3 /* of these */

@@ -3,8 +3,8 @@
 #ifndef PYROPE_SAMPLING_TAKE_H
 #define PYROPE_SAMPLING_TAKE_H
 
-#include "look.h"
-#include "proof.h"
+#include "sampling/look.h"
+#include "sampling/proof.h"
 #include "pyrope/sampling.h"
 
 /* What a look is worth. */

@@ -2,7 +2,7 @@
 /* What happens at one tick, by mode: which threads are looked at. What the samples say is in samples.c. */
 #include "config.h"
 
-#include "internal.h"
+#include "sampling/internal.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "together.h"
+#include "sampling/together.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "stop.h"
+#include "sampling/stop.h"
 
 /*
  * So long at most those that have stopped wait for the others. Where threads outnumber the CPUs some are not on one, and stop

@@ -6,7 +6,7 @@
 #ifndef PYROPE_SAMPLING_TOGETHER_H
 #define PYROPE_SAMPLING_TOGETHER_H
 
-#include "take.h"
+#include "sampling/take.h"
 
 struct deferral {
 	struct subject *subject;

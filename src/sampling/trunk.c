@@ -2,7 +2,7 @@
 /* Remembering where outer frames lie, and reading them again. */
 #include "config.h"
 
-#include "trunk.h"
+#include "sampling/trunk.h"
 
 static struct trunk_place *find_place(struct trunk_depth *depth, raddr_t address, raddr_t caller)
 {

@@ -2,7 +2,7 @@
 /* One process under the clock: what is known of it, when its next tick is due, and how a tick of it goes. */
 #include "config.h"
 
-#include "internal.h"
+#include "sampling/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

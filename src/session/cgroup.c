@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "cgroup.h"
+#include "session/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -27,8 +27,8 @@
 #include "pyrope/session.h"
 #include "pyrope/target.h"
 
-#include "cgroup.h"
-#include "tree.h"
+#include "session/cgroup.h"
+#include "session/tree.h"
 
 #include <dirent.h>
 #include <errno.h>

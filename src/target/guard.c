@@ -24,7 +24,7 @@
  */
 #include "config.h"
 
-#include "guard.h"
+#include "target/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "target/internal.h"
 
 #define FIRST_NS 5000000
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */

@@ -11,7 +11,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "target/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

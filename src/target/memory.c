@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "target/internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -30,8 +30,8 @@
 #include "config.h"
 
 #include "arch/arch.h"
-#include "guard.h"
-#include "internal.h"
+#include "target/guard.h"
+#include "target/internal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -8,8 +8,8 @@
  */
 #include "config.h"
 
-#include "guard.h"
-#include "internal.h"
+#include "target/guard.h"
+#include "target/internal.h"
 
 #include <elf.h>
 #include <errno.h>

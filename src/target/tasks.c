@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "target/internal.h"
 
 #include <dirent.h>
 #include <errno.h>

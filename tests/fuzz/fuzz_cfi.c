@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../unit/frame_file.h"
-#include "native/cfi.h"
+#include "native/unwind/cfi.h"
 
 #define BIAS UINT64_C(0x7f0000000000)
 #define STACK UINT64_C(0x7ffc00000000)

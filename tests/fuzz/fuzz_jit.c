@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "bytes.h"
-#include "native/jit.h"
+#include "native/unwind/jit.h"
 
 #define BASE UINT64_C(0x10000)
 #define CODE UINT64_C(0x7f0000400000)

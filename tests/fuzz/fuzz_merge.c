@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "native/merge.h"
+#include "native/unwind/merge.h"
 
 #define BASE UINT64_C(0x7ffc00001000)
 #define STACK_BYTES 2048

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "native/binary.h"
+#include "native/names/binary.h"
 
 #define ADDRESSES 64
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "frame_file.h"
-#include "native/cfi.h"
+#include "native/unwind/cfi.h"
 #include "suite.h"
 
 #define BIAS UINT64_C(0x7f0000000000)

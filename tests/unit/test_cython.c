@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "native/cython.h"
+#include "native/names/cython.h"
 #include "suite.h"
 
 #define MODULE "my_mod.cpython-311-x86_64-linux-gnu.so"

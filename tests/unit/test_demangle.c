@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "native/demangle.h"
+#include "native/names/demangle.h"
 #include "suite.h"
 
 struct name {

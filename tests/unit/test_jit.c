@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "frame_file.h"
-#include "native/jit.h"
+#include "native/unwind/jit.h"
 #include "suite.h"
 
 #define BASE UINT64_C(0x10000)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "native/merge.h"
+#include "native/unwind/merge.h"
 #include "suite.h"
 
 #define BASE UINT64_C(0x7000)

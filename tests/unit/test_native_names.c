@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "../child.h"
-#include "native/debug_file.h"
-#include "native/names.h"
-#include "native/symbols.h"
+#include "native/files/debug_file.h"
+#include "native/names/names.h"
+#include "native/names/symbols.h"
 #include "suite.h"
 
 static char directory[64];

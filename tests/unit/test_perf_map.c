@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "native/perf_map.h"
+#include "native/names/perf_map.h"
 #include "suite.h"
 
 #define SECOND INT64_C(1000000000)

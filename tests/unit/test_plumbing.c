@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-#include "native/plumbing.h"
+#include "native/names/plumbing.h"
 #include "suite.h"
 
 static const char *const hidden[] = {

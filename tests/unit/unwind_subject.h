@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "data/unwind_target.h"
-#include "native/unwind.h"
+#include "native/unwind/unwind.h"
 
 #define DEADLINE_NS INT64_C(60000000000)
 #define STACK_BYTES ((size_t)1 << 20)

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "arch.h"
+#include "target/arch/arch.h"
 
 #include <elf.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* x86_64: registers by PTRACE_GETREGSET. */
 #include "config.h"
 
-#include "arch.h"
+#include "target/arch/arch.h"
 
 #include <elf.h>
 #include <errno.h>

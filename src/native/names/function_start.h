@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where functions begin that no symbol names: by the index of the unwind tables, which every stripped file
+ * still has.
+ */
+#ifndef PYROPE_NATIVE_NAMES_FUNCTION_START_H
+#define PYROPE_NATIVE_NAMES_FUNCTION_START_H
+
+#include "native/files/object.h"
+
+/* False: there is no such index, or it has nothing that covers vaddr. */
+bool function_start(const struct object *object, uint64_t vaddr, uint64_t *start);
+
+#endif
