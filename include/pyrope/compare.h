@@ -46,14 +46,26 @@ void series_free(struct series *series); /* accepts NULL */
 struct sink *series_sink(struct series *series);
 /* Adds a sample that has these keys, each once, whatever its frames are: for a series without names, made with NULL. */
 void series_add(struct series *series, const struct event *event, const uint32_t *keys, size_t count);
-/*
- * The same samples over time, each with other keys: of one that had the key k (each had just one) frame_of[k], the parent of that,
- * and so on up to 0, which all have. A parent is less than its own number.
- */
-struct series *series_fold(struct series *series, const uint32_t *frame_of, const uint32_t *parent_of);
+/* Nothing follows: what only counting needs is freed. */
+void series_end(struct series *series);
 uint64_t series_samples(const struct series *series);
 uint64_t series_missed(const struct series *series); /* ticks */
 bool series_has_time(const struct series *series);   /* collapsed stacks have none */
+
+/* So many runs of the same job. */
+struct runs {
+	struct series *const *list;
+	size_t count;
+};
+
+/*
+ * Keys that have what other ones have, as a frame has the samples of the frames that it calls: a key of the series stands for its
+ * place, and each key that is compared has the samples of the places from its own number up to its end.
+ */
+struct key_nesting {
+	const uint32_t *places; /* by key of the series: a key that is compared */
+	const uint32_t *ends;   /* by key that is compared: more than its number, at most their count */
+};
 
 /* ---- one side alone ---- */
 
@@ -71,9 +83,8 @@ struct estimates {
 	struct spread *spreads; /* by key: of its share, totals / samples */
 };
 
-/* There is one run at least, and one sample in all. The same seed gives the same result. */
-void estimate(struct series *const *runs, size_t run_count, size_t key_count, uint64_t seed,
-	struct estimates *estimates);
+/* There is one run at least, and one sample in all. nesting: NULL, or what keys have of each other. */
+void estimate(struct runs runs, size_t key_count, const struct key_nesting *nesting, struct estimates *estimates);
 void estimates_release(struct estimates *estimates);
 /* Degrees of freedom of the variance, for Student's distribution; of the difference of two, where there is another one. */
 double spread_freedom(const struct spread *spread, const struct spread *other);
@@ -104,19 +115,20 @@ struct change {
 };
 
 struct comparison {
-	struct change *changes; /* by the size of the change */
+	struct change *changes; /* by key; after comparison_sort by the size of the change */
 	size_t count;
 	double block_seconds
 		[2]; /* how long samples remember each other, before and after; 0: there is no time */
 };
 
 /*
- * Each side has one run at least, and each run samples. seed: the same gives the same result. seconds_of_all: NULL compares shares of all
+ * Each side has one run at least, and each run samples. sides: before, after. seconds_of_all: NULL compares shares of all
  * samples; else times, when all samples of each side are worth so many seconds. The number of samples in a run of that length varies, too, then.
  */
-void compare(size_t key_count, struct series *const *before, size_t before_count,
-	struct series *const *after, size_t after_count, const double seconds_of_all[2], uint64_t seed,
-	struct comparison *comparison);
+void compare(size_t key_count, const struct key_nesting *nesting, const struct runs sides[2],
+	const double seconds_of_all[2], struct comparison *comparison);
+/* For people: the largest changes first, without the keys that neither side has. */
+void comparison_sort(struct comparison *comparison);
 void comparison_release(struct comparison *comparison);
 
 #endif

@@ -144,9 +144,7 @@ struct difference {
 	const struct profile *profile; /* the stacks of both sides together */
 	/* before and after: how many samples end at each node of the profile; and each run of the side, whose samples have one key, the node */
 	const uint64_t *counts[2];
-	struct series *const *runs[2];
-	size_t run_counts[2];
-	uint64_t seed; /* as for compare() */
+	struct runs runs[2];
 	/* for the page: its table, and what the rows are: "function (self)" */
 	const struct comparison *comparison;
 	const struct keys *keys;

@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEED 1             /* the same files give the same verdict */
 #define BASELINE_RUNS 10   /* of a folder, where no other number is given */
 #define LEAST_PART 0.01    /* of all samples: what has less is told nothing of */
 #define EXIT_BUDGET 2      /* it cannot be read, or means nothing */
@@ -222,7 +221,7 @@ static bool measure(struct series *const *runs, size_t run_count, size_t keys, s
 		if (runs[i] && series_samples(runs[i]))
 			there[count++] = runs[i];
 	if (count)
-		estimate(there, count, keys, SEED, estimates);
+		estimate((struct runs){ there, count }, keys, NULL, estimates);
 	free(there);
 	return count > 0;
 }

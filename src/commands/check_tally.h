@@ -52,7 +52,7 @@ struct tally {
 	struct {
 		uint64_t stack_key;
 		uint32_t node;
-	} recent[4096]; /* stacks whose node is found without a look at their frames; by the end of their key */
+	} recent[32768]; /* stacks whose node is found without a look at their frames; by the end of their key */
 	uint64_t *bits; /* by node: budgets that name a function of the stack */
 	size_t bits_capacity;
 	uint64_t *idle, *waits; /* by node: what of the samples was idle, waited for the GIL */

@@ -22,7 +22,6 @@
 #define ROWS 20 /* besides those that have changed */
 #define NAME_LEAST 20
 #define EVERY_COLUMN (SIZE_MAX / 2)
-#define SEED 1 /* the same files give the same table */
 
 struct diff {
 	const struct options *options;
@@ -257,7 +256,7 @@ static int write_files(struct diff *diff, const struct comparison *comparison, s
 	const struct options *options = diff->options;
 	struct output_options output = output_options_of(options, options->mode);
 	struct buffer rows = { 0 };
-	struct difference table = { .seed = SEED, .comparison = comparison, .keys = diff->keys };
+	struct difference table = { .comparison = comparison, .keys = diff->keys };
 	int result = 0;
 
 	append_rows_name(&rows, options);
@@ -299,18 +298,31 @@ static int check_seconds(const struct diff *diff, struct error *err)
 	return 0;
 }
 
+static void free_runs(struct diff *diff)
+{
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t j = 0; diff->sides[i].runs && j < diff->sides[i].count; j++)
+			series_free(diff->sides[i].runs[j]);
+		free(diff->sides[i].runs);
+		diff->sides[i].runs = NULL;
+	}
+}
+
 static int show(struct diff *diff, struct error *err)
 {
 	const struct options *options = diff->options;
 	struct comparison comparison;
 	const double seconds[2] = { seconds_of(diff, 0), seconds_of(diff, 1) };
+	const struct runs sides[2] = { { diff->sides[0].runs, diff->sides[0].count },
+		{ diff->sides[1].runs, diff->sides[1].count } };
 	bool is_printed = true;
 	int result;
 
 	for (size_t i = 0; i < options->output_count; i++)
 		is_printed &= strcmp(options->outputs[i], "-") != 0;
-	compare(keys_count(diff->keys), diff->sides[0].runs, diff->sides[0].count, diff->sides[1].runs,
-		diff->sides[1].count, options->seconds ? seconds : NULL, SEED, &comparison);
+	compare(keys_count(diff->keys), NULL, sides, options->seconds ? seconds : NULL, &comparison);
+	comparison_sort(&comparison);
+	free_runs(diff); /* what was compared is known, and pictures take memory */
 	result = write_files(diff, &comparison, err);
 	if (result == 0 && is_printed)
 		result = print_comparison(diff, &comparison, err);
@@ -340,11 +352,7 @@ static int run(struct diff *diff, struct error *err)
 
 static void diff_release(struct diff *diff)
 {
-	for (size_t i = 0; i < 2; i++) {
-		for (size_t j = 0; diff->sides[i].runs && j < diff->sides[i].count; j++)
-			series_free(diff->sides[i].runs[j]);
-		free(diff->sides[i].runs);
-	}
+	free_runs(diff);
 	diff_stacks_release(&diff->stacks);
 	keys_free(diff->keys);
 	roots_release(&diff->roots);

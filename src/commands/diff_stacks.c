@@ -63,18 +63,30 @@ static void grow_counts(struct diff_stacks *stacks, size_t side, size_t needed)
 		(stacks->count_capacity[side] - before) * sizeof(*stacks->counts[side]));
 }
 
+/* Has the profile been given this stack already? Then it goes by the key and looks at no frame. */
+static bool is_known(struct diff_stacks *stacks, uint64_t stack_key)
+{
+	uint64_t *known = &stacks->known[stack_key % ARRAY_LENGTH(stacks->known)];
+	const bool result = stack_key && *known == stack_key;
+
+	*known = stack_key;
+	return result;
+}
+
 void diff_stacks_add(struct diff_stacks *stacks, size_t side, const struct event *event)
 {
 	struct sample sample = *event->sample;
 	struct event same = *event;
 	uint32_t node;
 
-	array_reserve(&stacks->frames, &stacks->frame_capacity, sample.frame_count, sizeof(*stacks->frames));
-	for (size_t i = 0; i < sample.frame_count; i++)
-		stacks->frames[i] = same_frame(stacks, &event->sample->frames[i]);
-	sample.frames = stacks->frames;
-	same.sample = &sample;
-	same.stack_key = 0; /* other stacks may be the same now */
+	if (!is_known(stacks, event->stack_key)) {
+		array_reserve(
+			&stacks->frames, &stacks->frame_capacity, sample.frame_count, sizeof(*stacks->frames));
+		for (size_t i = 0; i < sample.frame_count; i++)
+			stacks->frames[i] = same_frame(stacks, &event->sample->frames[i]);
+		sample.frames = stacks->frames;
+		same.sample = &sample;
+	}
 	node = profile_add(stacks->profile, &same);
 	grow_counts(stacks, side, (size_t)node + 1);
 	stacks->counts[side][node] += event->weight;
@@ -187,8 +199,9 @@ int diff_stacks_write(struct diff_stacks *stacks, const char *path, const struct
 	for (size_t side = 0; side < 2; side++) {
 		grow_counts(stacks, side, node_count);
 		difference.counts[side] = stacks->counts[side];
-		difference.runs[side] = stacks->runs[side];
-		difference.run_counts[side] = stacks->run_counts[side];
+		for (size_t i = 0; i < stacks->run_counts[side]; i++)
+			series_end(stacks->runs[side][i]);
+		difference.runs[side] = (struct runs){ stacks->runs[side], stacks->run_counts[side] };
 	}
 	if (format == DIFF_SVG)
 		difference_write_svg(&difference, options, file);

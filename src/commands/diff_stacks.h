@@ -19,6 +19,7 @@ struct diff_stacks {
 	size_t count_capacity[2];
 	struct series **runs[2];
 	size_t run_counts[2];
+	uint64_t known[4096]; /* stack_keys that the profile has, by their ends */
 	struct sample_frame *frames; /* of the stack that was looked at last */
 	size_t frame_capacity;
 };

@@ -12,23 +12,9 @@
 
 #define FIRST_BIN_NS 10000000
 #define STEPS 100000 /* of a sample that stands for many ticks */
+#define STACKS 4096  /* whose keys are kept; a power of two, at most 2^16 */
 
 /* ---- bins ---- */
-
-/* What the open bin has becomes entries. The same bin may be opened again, where several threads are a little out of order. */
-static void close_bin(struct series *series)
-{
-	array_reserve(&series->entries, &series->entry_capacity, series->entry_count + series->open_count,
-		sizeof(*series->entries));
-	for (size_t i = 0; i < series->open_count; i++) {
-		const uint32_t key = series->open[i];
-
-		series->entries[series->entry_count++] =
-			(struct entry){ series->open_bin, key, series->counts[key] };
-		series->counts[key] = 0;
-	}
-	series->open_count = 0;
-}
 
 static void count_key(struct series *series, uint32_t key, uint64_t count)
 {
@@ -47,6 +33,39 @@ static void count_key(struct series *series, uint32_t key, uint64_t count)
 	series->counts[key] += count;
 }
 
+static void count_keys(struct series *series, const uint32_t *keys, size_t count, uint64_t weight)
+{
+	for (size_t i = 0; i < count; i++)
+		count_key(series, keys[i], weight);
+}
+
+static void count_pending(struct series *series)
+{
+	for (size_t i = 0; i < series->pending_count; i++) {
+		struct series_stack *stack = &series->stacks[series->pending[i]];
+
+		count_keys(series, stack->keys, stack->count, stack->pending);
+		stack->pending = 0;
+	}
+	series->pending_count = 0;
+}
+
+/* What the open bin has becomes entries. The same bin may be opened again, where several threads are a little out of order. */
+static void close_bin(struct series *series)
+{
+	count_pending(series);
+	array_reserve(&series->entries, &series->entry_capacity, series->entry_count + series->open_count,
+		sizeof(*series->entries));
+	for (size_t i = 0; i < series->open_count; i++) {
+		const uint32_t key = series->open[i];
+
+		series->entries[series->entry_count++] =
+			(struct entry){ series->open_bin, key, series->counts[key] };
+		series->counts[key] = 0;
+	}
+	series->open_count = 0;
+}
+
 static int by_bin_and_key(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;
@@ -60,7 +79,8 @@ static void merge_entries(struct series *series)
 {
 	size_t count = 0;
 
-	qsort(series->entries, series->entry_count, sizeof(*series->entries), by_bin_and_key);
+	if (series->entry_count)
+		qsort(series->entries, series->entry_count, sizeof(*series->entries), by_bin_and_key);
 	for (size_t i = 0; i < series->entry_count; i++) {
 		const struct entry entry = series->entries[i];
 		struct entry *last = count ? &series->entries[count - 1] : NULL;
@@ -82,8 +102,7 @@ static void halve(struct series *series)
 	for (size_t i = 0; i < series->entry_count; i++)
 		series->entries[i].bin /= 2;
 	series->open_bin /= 2;
-	if (series->entry_count)
-		merge_entries(series);
+	merge_entries(series);
 }
 
 /* Memory is bounded by the number of keys: 64 bins are kept, whatever they hold. */
@@ -97,7 +116,8 @@ static void make_room(struct series *series)
 		series->entry_count > ENTRIES_LIMIT / 2 ? 2 * series->entry_count : ENTRIES_LIMIT;
 }
 
-static void count_at(struct series *series, uint32_t bin, uint64_t weight)
+/* stack: what was found, where it is kept; or NULL. */
+static void count_at(struct series *series, struct series_stack *stack, uint32_t bin, uint64_t weight)
 {
 	if (bin != series->open_bin) {
 		close_bin(series);
@@ -106,11 +126,17 @@ static void count_at(struct series *series, uint32_t bin, uint64_t weight)
 	if (bin >= series->bin_count)
 		series->bin_count = bin + 1;
 	series->bins[bin] += weight;
-	for (size_t i = 0; i < series->found_count; i++)
-		count_key(series, series->found[i], weight);
+	if (!stack) {
+		count_keys(series, series->found, series->found_count, weight);
+		return;
+	}
+	if (!stack->pending)
+		series->pending[series->pending_count++] = (uint16_t)(stack - series->stacks);
+	stack->pending += weight;
 }
 
-static void count_at_time(struct series *series, int64_t time_ns, uint64_t weight)
+static void count_at_time(
+	struct series *series, struct series_stack *stack, int64_t time_ns, uint64_t weight)
 {
 	int64_t since_ns = time_ns - series->begin_ns;
 
@@ -120,7 +146,7 @@ static void count_at_time(struct series *series, int64_t time_ns, uint64_t weigh
 		make_room(series);
 	while (since_ns / series->bin_ns >= BINS_LIMIT)
 		halve(series);
-	count_at(series, (uint32_t)(since_ns / series->bin_ns), weight);
+	count_at(series, stack, (uint32_t)(since_ns / series->bin_ns), weight);
 }
 
 /* ---- samples ---- */
@@ -158,15 +184,43 @@ static void find_keys(struct series *series, const struct sample *sample)
 	}
 }
 
-/* With the keys that have been found. */
-static void count_sample(struct series *series, const struct event *event)
+/* The place of the event's stack, with its keys; NULL: they have been found, and have no place. */
+static struct series_stack *find_stack(struct series *series, const struct event *event)
+{
+	struct series_stack *stack;
+
+	if (!event->stack_key) {
+		find_keys(series, event->sample);
+		return NULL;
+	}
+	if (!series->stacks) {
+		series->stacks = xcalloc(STACKS, sizeof(*series->stacks));
+		series->pending = xcalloc(STACKS, sizeof(*series->pending));
+	}
+	stack = &series->stacks[event->stack_key % STACKS];
+	if (stack->stack_key == event->stack_key)
+		return stack;
+	find_keys(series, event->sample);
+	if (stack->pending) /* it makes room */
+		count_pending(series);
+	array_reserve(&stack->keys, &stack->capacity, series->found_count, sizeof(*stack->keys));
+	if (series->found_count)
+		memcpy(stack->keys, series->found, series->found_count * sizeof(*stack->keys));
+	stack->stack_key = event->stack_key;
+	stack->count = series->found_count;
+	stack->pending = 0;
+	return stack;
+}
+
+/* With the keys of the stack, or those that have been found. */
+static void count_sample(struct series *series, const struct event *event, struct series_stack *stack)
 {
 	const uint64_t weight = event->weight;
 	uint64_t step;
 
 	series->samples += weight;
 	if (!event->time_ns) { /* the order tells nothing: one bin has all of it */
-		count_at(series, 0, weight);
+		count_at(series, stack, 0, weight);
 		return;
 	}
 	if (!series->bin_ns) {
@@ -174,12 +228,12 @@ static void count_sample(struct series *series, const struct event *event)
 		series->begin_ns = event->time_ns;
 	}
 	if (weight == 1 || event->last_ns <= event->time_ns) {
-		count_at_time(series, event->time_ns, weight);
+		count_at_time(series, stack, event->time_ns, weight);
 		return;
 	}
 	step = weight / STEPS + 1;
 	for (uint64_t i = 0; i < weight; i += step)
-		count_at_time(series,
+		count_at_time(series, stack,
 			event->time_ns +
 				(int64_t)((double)(event->last_ns - event->time_ns) / (double)(weight - 1) *
 					(double)i),
@@ -192,8 +246,7 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 
 	(void)err;
 	if (event->kind == EVENT_SAMPLE) {
-		find_keys(series, event->sample);
-		count_sample(series, event);
+		count_sample(series, event, find_stack(series, event));
 	} else if (event->kind == EVENT_MISSED) {
 		series->missed += event->missed;
 	}
@@ -225,15 +278,32 @@ struct series *series_new(struct keys *keys, enum compare_part part)
 	return series;
 }
 
+void series_end(struct series *series)
+{
+	close_bin(series);
+	merge_entries(series);
+	for (size_t i = 0; series->stacks && i < STACKS; i++)
+		free(series->stacks[i].keys);
+	free(series->stacks);
+	free(series->pending);
+	free(series->counts);
+	free(series->open);
+	free(series->found);
+	free(series->marks);
+	series->stacks = NULL;
+	series->pending = NULL;
+	series->counts = NULL;
+	series->open = series->found = series->marks = NULL;
+	series->count_capacity = series->open_capacity = series->found_capacity = series->mark_capacity = 0;
+	series->mark_count = 0;
+}
+
 void series_free(struct series *series)
 {
 	if (!series)
 		return;
-	free(series->counts);
-	free(series->open);
+	series_end(series);
 	free(series->entries);
-	free(series->found);
-	free(series->marks);
 	free(series);
 }
 
@@ -248,36 +318,7 @@ void series_add(struct series *series, const struct event *event, const uint32_t
 	if (count)
 		memcpy(series->found, keys, count * sizeof(*keys));
 	series->found_count = count;
-	count_sample(series, event);
-}
-
-struct series *series_fold(struct series *series, const uint32_t *frame_of, const uint32_t *parent_of)
-{
-	struct series *folded = series_new(NULL, COMPARE_TOTAL);
-
-	close_bin(series);
-	merge_entries(series);
-	folded->samples = series->samples;
-	folded->missed = series->missed;
-	folded->begin_ns = series->begin_ns;
-	folded->bin_ns = series->bin_ns;
-	for (size_t i = 0; i < series->entry_count; i++) {
-		const struct entry *entry = &series->entries[i];
-
-		folded->found_count = 0;
-		for (uint32_t frame = frame_of[entry->key];; frame = parent_of[frame]) {
-			array_reserve(&folded->found, &folded->found_capacity, folded->found_count + 1,
-				sizeof(*folded->found));
-			folded->found[folded->found_count++] = frame;
-			if (!frame)
-				break;
-		}
-		if (series->bin_ns)
-			count_at_time(folded, series->begin_ns + entry->bin * series->bin_ns, entry->count);
-		else
-			count_at(folded, 0, entry->count);
-	}
-	return folded;
+	count_sample(series, event, NULL);
 }
 
 const struct entry *series_entries(struct series *series, size_t *count)

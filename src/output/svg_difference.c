@@ -143,44 +143,37 @@ static void count_frames(
 	}
 }
 
-/* The runs of a side with frames for keys. */
-static struct series **fold_runs(
-	const struct difference *from, size_t side, const struct flame *flame, const uint32_t *parents)
+/* By frame: the first one behind it that it does not call. */
+static uint32_t *find_ends(const struct flame *flame)
 {
-	struct series **folded = xcalloc(from->run_counts[side], sizeof(struct series *));
+	uint32_t *ends = xcalloc(flame->frame_count, sizeof(*ends));
 
-	for (size_t i = 0; i < from->run_counts[side]; i++)
-		folded[i] = series_fold(from->runs[side][i], flame->frame_of, parents);
-	return folded;
+	for (size_t i = flame->frame_count; i-- > 0;) {
+		const uint32_t parent = flame->frames[i].parent;
+
+		if (ends[i] < i + 1)
+			ends[i] = (uint32_t)i + 1;
+		if (i && ends[parent] < ends[i])
+			ends[parent] = ends[i];
+	}
+	return ends;
 }
 
 static void judge_frames(
 	struct svg_difference *difference, const struct flame *flame, const struct difference *from)
 {
-	uint32_t *parents = xcalloc(flame->frame_count, sizeof(*parents));
-	struct series **folded[2];
+	uint32_t *ends = find_ends(flame);
+	const struct key_nesting nesting = { flame->frame_of, ends };
 	struct comparison comparison;
 
-	for (size_t i = 0; i < flame->frame_count; i++)
-		parents[i] = flame->frames[i].parent;
-	for (size_t side = 0; side < 2; side++)
-		folded[side] = fold_runs(from, side, flame, parents);
-	compare(flame->frame_count, folded[0], from->run_counts[0], folded[1], from->run_counts[1], NULL,
-		from->seed, &comparison);
-	difference->changes = xcalloc(flame->frame_count, sizeof(*difference->changes));
+	compare(flame->frame_count, &nesting, from->runs, NULL, &comparison);
 	for (size_t i = 0; i < comparison.count; i++) {
 		const struct change *change = &comparison.changes[i];
 
-		difference->changes[change->key] = *change;
 		difference->changed += change->verdict != CHANGE_NONE && change->verdict != CHANGE_RARE;
 	}
-	comparison_release(&comparison);
-	for (size_t side = 0; side < 2; side++) {
-		for (size_t i = 0; i < from->run_counts[side]; i++)
-			series_free(folded[side][i]);
-		free(folded[side]);
-	}
-	free(parents);
+	difference->changes = comparison.changes;
+	free(ends);
 }
 
 void svg_difference_init(struct svg_difference *difference, struct svg *svg, const struct difference *from)

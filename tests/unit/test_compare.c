@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare/internal.h"
 #include "suite.h"
 
 #define FUNCTIONS 30
@@ -157,6 +158,15 @@ struct outcome {
 	int any, found; /* pairs in which any change was reported; in which that of function 1 was */
 };
 
+struct two_sides {
+	struct runs sides[2];
+};
+
+static struct two_sides sides_of(struct series **runs)
+{
+	return (struct two_sides){ { { &runs[0], 1 }, { &runs[1], 1 } } };
+}
+
 /* slower: how much longer function 1 takes in the second program. seconds: NULL, or what is compared are times. */
 static struct outcome play_pairs(int count, double mode_ns, double slower, const double seconds[2])
 {
@@ -172,7 +182,7 @@ static struct outcome play_pairs(int count, double mode_ns, double slower, const
 		after.call_ns[1] *= slower;
 		runs[0] = run(keys, &before, 0.2);
 		runs[1] = run(keys, &after, 0.2);
-		compare(keys_count(keys), &runs[0], 1, &runs[1], 1, seconds, (uint64_t)i + 1, &comparison);
+		compare(keys_count(keys), NULL, sides_of(runs).sides, seconds, &comparison);
 		for (size_t j = 0; j < comparison.count; j++) {
 			const bool reported = comparison.changes[j].verdict != CHANGE_NONE &&
 				comparison.changes[j].verdict != CHANGE_RARE;
@@ -235,8 +245,9 @@ START_TEST(times_are_shares_of_the_seconds)
 	struct series *runs[2] = { run(keys, &program, 0.2), run(keys, &program, 0.2) };
 	struct comparison times, shares;
 
-	compare(keys_count(keys), &runs[0], 1, &runs[1], 1, seconds, 1, &times);
-	compare(keys_count(keys), &runs[0], 1, &runs[1], 1, NULL, 1, &shares);
+	compare(keys_count(keys), NULL, sides_of(runs).sides, seconds, &times);
+	comparison_sort(&times);
+	compare(keys_count(keys), NULL, sides_of(runs).sides, NULL, &shares);
 	ck_assert_uint_eq(times.count, shares.count);
 	for (size_t i = 0; i < times.count; i++)
 		for (size_t j = 0; j < shares.count; j++)
@@ -276,12 +287,12 @@ START_TEST(what_became_slower_is_found)
 }
 END_TEST
 
-/* A tree of frames: of samples at 3, the frames 3, 1 and 0 have them. Bins stay where they are. */
-START_TEST(folding_gives_frames_what_ends_below_them)
+/* A tree of frames: 0 calls 1 and 3, and 1 calls 2. Of samples at 2, the frames 2, 1 and 0 have them. */
+START_TEST(nested_keys_have_what_ends_in_them)
 {
-	static const uint32_t frame_of[] = { 3, 2, 3, 4 }, parent_of[] = { 0, 0, 0, 1, 0 };
-	static const double expected[] = { 500, 300, 100, 300, 100 };
-	struct series *series = series_new(NULL, COMPARE_SELF), *folded;
+	static const uint32_t places[] = { 2, 3, 2, 1 }, ends[] = { 4, 3, 3, 4 };
+	static const double expected[] = { 500, 400, 300, 100 };
+	struct series *series = series_new(NULL, COMPARE_SELF);
 	struct estimates estimates;
 
 	for (uint32_t i = 0; i < 500; i++) {
@@ -292,16 +303,130 @@ START_TEST(folding_gives_frames_what_ends_below_them)
 
 		series_add(series, &event, &key, 1);
 	}
-	folded = series_fold(series, frame_of, parent_of);
-	ck_assert_uint_eq(series_samples(folded), 500);
-	ck_assert(series_has_time(folded));
-	estimate(&folded, 1, 5, 1, &estimates);
+	estimate((struct runs){ &series, 1 }, 4, &(struct key_nesting){ places, ends }, &estimates);
 	for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
 		ck_assert(estimates.totals[i] == expected[i]);
-	ck_assert(estimates.spreads[3].is_steady);
+	ck_assert(estimates.spreads[2].is_steady);
 	estimates_release(&estimates);
-	series_free(folded);
 	series_free(series);
+}
+END_TEST
+
+/* ---- the bootstrap, computed and drawn ---- */
+
+#define BINS 300
+#define DRAWS 20000
+
+/* Key 0 is often there, key 1 seldom, key 2 twice in a row. */
+static struct series *course_of_three(void)
+{
+	struct series *series = series_new(NULL, COMPARE_SELF);
+
+	for (uint32_t i = 0; i < 5 * BINS; i++) {
+		const struct event event = { .kind = EVENT_SAMPLE,
+			.time_ns = SECOND_NS + i * 2000000 + i / 400 % 2 * 1000,
+			.weight = 1 + i / 500 };
+		const uint32_t key = i == 700 || i == 701 ? 2 : i % 97 == 0 ? 1 : 0;
+
+		series_add(series, &event, &key, i / 20 % 2 || key ? 1 : 0);
+	}
+	return series;
+}
+
+/* The variance over many draws of what they have of the key more than `share` of their samples. */
+static double drawn_variance(struct series *series, uint32_t key, size_t block, double share)
+{
+	size_t count;
+	const struct entry *entries = series_entries(series, &count);
+	double course[BINS_LIMIT] = { 0 }, sum = 0, squares = 0;
+
+	for (size_t i = 0; i < series->bin_count; i++)
+		course[i] = -share * (double)series->bins[i];
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].key == key)
+			course[entries[i].bin] += (double)entries[i].count;
+	for (int draw = 0; draw < DRAWS; draw++) {
+		double own = 0;
+
+		for (size_t drawn = 0; drawn < series->bin_count;) {
+			const size_t start = (size_t)(uniform() * (double)series->bin_count);
+
+			for (size_t i = 0; i < block && drawn < series->bin_count; i++, drawn++)
+				own += course[(start + i) % series->bin_count];
+		}
+		sum += own;
+		squares += own * own;
+	}
+	return squares / DRAWS - sum / DRAWS * (sum / DRAWS);
+}
+
+START_TEST(variance_is_that_of_endless_draws)
+{
+	static const size_t lengths[] = { 1, 7, 30 }; /* the second one does not divide the bins */
+	struct series *series = course_of_three();
+	struct courses courses;
+
+	courses_init(&courses, series, 3, NULL);
+	ck_assert_uint_eq(series->bin_count, BINS);
+	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
+		struct draw draw;
+
+		draw_init(&draw, series, lengths[i]);
+		for (uint32_t key = 0; key < 3; key++)
+			for (int is_time = 0; is_time < 2; is_time++) {
+				const double share = is_time ? 0 : 0.1 / (1 + key);
+				double sum;
+				const double computed = draw_variance(&draw, &courses, key, share, &sum),
+					     drawn = drawn_variance(series, key, lengths[i], share);
+
+				ck_assert_msg(fabs(computed - drawn) < 0.06 * drawn,
+					"key %u, blocks of %zu, share %g: %g computed, %g drawn", key,
+					lengths[i], share, computed, drawn);
+			}
+	}
+	courses_release(&courses);
+	series_free(series);
+}
+END_TEST
+
+/* Samples that name their stacks are counted like those that do not, also when more stacks come than there is room for. */
+START_TEST(stacks_with_keys_are_counted_like_others)
+{
+	struct keys *keys = keys_new(name_of, NULL);
+	struct series *series[2] = { series_new(keys, COMPARE_TOTAL), series_new(keys, COMPARE_TOTAL) };
+	struct error err;
+
+	for (uint32_t i = 0; i < 60000; i++) {
+		const uint32_t stack = i / 3 % 20 ? i / 3 % 7 : i;
+		const struct sample_frame frames[] = { { named[0], 1 }, { named[1 + stack % 5], 2 },
+			{ named[1 + stack % 29], 3 } };
+		const struct sample sample = { .process_name = "",
+			.thread_name = "",
+			.frames = frames,
+			.frame_count = 2 + stack % 2 };
+		struct event event = { .kind = EVENT_SAMPLE,
+			.time_ns = SECOND_NS + i * INTERVAL_NS,
+			.sample = &sample,
+			.weight = 1 + i % 2,
+			.last_ns = SECOND_NS + i * INTERVAL_NS };
+
+		for (size_t j = 0; j < 2; j++) {
+			event.stack_key = j ? 1 + stack : 0;
+			ck_assert_int_eq(sink_take(series_sink(series[j]), &event, &err), 0);
+		}
+	}
+	for (size_t j = 0; j < 2; j++)
+		series_end(series[j]);
+	ck_assert_uint_eq(series[0]->entry_count, series[1]->entry_count);
+	ck_assert_mem_eq(series[0]->bins, series[1]->bins, sizeof(series[0]->bins));
+	for (size_t i = 0; i < series[0]->entry_count; i++) {
+		ck_assert_uint_eq(series[0]->entries[i].bin, series[1]->entries[i].bin);
+		ck_assert_uint_eq(series[0]->entries[i].key, series[1]->entries[i].key);
+		ck_assert_uint_eq(series[0]->entries[i].count, series[1]->entries[i].count);
+	}
+	series_free(series[0]);
+	series_free(series[1]);
+	keys_free(keys);
 }
 END_TEST
 
@@ -309,7 +434,9 @@ static void add_tests(TCase *tests)
 {
 	tcase_set_timeout(tests, 600);
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_add_test(tests, folding_gives_frames_what_ends_below_them);
+	tcase_add_test(tests, nested_keys_have_what_ends_in_them);
+	tcase_add_test(tests, variance_is_that_of_endless_draws);
+	tcase_add_test(tests, stacks_with_keys_are_counted_like_others);
 	tcase_add_loop_test(tests, equal_programs_are_seldom_told_apart, 0, ARRAY_LENGTH(mode_ms));
 	tcase_add_loop_test(tests, equal_times_are_seldom_told_apart, 0, ARRAY_LENGTH(mode_ms));
 	tcase_add_loop_test(tests, what_all_became_slower_is_found_in_times, 0, ARRAY_LENGTH(mode_ms));
