@@ -11,6 +11,7 @@
 #include "output/format.h"
 #include "output/protobuf.h"
 #include "output/shown.h"
+#include "pyrope/leb128.h"
 #include "pyrope/pprof.h"
 
 #include <stdlib.h>
@@ -352,10 +353,10 @@ static void write_samples(struct pprof *pprof)
 		const struct counted *counted = &pprof->counted[i];
 
 		for (uint32_t node = counted->node; node; node = nodes[node].parent)
-			protobuf_put_varint(&pprof->part, nodes[node].frame + 1);
+			leb128_append(&pprof->part, nodes[node].frame + 1);
 		put_part(pprof, PPROF_SAMPLE_LOCATION);
-		protobuf_put_varint(&pprof->part, counted->count);
-		protobuf_put_varint(&pprof->part, counted->count * (uint64_t)pprof->options->interval_ns);
+		leb128_append(&pprof->part, counted->count);
+		leb128_append(&pprof->part, counted->count * (uint64_t)pprof->options->interval_ns);
 		put_part(pprof, PPROF_SAMPLE_VALUE);
 		put_labels(pprof, &pprof->contexts[counted->context]);
 		put_message(pprof, PPROF_PROFILE_SAMPLE);

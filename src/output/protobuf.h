@@ -5,8 +5,6 @@
 
 #include "pyrope/base.h"
 
-/* A number without a field: an element of a packed field. */
-void protobuf_put_varint(struct buffer *buffer, uint64_t number);
 /* 0 is what a field has that is not there, and is left out. */
 void protobuf_put_uint(struct buffer *buffer, unsigned field, uint64_t number);
 /* A string, a message, a packed field. */

@@ -14,7 +14,7 @@
 #include "config.h"
 
 #include "python/internal.h"
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
 #include <stdlib.h>
 #include <string.h>

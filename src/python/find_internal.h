@@ -8,7 +8,7 @@
 #define PYROPE_PYTHON_FIND_INTERNAL_H
 
 #include "python/find.h"
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
 /* ---- versions ---- */
 

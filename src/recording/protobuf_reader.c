@@ -3,22 +3,18 @@
 
 #include "recording/protobuf_reader.h"
 
-#define VARINT_BYTES 10
+#include "pyrope/leb128.h"
 
 enum wire_type { WIRE_VARINT, WIRE_64_BITS, WIRE_BYTES, WIRE_32_BITS = 5 };
 
 static bool take_varint(struct message *message, uint64_t *value)
 {
-	*value = 0;
-	for (size_t i = 0; i < VARINT_BYTES && i < message->length; i++) {
-		*value |= (uint64_t)(message->bytes[i] & 0x7f) << (7 * i);
-		if (message->bytes[i] & 0x80)
-			continue;
-		message->bytes += i + 1;
-		message->length -= i + 1;
-		return true;
-	}
-	return false;
+	const unsigned char *at = message->bytes;
+	const bool is_whole = leb128_get(&at, at + message->length, value);
+
+	message->length -= (size_t)(at - message->bytes);
+	message->bytes = at;
+	return is_whole;
 }
 
 static bool take_bytes(struct message *message, uint64_t length, struct message *within)

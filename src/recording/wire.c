@@ -6,15 +6,11 @@
 
 #include <string.h>
 
+#include "pyrope/leb128.h"
+
 void wire_put(struct buffer *buffer, uint64_t number)
 {
-	unsigned char bytes[10];
-	size_t length = 0;
-
-	for (; number >= 0x80; number >>= 7)
-		bytes[length++] = (unsigned char)(number | 0x80);
-	bytes[length++] = (unsigned char)number;
-	buffer_append(buffer, bytes, length);
+	leb128_append(buffer, number);
 }
 
 void wire_put_signed(struct buffer *buffer, int64_t number)
@@ -32,20 +28,10 @@ void wire_put_text(struct buffer *buffer, const char *text)
 
 uint64_t wire_get(struct cursor *cursor)
 {
-	uint64_t number = 0;
+	uint64_t number;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		unsigned char byte;
-
-		if (cursor->at == cursor->end)
-			break;
-		byte = *cursor->at++;
-		if (shift == 63 && byte > 1)
-			break;
-		number |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return number;
-	}
+	if (leb128_get(&cursor->at, cursor->end, &number))
+		return number;
 	cursor->bad = true;
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 #include "bytes.h"
 #include "python/find_internal.h"
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
 #define BASE UINT64_C(0x7f0000000000)
 

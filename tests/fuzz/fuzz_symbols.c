@@ -17,7 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Where something may be: around what headers and symbols name, else anywhere. */
-static uint64_t choose_address(const struct object *object, size_t number)
+static uint64_t choose_address(const struct elf_object *object, size_t number)
 {
 	if (object->section_count && number % 2)
 		return object->sections[number % object->section_count].sh_addr + number;
@@ -48,14 +48,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct module module = { .path = (char *)"/x", .name = (char *)"x", .bias = 0x1000 };
 	struct binary *binary;
 	struct budget budget;
-	struct object object;
+	struct elf_object object;
 
 	if (size < 1)
 		return 0;
 	module.fd = memfd_create("fuzz", MFD_CLOEXEC);
 	if (module.fd < 0 || write(module.fd, data + 1, size - 1) != (ssize_t)(size - 1))
 		abort();
-	object_open(&object, module.fd);
+	elf_object_open(&object, module.fd);
 	budget_begin(&budget, 0);
 	binary = binary_new(&roots, &budget, &module);
 	for (size_t i = 0; i < 1 + (size_t)data[0] % ADDRESSES; i++)
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	binary_free(binary);
 	budget_release(&budget);
-	object_release(&object);
+	elf_object_release(&object);
 	close(module.fd);
 	return 0;
 }

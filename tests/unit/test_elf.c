@@ -11,7 +11,7 @@
 #include "../child.h"
 #include "elf_file.h"
 #include "suite.h"
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
 #define BIAS UINT64_C(0x7f3210000000)
 
@@ -374,15 +374,34 @@ START_TEST(test_refused)
 	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
 	elf_file_build(&file, &(struct elf_file_options){ .type = ET_CORE });
 	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
-	/* more than can be counted where they are counted: then a number that libelf would believe says how many */
-	elf_file_build(&file, &shared);
-	((Elf64_Ehdr *)file.bytes)->e_shnum = 0;
-	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
 	elf_file_build(&file, &shared);
 	((Elf64_Ehdr *)file.bytes)->e_phnum = PN_XNUM;
 	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), -1);
 	ck_assert_int_eq(open_bytes(&image, "#!/bin/sh\n", 10), -1);
 	ck_assert_int_eq(open_bytes(&image, "", 0), -1);
+}
+END_TEST
+
+/* More sections than can be counted where they are counted: what counts them then may be any number, and is not believed. */
+START_TEST(test_uncounted_sections)
+{
+	struct elf_symbol symbol = { .name = "interp_head" };
+	struct elf_section section;
+	struct elf_file file;
+	struct elf_image image;
+
+	elf_file_build(&file, &shared);
+	((Elf64_Ehdr *)file.bytes)->e_shnum = 0;
+	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), 0);
+	ck_assert(!elf_image_section(&image, ".PyRuntime", &section));
+	ck_assert_uint_eq(elf_image_static_symbols(&image, &symbol, 1), 0);
+	elf_image_release(&image);
+	elf_file_build(&file, &shared);
+	((Elf64_Shdr *)(file.bytes + ((Elf64_Ehdr *)file.bytes)->e_shoff))->sh_size = UINT32_MAX;
+	((Elf64_Ehdr *)file.bytes)->e_shnum = 0;
+	ck_assert_int_eq(open_bytes(&image, file.bytes, sizeof(file.bytes)), 0);
+	ck_assert(!elf_image_section(&image, ".PyRuntime", &section));
+	elf_image_release(&image);
 }
 END_TEST
 
@@ -442,6 +461,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_truncated);
 	tcase_add_test(tests, test_damaged);
 	tcase_add_test(tests, test_refused);
+	tcase_add_test(tests, test_uncounted_sections);
 	tcase_add_test(tests, test_process);
 }
 

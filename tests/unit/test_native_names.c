@@ -535,7 +535,7 @@ START_TEST(debug_information_is_found_by_build_id)
 	struct budget budget = { .bytes_left = 0 };
 	unsigned char id[BUILD_ID_LIMIT];
 	struct roots roots = { .count = 1 };
-	struct object object, other;
+	struct elf_object object, other;
 	struct module module;
 	char hexadecimal[2 * BUILD_ID_LIMIT + 1];
 	size_t length;
@@ -543,7 +543,7 @@ START_TEST(debug_information_is_found_by_build_id)
 
 	build("-g");
 	module = open_module("code.so");
-	ck_assert(object_open(&object, module.fd));
+	ck_assert(elf_object_open(&object, module.fd));
 	length = build_id_read(&object, id);
 	ck_assert_uint_ge(length, 8);
 	for (size_t i = 0; i < length; i++)
@@ -557,10 +557,10 @@ START_TEST(debug_information_is_found_by_build_id)
 	roots.fds[0] = fd;
 	fd = debug_file_open(&roots, &budget, module.path, &object);
 	ck_assert_int_ge(fd, 0);
-	ck_assert(object_open(&other, fd));
-	ck_assert_ptr_nonnull(object_section(&other, ".debug_info"));
-	object_release(&other);
-	object_release(&object);
+	ck_assert(elf_object_open(&other, fd));
+	ck_assert_ptr_nonnull(elf_object_section(&other, ".debug_info"));
+	elf_object_release(&other);
+	elf_object_release(&object);
 	close(fd);
 	close_module(&module);
 	roots_close(&roots);
@@ -648,16 +648,16 @@ START_TEST(the_vdso_has_names)
 		.kind = MODULE_VDSO, .path = (char *)"[vdso]", .name = (char *)"[vdso]", .fd = fd
 	};
 	struct names *names = names_new(child.target, functions);
-	struct object object;
+	struct elf_object object;
 	struct symbol_found *found = xmalloc(sizeof(*found));
-	const struct object *objects[] = { &object };
+	const struct elf_object *objects[] = { &object };
 	struct symbols *symbols;
 	bool has_time = false;
 
 	if (vdso) {
 		for (size_t i = 0; i < 2 && write(fd, vdso + i * 4096, 4096) == 4096; i++)
 			;
-		ck_assert(object_open(&object, fd));
+		ck_assert(elf_object_open(&object, fd));
 		symbols = symbols_new(objects, 1, (raddr_t)(uintptr_t)vdso);
 		for (uint64_t vaddr = 0; vaddr < 8192 && !has_time; vaddr++)
 			has_time =
@@ -670,7 +670,7 @@ START_TEST(the_vdso_has_names)
 			free(text);
 		}
 		symbols_free(symbols);
-		object_release(&object);
+		elf_object_release(&object);
 	}
 	free(found);
 	names_free(names);

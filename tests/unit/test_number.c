@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "pyrope/base.h"
+#include "pyrope/leb128.h"
 
 #include <locale.h>
 #include <string.h>
@@ -207,8 +208,79 @@ START_TEST(test_integer)
 }
 END_TEST
 
+static const struct {
+	unsigned char bytes[12];
+	size_t length;
+	bool is_good, is_good_signed;
+	uint64_t number;
+	int64_t signed_number;
+} leb128_cases[] = {
+	/* of DWARF 5, tables 7.7 and 7.8 */
+	{ { 2 }, 1, true, true, 2, 2 },
+	{ { 127 }, 1, true, true, 127, -1 },
+	{ { 0x80, 1 }, 2, true, true, 128, 128 },
+	{ { 57 + 0x80, 100 }, 2, true, true, 12857, -3527 },
+	{ { 0xff, 0 }, 2, true, true, 127, 127 },
+	{ { 0x81, 0x7f }, 2, true, true, 16257, -127 },
+	/* padded */
+	{ { 0x80, 0x80, 0x00 }, 3, true, true, 0, 0 },
+	/* the largest and the least */
+	{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 }, 10, true, false, UINT64_MAX, 0 },
+	{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0 }, 10, true, true, INT64_MAX, INT64_MAX },
+	{ { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f }, 10, false, true, 0, INT64_MIN },
+	/* too long, cut off, nothing */
+	{ { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1 }, 11, false, false, 0, 0 },
+	{ { 0x80, 0x80 }, 2, false, false, 0, 0 },
+	{ { 0 }, 0, false, false, 0, 0 },
+};
+
+START_TEST(test_leb128)
+{
+	const unsigned char *bytes = leb128_cases[_i].bytes, *end = bytes + leb128_cases[_i].length, *at = bytes;
+	uint64_t number = 0;
+	int64_t signed_number = 0;
+
+	ck_assert_int_eq(leb128_get(&at, end, &number), leb128_cases[_i].is_good);
+	ck_assert(at <= end);
+	if (leb128_cases[_i].is_good) {
+		ck_assert_uint_eq(number, leb128_cases[_i].number);
+		ck_assert_ptr_eq(at, end);
+	}
+	at = bytes;
+	ck_assert_int_eq(leb128_get_signed(&at, end, &signed_number), leb128_cases[_i].is_good_signed);
+	ck_assert(at <= end);
+	if (leb128_cases[_i].is_good_signed)
+		ck_assert_int_eq(signed_number, leb128_cases[_i].signed_number);
+}
+END_TEST
+
+START_TEST(test_leb128_append)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const uint64_t numbers[] = { UINT64_C(1) << bit, (UINT64_C(1) << bit) - 1, ~(UINT64_C(1) << bit) };
+		struct buffer buffer = { 0 };
+		const unsigned char *at, *end;
+
+		for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+			leb128_append(&buffer, numbers[i]);
+		at = (const unsigned char *)buffer.data;
+		end = at + buffer.length;
+		for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+			uint64_t number = 0;
+
+			ck_assert(leb128_get(&at, end, &number));
+			ck_assert_uint_eq(number, numbers[i]);
+		}
+		ck_assert_ptr_eq(at, end);
+		buffer_release(&buffer);
+	}
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
+	tcase_add_loop_test(tests, test_leb128, 0, ARRAY_LENGTH(leb128_cases));
+	tcase_add_test(tests, test_leb128_append);
 	tcase_add_loop_test(tests, test_duration, 0, ARRAY_LENGTH(durations));
 	tcase_add_loop_test(tests, test_bad_duration, 0, ARRAY_LENGTH(bad_durations));
 	tcase_add_test(tests, test_locale);

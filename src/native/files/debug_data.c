@@ -37,7 +37,7 @@ static bool write_all(int fd, const unsigned char *data, size_t length)
 	return true;
 }
 
-static bool unpack(struct unpacker *unpacker, const struct object *object, const Elf64_Shdr *section, int fd)
+static bool unpack(struct unpacker *unpacker, const struct elf_object *object, const Elf64_Shdr *section, int fd)
 {
 	lzma_stream *stream = &unpacker->stream;
 	uint64_t offset = 0;
@@ -48,7 +48,7 @@ static bool unpack(struct unpacker *unpacker, const struct object *object, const
 			uint64_t left = section->sh_size - offset;
 
 			stream->next_in = unpacker->packed;
-			stream->avail_in = object_read_some(object, section->sh_offset + offset,
+			stream->avail_in = elf_object_read_some(object, section->sh_offset + offset,
 				unpacker->packed, left < CHUNK ? (size_t)left : CHUNK);
 			if (!stream->avail_in)
 				return false;
@@ -64,9 +64,9 @@ static bool unpack(struct unpacker *unpacker, const struct object *object, const
 	return true;
 }
 
-int debug_data_open(const struct object *object)
+int debug_data_open(const struct elf_object *object)
 {
-	const Elf64_Shdr *section = object_section(object, ".gnu_debugdata");
+	const Elf64_Shdr *section = elf_object_section(object, ".gnu_debugdata");
 	struct unpacker unpacker;
 	int fd = -1;
 
@@ -88,7 +88,7 @@ int debug_data_open(const struct object *object)
 
 #else
 
-int debug_data_open(const struct object *object)
+int debug_data_open(const struct elf_object *object)
 {
 	(void)object;
 	return -1;

@@ -54,15 +54,15 @@ static size_t find_note(const unsigned char *notes, size_t length, unsigned char
 	return 0;
 }
 
-static size_t read_notes(const struct object *object, uint64_t offset, uint64_t bytes, unsigned char *id)
+static size_t read_notes(const struct elf_object *object, uint64_t offset, uint64_t bytes, unsigned char *id)
 {
 	unsigned char notes[NOTES_LIMIT];
 	size_t wanted = bytes < sizeof(notes) ? (size_t)bytes : sizeof(notes);
 
-	return find_note(notes, object_read_some(object, offset, notes, wanted), id);
+	return find_note(notes, elf_object_read_some(object, offset, notes, wanted), id);
 }
 
-size_t build_id_read(const struct object *object, unsigned char id[BUILD_ID_LIMIT])
+size_t build_id_read(const struct elf_object *object, unsigned char id[BUILD_ID_LIMIT])
 {
 	size_t length = 0;
 
@@ -102,11 +102,11 @@ struct link {
 	uint32_t checksum;
 };
 
-static bool read_link(const struct object *object, struct link *link)
+static bool read_link(const struct elf_object *object, struct link *link)
 {
-	const Elf64_Shdr *section = object_section(object, ".gnu_debuglink");
+	const Elf64_Shdr *section = elf_object_section(object, ".gnu_debuglink");
 	size_t length = 0, end;
-	char *text = section ? object_load(object, section, LINK_LIMIT, &length) : NULL;
+	char *text = section ? elf_object_load(object, section, LINK_LIMIT, &length) : NULL;
 	bool usable = false;
 
 	if (text) {
@@ -123,7 +123,7 @@ static bool read_link(const struct object *object, struct link *link)
 	return usable;
 }
 
-static bool same_file(int fd, const struct object *object)
+static bool same_file(int fd, const struct elf_object *object)
 {
 	struct stat left, right;
 
@@ -132,24 +132,24 @@ static bool same_file(int fd, const struct object *object)
 }
 
 /* Closes fd when it does not belong to the object. link: NULL: only the build id proves it. */
-static int verify(int fd, const struct object *object, const struct link *link, struct budget *budget)
+static int verify(int fd, const struct elf_object *object, const struct link *link, struct budget *budget)
 {
 	unsigned char id[BUILD_ID_LIMIT], other_id[BUILD_ID_LIMIT];
 	size_t length = build_id_read(object, id), other_length = 0;
-	struct object other;
+	struct elf_object other;
 	bool belongs = false;
 	uint32_t checksum;
 
 	if (fd < 0)
 		return -1;
-	if (!same_file(fd, object) && object_open(&other, fd)) {
+	if (!same_file(fd, object) && elf_object_open(&other, fd)) {
 		other_length = build_id_read(&other, other_id);
 		if (length && other_length)
 			belongs = length == other_length && memcmp(id, other_id, length) == 0;
 		else
 			belongs =
 				link && budget_checksum(budget, fd, &checksum) && checksum == link->checksum;
-		object_release(&other);
+		elf_object_release(&other);
 	}
 	if (belongs)
 		return fd;
@@ -158,7 +158,7 @@ static int verify(int fd, const struct object *object, const struct link *link, 
 }
 
 static int open_by_link(
-	const struct roots *roots, struct budget *budget, const char *path, const struct object *object)
+	const struct roots *roots, struct budget *budget, const char *path, const struct elf_object *object)
 {
 	static const struct {
 		const char *before, *after; /* the directory of the file */
@@ -182,7 +182,7 @@ static int open_by_link(
 }
 
 int debug_file_open(
-	const struct roots *roots, struct budget *budget, const char *path, const struct object *object)
+	const struct roots *roots, struct budget *budget, const char *path, const struct elf_object *object)
 {
 	unsigned char id[BUILD_ID_LIMIT];
 	size_t length = build_id_read(object, id);

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 #include "pyrope/target.h"
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
 enum module_kind {
 	MODULE_FILE, /* an ELF file: a program, a library */

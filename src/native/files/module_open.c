@@ -156,7 +156,7 @@ bool module_open(struct modules *modules, struct module *module)
 	modules->kept += module->fd >= 0;
 	module->image = image;
 	module->image.fd = -1;
-	module->image.elf = NULL;
+	module->image.object = NULL;
 	module->image.memory = (struct elf_memory){ .read = read_target, .context = modules->target };
 	module->bias = image.bias;
 	elf_image_release(&image);

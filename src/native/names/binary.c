@@ -21,7 +21,7 @@ enum { MAIN, UNPACKED, SEPARATE, OBJECTS };
 
 struct binary {
 	const struct roots *roots;
-	struct object objects[OBJECTS]; /* those that are not there are empty */
+	struct elf_object objects[OBJECTS]; /* those that are not there are empty */
 	struct symbols *symbols;
 	struct lines *lines;
 	bool has_lines; /* it was tried */
@@ -30,20 +30,20 @@ struct binary {
 struct binary *binary_new(const struct roots *roots, struct budget *budget, const struct module *module)
 {
 	struct binary *binary = xcalloc(1, sizeof(*binary));
-	const struct object *objects[OBJECTS];
+	const struct elf_object *objects[OBJECTS];
 
 	binary->roots = roots;
 	for (size_t i = 0; i < OBJECTS; i++) {
 		binary->objects[i].fd = -1;
 		objects[i] = &binary->objects[i];
 	}
-	if (object_open(&binary->objects[MAIN], module->fd)) {
+	if (elf_object_open(&binary->objects[MAIN], module->fd)) {
 		int unpacked = debug_data_open(&binary->objects[MAIN]);
 		int separate = debug_file_open(roots, budget, module->path, &binary->objects[MAIN]);
 
-		if (!object_open(&binary->objects[UNPACKED], unpacked) && unpacked >= 0)
+		if (!elf_object_open(&binary->objects[UNPACKED], unpacked) && unpacked >= 0)
 			close(unpacked);
-		if (!object_open(&binary->objects[SEPARATE], separate) && separate >= 0)
+		if (!elf_object_open(&binary->objects[SEPARATE], separate) && separate >= 0)
 			close(separate);
 	}
 	binary->symbols = symbols_new(objects, OBJECTS, module->bias);
@@ -59,7 +59,7 @@ void binary_free(struct binary *binary)
 	for (size_t i = 0; i < OBJECTS; i++) {
 		if (i != MAIN && binary->objects[i].fd >= 0)
 			close(binary->objects[i].fd);
-		object_release(&binary->objects[i]);
+		elf_object_release(&binary->objects[i]);
 	}
 	free(binary);
 }
@@ -83,7 +83,7 @@ void binary_drop_lines(struct binary *binary)
 
 bool binary_find(const struct binary *binary, uint64_t vaddr, struct symbol_found *found)
 {
-	const struct object *main = &binary->objects[MAIN];
+	const struct elf_object *main = &binary->objects[MAIN];
 
 	if (symbols_find(binary->symbols, vaddr, found) || plt_find(main, binary->symbols, vaddr, found))
 		return true;

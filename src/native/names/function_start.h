@@ -6,9 +6,9 @@
 #ifndef PYROPE_NATIVE_NAMES_FUNCTION_START_H
 #define PYROPE_NATIVE_NAMES_FUNCTION_START_H
 
-#include "native/files/object.h"
+#include "target/elf/object.h"
 
 /* False: there is no such index, or it has nothing that covers vaddr. */
-bool function_start(const struct object *object, uint64_t vaddr, uint64_t *start);
+bool function_start(const struct elf_object *object, uint64_t vaddr, uint64_t *start);
 
 #endif

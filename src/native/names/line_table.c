@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pyrope/leb128.h"
+
 #define ROWS_OF_SPAN 128
 #define SPAN_LIMIT ((size_t)1 << 20) /* of one table: 32 MB */
 
@@ -66,31 +68,20 @@ static uint64_t read_uleb(struct reader *reader)
 {
 	uint64_t value = 0;
 
-	for (unsigned shift = 0;; shift += 7) {
-		uint8_t byte = read_byte(reader);
-
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return value;
-	}
+	if (leb128_get(&reader->at, reader->end, &value))
+		return value;
+	reader->failed = true;
+	return 0;
 }
 
 static int64_t read_sleb(struct reader *reader)
 {
-	uint64_t value = 0;
-	uint8_t byte;
-	unsigned shift = 0;
+	int64_t value = 0;
 
-	do {
-		byte = read_byte(reader);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (byte & 0x40 && shift < 64)
-		value |= ~UINT64_C(0) << shift;
-	return (int64_t)value;
+	if (leb128_get_signed(&reader->at, reader->end, &value))
+		return value;
+	reader->failed = true;
+	return 0;
 }
 
 static void skip(struct reader *reader, uint64_t count)

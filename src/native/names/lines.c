@@ -22,7 +22,7 @@
 #include "native/files/debug_file.h"
 #include "native/names/line_table.h"
 #include "native/names/ranges.h"
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
 #define SECTIONS_LIMIT_BYTES ((uint64_t)512 << 20)
 #define ABBREVIATIONS_LIMIT_BYTES ((uint64_t)32 << 20) /* libdw takes some 50 bytes for one of 5 */
@@ -71,7 +71,7 @@ static bool is_debug(const char *name)
 }
 
 /* What a section takes in memory. */
-static uint64_t unpacked_bytes(const struct object *object, const Elf64_Shdr *section)
+static uint64_t unpacked_bytes(const struct elf_object *object, const Elf64_Shdr *section)
 {
 	unsigned char magic[12];
 	uint64_t bytes = 0;
@@ -80,10 +80,10 @@ static uint64_t unpacked_bytes(const struct object *object, const Elf64_Shdr *se
 	if (section->sh_type == SHT_NOBITS)
 		return 0;
 	if (section->sh_flags & SHF_COMPRESSED)
-		return object_read(object, section->sh_offset, &header, sizeof(header)) ? header.ch_size
+		return elf_object_read(object, section->sh_offset, &header, sizeof(header)) ? header.ch_size
 											: UINT64_MAX;
 	/* what GNU tools wrote before that: "ZLIB" and the size, the highest byte first */
-	if (!object_read(object, section->sh_offset, magic, sizeof(magic)) || memcmp(magic, "ZLIB", 4) != 0)
+	if (!elf_object_read(object, section->sh_offset, magic, sizeof(magic)) || memcmp(magic, "ZLIB", 4) != 0)
 		return section->sh_size;
 	for (size_t i = 4; i < sizeof(magic); i++)
 		bytes = bytes << 8 | magic[i];
@@ -91,14 +91,14 @@ static uint64_t unpacked_bytes(const struct object *object, const Elf64_Shdr *se
 }
 
 /* 0: there is none, or more than we want to hold. */
-static uint64_t debug_bytes(const struct object *object)
+static uint64_t debug_bytes(const struct elf_object *object)
 {
 	uint64_t total = 0;
 	bool has_info = false;
 
 	for (size_t i = 1; i < object->section_count; i++) {
 		const Elf64_Shdr *section = &object->sections[i];
-		const char *name = object_section_name(object, section);
+		const char *name = elf_object_section_name(object, section);
 		uint64_t bytes = is_debug(name) ? unpacked_bytes(object, section) : 0;
 
 		if (bytes > SECTIONS_LIMIT_BYTES - total ||
@@ -117,18 +117,18 @@ static bool is_section(const char *name, const char *wanted)
 		(strncmp(name, ".z", 2) == 0 && strcmp(name + 2, wanted + 1) == 0);
 }
 
-static const Elf_Data *section_data(Elf *elf, const struct object *object, const char *name)
+static const Elf_Data *section_data(Elf *elf, const struct elf_object *object, const char *name)
 {
 	for (size_t i = 1; i < object->section_count; i++)
-		if (is_section(object_section_name(object, &object->sections[i]), name))
+		if (is_section(elf_object_section_name(object, &object->sections[i]), name))
 			return elf_getdata(elf_getscn(elf, i), NULL);
 	return NULL;
 }
 
-static void add_texts(struct lines *lines, Elf *elf, const struct object *object)
+static void add_texts(struct lines *lines, Elf *elf, const struct elf_object *object)
 {
 	for (size_t i = 1; i < object->section_count && lines->text_count < TEXT_SECTIONS; i++) {
-		const char *name = object_section_name(object, &object->sections[i]);
+		const char *name = elf_object_section_name(object, &object->sections[i]);
 		const Elf_Data *data;
 
 		if (!is_section(name, ".debug_info") && !is_section(name, ".debug_str") &&
@@ -142,20 +142,20 @@ static void add_texts(struct lines *lines, Elf *elf, const struct object *object
 }
 
 /* Is this what may stand for a file's .gnu_debugaltlink? */
-static bool is_alternate(const struct object *object, const unsigned char *id, size_t id_bytes)
+static bool is_alternate(const struct elf_object *object, const unsigned char *id, size_t id_bytes)
 {
 	unsigned char found[BUILD_ID_LIMIT];
 
-	return debug_bytes(object) && !object_section(object, ".gnu_debugaltlink") &&
+	return debug_bytes(object) && !elf_object_section(object, ".gnu_debugaltlink") &&
 		build_id_read(object, found) == id_bytes && memcmp(found, id, id_bytes) == 0;
 }
 
 /* A path, and the build id of what should be there. */
-static int open_alternate(const struct roots *roots, const struct object *object, const Elf64_Shdr *section,
-	struct object *alternate)
+static int open_alternate(const struct roots *roots, const struct elf_object *object, const Elf64_Shdr *section,
+	struct elf_object *alternate)
 {
 	size_t length = 0, path_bytes, id_bytes;
-	char *path = object_load(object, section, 4096, &length);
+	char *path = elf_object_load(object, section, 4096, &length);
 	const unsigned char *id;
 	int fd = -1;
 
@@ -168,7 +168,7 @@ static int open_alternate(const struct roots *roots, const struct object *object
 		fd = debug_file_by_id(roots, id, id_bytes);
 	for (size_t i = 0; i < roots->count && fd < 0 && id_bytes && path[0] == '/'; i++)
 		fd = root_open_file(roots->fds[i], path);
-	if (!object_open(alternate, fd) || !is_alternate(alternate, id, id_bytes)) {
+	if (!elf_object_open(alternate, fd) || !is_alternate(alternate, id, id_bytes)) {
 		if (fd >= 0)
 			close(fd);
 		fd = -1;
@@ -181,10 +181,10 @@ static int open_alternate(const struct roots *roots, const struct object *object
  * dwz moves what several files share into a file of its own, .gnu_debugaltlink names it. libdw looks for that
  * by itself unless it has been given one; then the path would be the target's choice, a pipe for instance.
  */
-static bool find_alternate(struct lines *lines, const struct object *object)
+static bool find_alternate(struct lines *lines, const struct elf_object *object)
 {
-	const Elf64_Shdr *section = object_section(object, ".gnu_debugaltlink");
-	struct object alternate = { .fd = -1 };
+	const Elf64_Shdr *section = elf_object_section(object, ".gnu_debugaltlink");
+	struct elf_object alternate = { .fd = -1 };
 
 	if (!section)
 		return true;
@@ -197,11 +197,11 @@ static bool find_alternate(struct lines *lines, const struct object *object)
 		dwarf_setalt(lines->dwarf, lines->alternate);
 		add_texts(lines, lines->alternate_elf, &alternate);
 	}
-	object_release(&alternate);
+	elf_object_release(&alternate);
 	return lines->alternate != NULL;
 }
 
-struct lines *lines_new(const struct object *object, const struct roots *roots)
+struct lines *lines_new(const struct elf_object *object, const struct roots *roots)
 {
 	uint64_t bytes = debug_bytes(object);
 	struct lines *lines;

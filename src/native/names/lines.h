@@ -3,7 +3,7 @@
 #ifndef PYROPE_NATIVE_NAMES_LINES_H
 #define PYROPE_NATIVE_NAMES_LINES_H
 
-#include "native/files/object.h"
+#include "target/elf/object.h"
 #include "native/files/root.h"
 
 #define INLINE_LIMIT 64
@@ -23,7 +23,7 @@ struct inlines {
 };
 
 /* NULL: there is no debug information in the object, or too much. Borrows object and roots. */
-struct lines *lines_new(const struct object *object, const struct roots *roots);
+struct lines *lines_new(const struct elf_object *object, const struct roots *roots);
 void lines_free(struct lines *lines); /* accepts NULL */
 /* How much memory it takes, about. */
 size_t lines_bytes(const struct lines *lines);

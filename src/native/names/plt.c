@@ -26,11 +26,11 @@ static bool is_plt(const char *name)
 		strcmp(name, ".plt.bnd") == 0 || strcmp(name, ".iplt") == 0;
 }
 
-static const Elf64_Shdr *plt_section(const struct object *object, uint64_t vaddr)
+static const Elf64_Shdr *plt_section(const struct elf_object *object, uint64_t vaddr)
 {
-	const Elf64_Shdr *section = object_code_section(object, vaddr);
+	const Elf64_Shdr *section = elf_object_code_section(object, vaddr);
 
-	return section && is_plt(object_section_name(object, section)) ? section : NULL;
+	return section && is_plt(elf_object_section_name(object, section)) ? section : NULL;
 }
 
 /* ---- what a stub does ---- */
@@ -88,7 +88,7 @@ static struct jump decode_aarch64(const uint8_t *code, size_t length, uint64_t v
 }
 
 /* The stub around vaddr: how many bytes it has, by what the section says and by what linkers do. */
-static uint64_t stub_bytes(const struct object *object, const Elf64_Shdr *section)
+static uint64_t stub_bytes(const struct elf_object *object, const Elf64_Shdr *section)
 {
 	if (object->machine == EM_X86_64 && (section->sh_entsize == 8 || section->sh_entsize == 16))
 		return section->sh_entsize;
@@ -96,11 +96,11 @@ static uint64_t stub_bytes(const struct object *object, const Elf64_Shdr *sectio
 }
 
 static struct jump decode(
-	const struct object *object, const Elf64_Shdr *section, uint64_t vaddr, uint64_t *start)
+	const struct elf_object *object, const Elf64_Shdr *section, uint64_t vaddr, uint64_t *start)
 {
 	uint64_t bytes = stub_bytes(object, section), offset = (vaddr - section->sh_addr) / bytes * bytes;
 	uint8_t code[STUB_LIMIT];
-	size_t length = object_read_some(object, section->sh_offset + offset, code, (size_t)bytes);
+	size_t length = elf_object_read_some(object, section->sh_offset + offset, code, (size_t)bytes);
 
 	*start = section->sh_addr + offset;
 	if (object->machine == EM_X86_64)
@@ -113,7 +113,7 @@ static struct jump decode(
 /* ---- whose slot it is ---- */
 
 static bool find_slot(
-	const struct object *object, const Elf64_Shdr *section, uint64_t slot, Elf64_Rela *found)
+	const struct elf_object *object, const Elf64_Shdr *section, uint64_t slot, Elf64_Rela *found)
 {
 	uint64_t count = section->sh_size / sizeof(*found);
 	Elf64_Rela chunk[CHUNK];
@@ -123,7 +123,7 @@ static bool find_slot(
 	for (uint64_t first = 0; first < count; first += CHUNK) {
 		size_t wanted = count - first < CHUNK ? (size_t)(count - first) : CHUNK;
 
-		if (!object_read(object, section->sh_offset + first * sizeof(*chunk), chunk,
+		if (!elf_object_read(object, section->sh_offset + first * sizeof(*chunk), chunk,
 			    wanted * sizeof(*chunk)))
 			return false;
 		for (size_t i = 0; i < wanted; i++) {
@@ -137,14 +137,14 @@ static bool find_slot(
 }
 
 static const Elf64_Shdr *find_relocation(
-	const struct object *object, const struct jump *jump, Elf64_Rela *found)
+	const struct elf_object *object, const struct jump *jump, Elf64_Rela *found)
 {
-	const Elf64_Shdr *stubs = object_section(object, ".rela.plt"),
-			 *others = object_section(object, ".rela.dyn");
+	const Elf64_Shdr *stubs = elf_object_section(object, ".rela.plt"),
+			 *others = elf_object_section(object, ".rela.dyn");
 
 	if (jump->by_index)
 		return stubs && jump->index < stubs->sh_size / sizeof(*found) &&
-				object_read(object, stubs->sh_offset + jump->index * sizeof(*found), found,
+				elf_object_read(object, stubs->sh_offset + jump->index * sizeof(*found), found,
 					sizeof(*found))
 			? stubs
 			: NULL;
@@ -153,14 +153,14 @@ static const Elf64_Shdr *find_relocation(
 	return others && jump->by_slot && find_slot(object, others, jump->slot, found) ? others : NULL;
 }
 
-static bool is_irelative(const struct object *object, const Elf64_Rela *relocation)
+static bool is_irelative(const struct elf_object *object, const Elf64_Rela *relocation)
 {
 	return ELF64_R_TYPE(relocation->r_info) ==
 		(object->machine == EM_X86_64 ? R_X86_64_IRELATIVE : R_AARCH64_IRELATIVE);
 }
 
 /* The name of the symbol that a relocation refers to. */
-static bool symbol_name(const struct object *object, const Elf64_Shdr *relocations, uint32_t number,
+static bool symbol_name(const struct elf_object *object, const Elf64_Shdr *relocations, uint32_t number,
 	char *name, size_t name_bytes)
 {
 	const Elf64_Shdr *table, *names;
@@ -170,16 +170,16 @@ static bool symbol_name(const struct object *object, const Elf64_Shdr *relocatio
 		return false;
 	table = &object->sections[relocations->sh_link];
 	if (number >= table->sh_size / sizeof(entry) || table->sh_link >= object->section_count ||
-		!object_read(object, table->sh_offset + number * sizeof(entry), &entry, sizeof(entry)))
+		!elf_object_read(object, table->sh_offset + number * sizeof(entry), &entry, sizeof(entry)))
 		return false;
 	names = &object->sections[table->sh_link];
 	return entry.st_name < names->sh_size &&
-		object_read_text(object, names->sh_offset + entry.st_name, names->sh_size - entry.st_name,
+		elf_object_read_text(object, names->sh_offset + entry.st_name, names->sh_size - entry.st_name,
 			name, name_bytes) &&
 		name[0];
 }
 
-static bool jump_name(const struct object *object, const struct symbols *symbols, const struct jump *jump,
+static bool jump_name(const struct elf_object *object, const struct symbols *symbols, const struct jump *jump,
 	struct symbol_found *found)
 {
 	const Elf64_Shdr *relocations;
@@ -195,7 +195,7 @@ static bool jump_name(const struct object *object, const struct symbols *symbols
 		object, relocations, (uint32_t)ELF64_R_SYM(relocation.r_info), found->name, PLT_NAME_BYTES);
 }
 
-bool plt_find(const struct object *object, const struct symbols *symbols, uint64_t vaddr,
+bool plt_find(const struct elf_object *object, const struct symbols *symbols, uint64_t vaddr,
 	struct symbol_found *found)
 {
 	const Elf64_Shdr *section = plt_section(object, vaddr);

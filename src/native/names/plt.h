@@ -12,7 +12,7 @@
  * Is vaddr in such a stub? Then *start is the stub's first byte and name what it jumps to, with "@plt" behind
  * it; "plt" when that is not known.
  */
-bool plt_find(const struct object *object, const struct symbols *symbols, uint64_t vaddr,
+bool plt_find(const struct elf_object *object, const struct symbols *symbols, uint64_t vaddr,
 	struct symbol_found *found);
 
 #endif

@@ -31,17 +31,17 @@
 
 /* ---- taking entries in ---- */
 
-static bool in_code(struct symbols *symbols, const struct object *object, const Elf64_Sym *entry)
+static bool in_code(struct symbols *symbols, const struct elf_object *object, const Elf64_Sym *entry)
 {
 	if (!object->section_count)
-		return object_is_code(object, entry->st_value);
+		return elf_object_is_code(object, entry->st_value);
 	if (entry->st_shndx < object->section_count)
 		return object->sections[entry->st_shndx].sh_flags & SHF_EXECINSTR;
 	/* SHN_ABS, SHN_XINDEX */
-	return symbols->absolute_count++ < ABSOLUTE_LIMIT && object_code_section(object, entry->st_value) != NULL;
+	return symbols->absolute_count++ < ABSOLUTE_LIMIT && elf_object_code_section(object, entry->st_value) != NULL;
 }
 
-static bool is_function(struct symbols *symbols, const struct object *object, const Elf64_Sym *entry)
+static bool is_function(struct symbols *symbols, const struct elf_object *object, const Elf64_Sym *entry)
 {
 	unsigned type = ELF64_ST_TYPE(entry->st_info);
 
@@ -82,7 +82,7 @@ void symbols_add_table(
 	entries = xreallocarray(NULL, CHUNK, sizeof(*entries));
 	while (count && symbols->entry_count < ENTRY_LIMIT && !is_hurried()) {
 		size_t wanted = count < CHUNK ? (size_t)count : CHUNK;
-		size_t got = object_read_some(table->object, offset, entries, wanted * sizeof(*entries)) /
+		size_t got = elf_object_read_some(table->object, offset, entries, wanted * sizeof(*entries)) /
 			sizeof(*entries);
 
 		symbols->entry_count += got;
@@ -96,7 +96,7 @@ void symbols_add_table(
 	free(entries);
 }
 
-static void add_section(struct symbols *symbols, const struct object *object, const Elf64_Shdr *section)
+static void add_section(struct symbols *symbols, const struct elf_object *object, const Elf64_Shdr *section)
 {
 	const Elf64_Shdr *names;
 
@@ -111,7 +111,7 @@ static void add_section(struct symbols *symbols, const struct object *object, co
 		section->sh_offset, section->sh_size / sizeof(Elf64_Sym));
 }
 
-static void add_object(struct symbols *symbols, const struct object *object, uint64_t bias)
+static void add_object(struct symbols *symbols, const struct elf_object *object, uint64_t bias)
 {
 	size_t found = 0;
 
@@ -152,7 +152,7 @@ static bool read_name(
 	const struct symbol_table *table = &symbols->tables[symbol->table];
 	char *version;
 
-	if (!object_read_text(table->object, table->names + symbol->name, table->names_bytes - symbol->name,
+	if (!elf_object_read_text(table->object, table->names + symbol->name, table->names_bytes - symbol->name,
 		    text, text_bytes))
 		return false;
 	version = text[0] ? strchr(text + 1, '@') : NULL;
@@ -230,7 +230,7 @@ static void keep_one_each(struct symbols *symbols)
 	symbols->list = xreallocarray(symbols->list, kept, sizeof(*symbols->list));
 }
 
-struct symbols *symbols_new(const struct object *const *objects, size_t object_count, uint64_t bias)
+struct symbols *symbols_new(const struct elf_object *const *objects, size_t object_count, uint64_t bias)
 {
 	struct symbols *symbols = xcalloc(1, sizeof(*symbols));
 
@@ -261,11 +261,11 @@ size_t symbols_bytes(const struct symbols *symbols)
 /* Does a symbol of no size, the last one before vaddr, reach as far? */
 static bool same_section(const struct symbols *symbols, uint64_t start, uint64_t vaddr)
 {
-	const struct object *code = symbols->code;
+	const struct elf_object *code = symbols->code;
 
 	if (code->section_count)
-		return object_code_section(code, start) == object_code_section(code, vaddr);
-	return object_is_code(code, start) && object_is_code(code, vaddr);
+		return elf_object_code_section(code, start) == elf_object_code_section(code, vaddr);
+	return elf_object_is_code(code, start) && elf_object_is_code(code, vaddr);
 }
 
 /* How many begin at vaddr or before. */

@@ -7,7 +7,7 @@
 #ifndef PYROPE_NATIVE_NAMES_SYMBOLS_H
 #define PYROPE_NATIVE_NAMES_SYMBOLS_H
 
-#include "native/files/object.h"
+#include "target/elf/object.h"
 
 #define SYMBOL_NAME_BYTES 8192 /* a longer name is cut off; C++ makes some of 4 KB */
 
@@ -23,7 +23,7 @@ struct symbol_found {
  * Of these objects, the first of which is the file that is mapped. They are borrowed, and must not move.
  * bias: what the dynamic linker may have added to addresses in an image that was copied out of memory.
  */
-struct symbols *symbols_new(const struct object *const *objects, size_t object_count, uint64_t bias);
+struct symbols *symbols_new(const struct elf_object *const *objects, size_t object_count, uint64_t bias);
 void symbols_free(struct symbols *symbols); /* accepts NULL */
 size_t symbols_bytes(const struct symbols *symbols);
 /* The function that covers vaddr. */

@@ -11,51 +11,52 @@
 
 #include <stdlib.h>
 
-#define DYNAMIC_LIMIT 1024
+#include "target/elf/dynamic.h"
+
 #define BUCKET_LIMIT ((uint32_t)1 << 22)
 #define CHAIN_LIMIT 65536
 #define CHUNK 1024
-
-struct dynamic {
-	uint64_t symbols, strings, strings_bytes, hash, gnu_hash;
-};
 
 /*
  * glibc adds the load bias to the addresses in the table in memory, musl does not, and in a file it is not
  * added.
  */
-static uint64_t as_linked(const struct object *object, uint64_t address, uint64_t bias)
+static uint64_t as_linked(const struct elf_object *object, uint64_t address, uint64_t bias)
 {
 	uint64_t offset, available;
 
-	return object_offset(object, address, &offset, &available) ? address : address - bias;
+	return elf_object_offset(object, address, &offset, &available) ? address : address - bias;
 }
 
-static bool read_dynamic(const struct object *object, uint64_t bias, struct dynamic *dynamic)
+static size_t read_object(const void *context, uint64_t vaddr, void *data, size_t length)
 {
-	const Elf64_Phdr *segment = object_segment(object, PT_DYNAMIC);
-	Elf64_Dyn entry;
+	const struct elf_object *object = context;
+	uint64_t offset, available;
 
-	*dynamic = (struct dynamic){ 0 };
-	for (size_t i = 0; segment && i < DYNAMIC_LIMIT && i < segment->p_memsz / sizeof(entry); i++) {
-		if (!object_read_at(object, segment->p_vaddr + i * sizeof(entry), &entry, sizeof(entry)) ||
-			entry.d_tag == DT_NULL)
-			break;
-		if (entry.d_tag == DT_SYMTAB)
-			dynamic->symbols = as_linked(object, entry.d_un.d_ptr, bias);
-		else if (entry.d_tag == DT_STRTAB)
-			dynamic->strings = as_linked(object, entry.d_un.d_ptr, bias);
-		else if (entry.d_tag == DT_STRSZ)
-			dynamic->strings_bytes = entry.d_un.d_val;
-		else if (entry.d_tag == DT_HASH)
-			dynamic->hash = as_linked(object, entry.d_un.d_ptr, bias);
-		else if (entry.d_tag == DT_GNU_HASH)
-			dynamic->gnu_hash = as_linked(object, entry.d_un.d_ptr, bias);
-	}
-	return dynamic->symbols && dynamic->strings && dynamic->strings_bytes;
+	if (!elf_object_offset(object, vaddr, &offset, &available))
+		return 0;
+	return elf_object_read_some(object, offset, data, length < available ? length : (size_t)available);
 }
 
-static uint32_t last_bucket(const struct object *object, uint64_t buckets, uint32_t count)
+static bool read_table(const struct elf_object *object, uint64_t bias, struct elf_dynamic_table *table)
+{
+	const Elf64_Phdr *segment = elf_object_segment(object, PT_DYNAMIC);
+	const struct elf_dynamic dynamic = {
+		.vaddr = segment ? segment->p_vaddr : 0,
+		.bytes = segment ? segment->p_memsz : 0,
+		.read = read_object,
+		.context = object,
+	};
+	uint64_t *const addresses[] = { &table->symbols, &table->strings, &table->gnu_hash, &table->sysv_hash };
+
+	elf_dynamic_read(&dynamic, table);
+	for (size_t i = 0; i < ARRAY_LENGTH(addresses); i++)
+		if (*addresses[i])
+			*addresses[i] = as_linked(object, *addresses[i], bias);
+	return table->symbols && table->strings && table->strings_bytes;
+}
+
+static uint32_t last_bucket(const struct elf_object *object, uint64_t buckets, uint32_t count)
 {
 	uint32_t *values = xreallocarray(NULL, CHUNK, sizeof(*values));
 	uint32_t last = 0;
@@ -63,7 +64,7 @@ static uint32_t last_bucket(const struct object *object, uint64_t buckets, uint3
 	for (uint32_t i = 0; i < count && !is_hurried(); i += CHUNK) {
 		size_t wanted = count - i < CHUNK ? count - i : CHUNK;
 
-		if (!object_read_at(object, buckets + (uint64_t)i * sizeof(*values), values,
+		if (!elf_object_read_at(object, buckets + (uint64_t)i * sizeof(*values), values,
 			    wanted * sizeof(*values)))
 			break;
 		for (size_t j = 0; j < wanted; j++)
@@ -74,23 +75,21 @@ static uint32_t last_bucket(const struct object *object, uint64_t buckets, uint3
 	return last;
 }
 
-static uint64_t count_by_gnu_hash(const struct object *object, uint64_t table)
+static uint64_t count_by_gnu_hash(const struct elf_object *object, uint64_t table)
 {
-	struct {
-		uint32_t buckets, first_symbol, bloom_words, bloom_shift;
-	} header;
+	struct elf_gnu_hash header;
 	uint64_t buckets, chains;
 	uint32_t last, link;
 
-	if (!object_read_at(object, table, &header, sizeof(header)) || header.buckets > BUCKET_LIMIT)
+	if (!elf_object_read_at(object, table, &header, sizeof(header)) || header.bucket_count > BUCKET_LIMIT)
 		return 0;
 	buckets = table + sizeof(header) + (uint64_t)header.bloom_words * 8;
-	chains = buckets + (uint64_t)header.buckets * 4;
-	last = last_bucket(object, buckets, header.buckets);
+	chains = buckets + (uint64_t)header.bucket_count * 4;
+	last = last_bucket(object, buckets, header.bucket_count);
 	if (last < header.first_symbol)
 		return header.first_symbol; /* nothing is exported */
 	for (size_t step = 0; step < CHAIN_LIMIT; step++, last++) {
-		if (!object_read_at(
+		if (!elf_object_read_at(
 			    object, chains + (uint64_t)(last - header.first_symbol) * 4, &link, sizeof(link)))
 			return 0;
 		if (link & 1)
@@ -99,28 +98,28 @@ static uint64_t count_by_gnu_hash(const struct object *object, uint64_t table)
 	return 0;
 }
 
-static uint64_t count_symbols(const struct object *object, const struct dynamic *dynamic)
+static uint64_t count_symbols(const struct elf_object *object, const struct elf_dynamic_table *dynamic)
 {
 	uint32_t header[2]; /* nbucket, nchain */
 
-	if (dynamic->hash && object_read_at(object, dynamic->hash, header, sizeof(header)))
+	if (dynamic->sysv_hash && elf_object_read_at(object, dynamic->sysv_hash, header, sizeof(header)))
 		return header[1];
 	return dynamic->gnu_hash ? count_by_gnu_hash(object, dynamic->gnu_hash) : 0;
 }
 
-void symbols_add_dynamic(struct symbols *symbols, const struct object *object, uint64_t bias)
+void symbols_add_dynamic(struct symbols *symbols, const struct elf_object *object, uint64_t bias)
 {
 	struct symbol_table table = { .object = object };
-	struct dynamic dynamic;
+	struct elf_dynamic_table dynamic;
 	uint64_t offset, available, count;
 
-	if (!read_dynamic(object, bias, &dynamic))
+	if (!read_table(object, bias, &dynamic))
 		return;
 	count = count_symbols(object, &dynamic);
-	if (!object_offset(object, dynamic.strings, &table.names, &available))
+	if (!elf_object_offset(object, dynamic.strings, &table.names, &available))
 		return;
 	table.names_bytes = dynamic.strings_bytes < available ? dynamic.strings_bytes : available;
-	if (!object_offset(object, dynamic.symbols, &offset, &available))
+	if (!elf_object_offset(object, dynamic.symbols, &offset, &available))
 		return;
 	if (count > available / sizeof(Elf64_Sym))
 		count = available / sizeof(Elf64_Sym);

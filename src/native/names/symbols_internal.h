@@ -10,7 +10,7 @@
 
 /* Where the names of some of the symbols are. */
 struct symbol_table {
-	const struct object *object;
+	const struct elf_object *object;
 	uint64_t names, names_bytes; /* offset in the file */
 };
 
@@ -29,13 +29,13 @@ struct symbols {
 	struct symbol_table tables[SYMBOL_TABLES];
 	size_t table_count;
 	uint64_t entry_count, absolute_count; /* that were read */
-	const struct object *code; /* the file that is mapped */
+	const struct elf_object *code; /* the file that is mapped */
 };
 
 /* Takes in count entries of an Elf64_Sym table at an offset in the table's file. */
 void symbols_add_table(
 	struct symbols *symbols, const struct symbol_table *table, uint64_t offset, uint64_t count);
 /* Takes in what the dynamic linker knows, for files without section headers. */
-void symbols_add_dynamic(struct symbols *symbols, const struct object *object, uint64_t bias);
+void symbols_add_dynamic(struct symbols *symbols, const struct elf_object *object, uint64_t bias);
 
 #endif

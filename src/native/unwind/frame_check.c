@@ -15,25 +15,11 @@
 #include <dwarf.h>
 #include <string.h>
 
+#include "pyrope/leb128.h"
+
 #define REGISTER_LIMIT 1024  /* architectures number some 130 */
 #define REMEMBER_LIMIT 64    /* states kept at one time */
 #define EXPRESSION_LIMIT 512 /* bytes; the longest in use, of signal frames, have about 10 */
-
-/* A number in LEB128 that ends before end. */
-static bool skip_leb(const uint8_t **at, const uint8_t *end, uint64_t *value)
-{
-	*value = 0;
-	for (unsigned shift = 0; *at < end; shift += 7) {
-		uint8_t byte = *(*at)++;
-
-		if (shift > 63)
-			return false;
-		*value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
-	}
-	return false;
-}
 
 static bool skip_bytes(const uint8_t **at, const uint8_t *end, uint64_t count)
 {
@@ -94,11 +80,11 @@ static bool check_operand(const uint8_t **at, const uint8_t *end, char kind)
 
 	switch (kind) {
 	case 'r':
-		return skip_leb(at, end, &value) && value < REGISTER_LIMIT;
+		return leb128_get(at, end, &value) && value < REGISTER_LIMIT;
 	case 'n':
-		return skip_leb(at, end, &value);
+		return leb128_get(at, end, &value);
 	case 'b':
-		return skip_leb(at, end, &value) && value <= EXPRESSION_LIMIT && skip_bytes(at, end, value);
+		return leb128_get(at, end, &value) && value <= EXPRESSION_LIMIT && skip_bytes(at, end, value);
 	default:
 		return skip_bytes(at, end, (uint64_t)(kind - '0'));
 	}
@@ -200,7 +186,7 @@ static bool check_fde(struct frame_entries *entries, const Dwarf_FDE *fde)
 		!skip_bytes(&at, fde->end, 2 * (uint64_t)pointer_bytes(encoding)))
 		return false;
 	if (entry.cie.augmentation[0] == 'z' &&
-		(!skip_leb(&at, fde->end, &length) || !skip_bytes(&at, fde->end, length)))
+		(!leb128_get(&at, fde->end, &length) || !skip_bytes(&at, fde->end, length)))
 		return false;
 	return check_program(at, fde->end);
 }

@@ -10,14 +10,13 @@
  * read into its place together with its CIE, before libdw is asked. Where there is no such table, all of
  * .eh_frame is read, within a limit.
  *
- * .eh_frame_hdr: Linux Standard Base 5.0, core, 10.6.2. Behind the sections lie bytes of zero, since libdw
+ * Behind the sections lie bytes of zero, since libdw
  * looks a few bytes beyond an entry that is cut short.
  */
 #include "config.h"
 
 #include "native/unwind/frame_table.h"
 
-#include <dwarf.h>
 #include <elf.h>
 #include <gelf.h>
 #include <stdlib.h>
@@ -26,7 +25,8 @@
 #include <unistd.h>
 
 #include "native/unwind/frame_check.h"
-#include "target/elf.h"
+#include "target/elf/eh_index.h"
+#include "target/elf/elf.h"
 
 #define BLOCK_BYTES 4096u
 #define SPARSE_LIMIT ((uint64_t)512 << 20) /* .eh_frame of which only parts are read */
@@ -34,7 +34,6 @@
 #define LOADED_LIMIT ((uint64_t)256 << 20) /* of what is loaded from end to end, in all tables */
 #define WHOLE_LIMIT ((uint64_t)8 << 20)    /* a table that has to be read from end to end */
 #define ENTRY_LIMIT ((uint64_t)256 << 10)  /* one entry; the largest functions have some 10 KB */
-#define SEARCH_HEADER 12                   /* bytes of .eh_frame_hdr before the table */
 
 /* Of all tables that are open; they belong to the thread that samples. */
 static uint64_t loaded_bytes;
@@ -49,6 +48,7 @@ struct frame_table {
 	unsigned char *image;
 	size_t image_bytes;
 	struct place search, entries;              /* search.bytes 0: no search table */
+	struct eh_index index;                     /* of the search table */
 	unsigned char *search_bytes, *entry_bytes; /* in the image */
 	uint64_t loaded;                           /* its part of loaded_bytes */
 	unsigned char *is_read;                    /* by blocks of the entries; NULL: all was read */
@@ -98,34 +98,17 @@ static bool read_entry(struct frame_table *table, uint64_t offset, uint64_t *len
 	return *length >= 4 && *length <= ENTRY_LIMIT && read_entries(table, offset, 4 + *length);
 }
 
-/* The entry that begins last of those that begin at vaddr or before, as an offset into the entries. */
-static bool search_entry(const struct frame_table *table, uint64_t vaddr, uint64_t *offset)
-{
-	const unsigned char *pairs = table->search_bytes + SEARCH_HEADER;
-	size_t low = 0, high = (table->search.bytes - SEARCH_HEADER) / 8;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (table->search.vaddr + (uint64_t)(int64_t)get_i32(pairs + 8 * middle) <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
-		return false;
-	*offset = table->search.vaddr + (uint64_t)(int64_t)get_i32(pairs + 8 * (low - 1) + 4) -
-		table->entries.vaddr;
-	return true;
-}
-
 Dwarf_CFI *frame_table_at(struct frame_table *table, uint64_t vaddr)
 {
+	struct eh_index_pair pair;
 	uint64_t offset, length, cie, next;
 
 	if (!table->is_read)
 		return table->cfi;
-	if (!search_entry(table, vaddr, &offset) || !read_entry(table, offset, &length))
+	if (!eh_index_find(&table->index, vaddr, &pair))
+		return NULL;
+	offset = pair.entry - table->entries.vaddr;
+	if (!read_entry(table, offset, &length))
 		return NULL;
 	cie = offset + 4 - (uint32_t)get_i32(table->entry_bytes + offset + 4);
 	if (!read_entry(table, cie, &length) || !frame_entry_check(&table->checked, offset, &next))
@@ -197,28 +180,35 @@ static bool find_search_table(Elf *file, struct place *search)
 	return false;
 }
 
-/*
- * Both tables, when the first is of the form that linkers make: sorted pairs of 32-bit distances from its
- * own start.
- */
+/* Of the file until it is loaded, then of what was loaded. */
+static bool read_index(const void *context, uint64_t offset, void *data, size_t length)
+{
+	const struct frame_table *table = context;
+
+	if (offset > table->search.bytes || length > table->search.bytes - offset)
+		return false;
+	if (!table->search_bytes)
+		return read_file_at(table->fd, data, length, table->search.offset + offset) == length;
+	memcpy(data, table->search_bytes + offset, length);
+	return true;
+}
+
+/* Both tables, when the first is of the form that linkers make. */
 static bool find_sparse(struct frame_table *table, Elf *file)
 {
-	static const unsigned char form[4] = { 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4,
-		DW_EH_PE_datarel | DW_EH_PE_sdata4 };
-	unsigned char header[SEARCH_HEADER];
 	GElf_Shdr section;
 	uint64_t bytes;
 
-	if (!find_search_table(file, &table->search) ||
-		read_file_at(table->fd, header, sizeof(header), table->search.offset) < sizeof(header) ||
-		memcmp(header, form, sizeof(form)) != 0)
+	if (!find_search_table(file, &table->search))
 		return false;
-	bytes = SEARCH_HEADER + 8 * (uint64_t)(uint32_t)get_i32(header + 8);
-	if (bytes == SEARCH_HEADER || bytes > table->search.bytes || bytes > SEARCH_LIMIT)
+	table->index = (struct eh_index){ .vaddr = table->search.vaddr, .read = read_index, .context = table };
+	if (!eh_index_open(&table->index))
+		return false;
+	bytes = EH_INDEX_HEADER_BYTES + EH_INDEX_PAIR_BYTES * (uint64_t)table->index.count;
+	if (!table->index.count || bytes > table->search.bytes || bytes > SEARCH_LIMIT)
 		return false;
 	table->search.bytes = bytes;
-	if (!find_loaded(
-		    file, table->search.vaddr + 4 + (uint64_t)(int64_t)get_i32(header + 4), &table->entries))
+	if (!find_loaded(file, table->index.entries, &table->entries))
 		return false;
 	if (find_section(file, ".eh_frame", &section) && section.sh_addr == table->entries.vaddr &&
 		section.sh_size < table->entries.bytes)
@@ -330,8 +320,8 @@ static bool may_load(struct frame_table *table, uint64_t bytes)
 /* In a table that is not, libdw's search may end at another entry than ours, which nobody has checked. */
 static bool is_sorted(const struct frame_table *table)
 {
-	const unsigned char *pairs = table->search_bytes + SEARCH_HEADER;
-	const size_t count = (table->search.bytes - SEARCH_HEADER) / 8;
+	const unsigned char *pairs = table->search_bytes + EH_INDEX_HEADER_BYTES;
+	const size_t count = (table->search.bytes - EH_INDEX_HEADER_BYTES) / 8;
 
 	for (size_t i = 1; i < count; i++) {
 		if (get_i32(pairs + 8 * i) < get_i32(pairs + 8 * (i - 1)))

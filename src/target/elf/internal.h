@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What the elf_*.c files share; nobody else includes it. */
+/* What the files of target/elf share; nobody else includes it. */
 #ifndef PYROPE_TARGET_ELF_INTERNAL_H
 #define PYROPE_TARGET_ELF_INTERNAL_H
 
 #include <elf.h>
 
-#include "target/elf.h"
+#include "target/elf/elf.h"
 
+/* What keeps a file with this header from being read; NULL: nothing. */
+const char *elf_header_reason(const Elf64_Ehdr *header);
 /* Takes one program header in. Segments that make no sense are left out. */
 void elf_image_add_header(struct elf_image *image, const Elf64_Phdr *header);
 /* Is this one of the symbols that we look for: a variable or a function that lies in the image? */

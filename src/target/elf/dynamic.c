@@ -10,32 +10,28 @@
  */
 #include "config.h"
 
-#include "target/elf_internal.h"
+#include "target/elf/dynamic.h"
 
 #include <string.h>
+
+#include "target/elf/internal.h"
 
 #define DYNAMIC_LIMIT 1024 /* entries */
 #define STEP_LIMIT 65536   /* links of one chain */
 
-struct dynamic_table {
-	uint64_t symbols, strings, strings_bytes, gnu_hash, sysv_hash, soname;
-	bool has_soname;
-};
-
 /* ---- PT_DYNAMIC ---- */
 
-/* Calls visit for each entry up to DT_NULL, until it returns false. */
-static void visit_dynamic(
-	const struct elf_image *image, bool (*visit)(void *context, const Elf64_Dyn *entry), void *context)
+void elf_dynamic_visit(
+	const struct elf_dynamic *dynamic, bool (*visit)(void *context, const Elf64_Dyn *entry), void *context)
 {
-	size_t total = image->dynamic_bytes / sizeof(Elf64_Dyn);
+	size_t total = dynamic->bytes / sizeof(Elf64_Dyn);
 
 	if (total > DYNAMIC_LIMIT)
 		total = DYNAMIC_LIMIT;
 	for (size_t first = 0; first < total;) {
 		Elf64_Dyn entries[32];
 		size_t wanted = total - first < ARRAY_LENGTH(entries) ? total - first : ARRAY_LENGTH(entries);
-		size_t got = elf_image_read(image, image->dynamic_vaddr + first * sizeof(*entries), entries,
+		size_t got = dynamic->read(dynamic->context, dynamic->vaddr + first * sizeof(*entries), entries,
 				     wanted * sizeof(*entries)) /
 			sizeof(*entries);
 
@@ -46,6 +42,18 @@ static void visit_dynamic(
 			return;
 		first += got;
 	}
+}
+
+static size_t read_image(const void *context, uint64_t vaddr, void *data, size_t length)
+{
+	return elf_image_read(context, vaddr, data, length);
+}
+
+static struct elf_dynamic image_dynamic(const struct elf_image *image)
+{
+	return (struct elf_dynamic){
+		.vaddr = image->dynamic_vaddr, .bytes = image->dynamic_bytes, .read = read_image, .context = image
+	};
 }
 
 struct wanted_value {
@@ -67,15 +75,16 @@ static bool match_tag(void *context, const Elf64_Dyn *entry)
 
 bool elf_image_dynamic_value(const struct elf_image *image, int64_t tag, uint64_t *value)
 {
+	const struct elf_dynamic dynamic = image_dynamic(image);
 	struct wanted_value wanted = { .tag = tag, .value = value };
 
-	visit_dynamic(image, match_tag, &wanted);
+	elf_dynamic_visit(&dynamic, match_tag, &wanted);
 	return wanted.found;
 }
 
 static bool collect_entry(void *context, const Elf64_Dyn *entry)
 {
-	struct dynamic_table *table = context;
+	struct elf_dynamic_table *table = context;
 
 	switch (entry->d_tag) {
 	case DT_SYMTAB:
@@ -101,6 +110,12 @@ static bool collect_entry(void *context, const Elf64_Dyn *entry)
 	return true;
 }
 
+void elf_dynamic_read(const struct elf_dynamic *dynamic, struct elf_dynamic_table *table)
+{
+	*table = (struct elf_dynamic_table){ 0 };
+	elf_dynamic_visit(dynamic, collect_entry, table);
+}
+
 /*
  * glibc adds the load bias to the addresses in the table in memory (dl_main's ELF_GET_DYNAMIC_INFO), musl
  * does not.
@@ -112,10 +127,11 @@ static uint64_t to_vaddr(const struct elf_image *image, uint64_t pointer)
 	return pointer;
 }
 
-static bool read_table(const struct elf_image *image, struct dynamic_table *table)
+static bool read_table(const struct elf_image *image, struct elf_dynamic_table *table)
 {
-	*table = (struct dynamic_table){ 0 };
-	visit_dynamic(image, collect_entry, table);
+	const struct elf_dynamic dynamic = image_dynamic(image);
+
+	elf_dynamic_read(&dynamic, table);
 	if (!table->strings || !table->strings_bytes)
 		return false;
 	table->strings = to_vaddr(image, table->strings);
@@ -135,7 +151,7 @@ static bool read_exactly(const struct elf_image *image, uint64_t vaddr, void *da
 
 bool elf_image_soname(const struct elf_image *image, char name[ELF_NAME_BYTES])
 {
-	struct dynamic_table table;
+	struct elf_dynamic_table table;
 	size_t got;
 
 	if (!read_table(image, &table) || !table.has_soname || table.soname >= table.strings_bytes)
@@ -147,7 +163,7 @@ bool elf_image_soname(const struct elf_image *image, char name[ELF_NAME_BYTES])
 /* ---- symbols ---- */
 
 /* Sets symbol when the entry at this index of .dynsym has its name. */
-static bool try_entry(const struct elf_image *image, const struct dynamic_table *table, uint32_t index,
+static bool try_entry(const struct elf_image *image, const struct elf_dynamic_table *table, uint32_t index,
 	struct elf_symbol *symbol)
 {
 	size_t bytes = strlen(symbol->name) + 1;
@@ -174,12 +190,8 @@ static uint32_t gnu_hash(const char *name)
 	return hash;
 }
 
-struct gnu_header {
-	uint32_t bucket_count, first_symbol, bloom_words, bloom_shift;
-};
-
-static void find_by_gnu_hash(const struct elf_image *image, const struct dynamic_table *table,
-	const struct gnu_header *header, struct elf_symbol *symbol)
+static void find_by_gnu_hash(const struct elf_image *image, const struct elf_dynamic_table *table,
+	const struct elf_gnu_hash *header, struct elf_symbol *symbol)
 {
 	uint64_t bloom = table->gnu_hash + sizeof(*header),
 		 buckets = bloom + (uint64_t)header->bloom_words * 8,
@@ -214,7 +226,7 @@ static uint32_t sysv_hash(const char *name)
 	return hash;
 }
 
-static void find_by_sysv_hash(const struct elf_image *image, const struct dynamic_table *table,
+static void find_by_sysv_hash(const struct elf_image *image, const struct elf_dynamic_table *table,
 	const uint32_t counts[2], struct elf_symbol *symbol)
 {
 	uint64_t buckets = table->sysv_hash + 8, chains = buckets + (uint64_t)counts[0] * 4;
@@ -232,8 +244,8 @@ static void find_by_sysv_hash(const struct elf_image *image, const struct dynami
 
 size_t elf_image_dynamic_symbols(const struct elf_image *image, struct elf_symbol *symbols, size_t count)
 {
-	struct dynamic_table table;
-	struct gnu_header gnu;
+	struct elf_dynamic_table table;
+	struct elf_gnu_hash gnu;
 	uint32_t sysv[2];
 	bool has_gnu, has_sysv;
 	size_t found = 0;

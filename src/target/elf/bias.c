@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "target/elf_internal.h"
+#include "target/elf/internal.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -6,19 +6,9 @@
  */
 #include "config.h"
 
-#include "target/elf_internal.h"
-
-#include <string.h>
+#include "target/elf/internal.h"
 
 #define HEADER_LIMIT 128 /* program headers; linkers make about a dozen */
-
-static bool header_usable(const Elf64_Ehdr *header)
-{
-	return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
-		header->e_ident[EI_DATA] == (__BYTE_ORDER == __LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB) &&
-		(header->e_type == ET_EXEC || header->e_type == ET_DYN) && header->e_phnum <= HEADER_LIMIT &&
-		header->e_phentsize == sizeof(Elf64_Phdr);
-}
 
 int elf_image_open_memory(struct elf_image *image, struct elf_memory memory, raddr_t base,
 	const struct mapping *const *mappings, size_t mapping_count, struct error *err)
@@ -31,7 +21,7 @@ int elf_image_open_memory(struct elf_image *image, struct elf_memory memory, rad
 	if (memory.read(memory.context, base, &header, sizeof(header)) < sizeof(header))
 		return error_set(
 			err, ERROR_RACED, "no ELF header can be read at 0x%llx", (unsigned long long)base);
-	if (!header_usable(&header))
+	if (elf_header_reason(&header) || header.e_phnum > HEADER_LIMIT || header.e_phentsize != sizeof(*headers))
 		return error_set(err, ERROR_UNSUPPORTED, "no ELF header of this machine at 0x%llx",
 			(unsigned long long)base);
 	bytes = header.e_phnum * sizeof(*headers);

@@ -15,7 +15,7 @@
  */
 #include "config.h"
 
-#include "target/elf_internal.h"
+#include "target/elf/internal.h"
 #include "target/internal.h"
 
 #include <assert.h>
@@ -183,7 +183,7 @@ bool elf_image_loading(const struct elf_image *image, struct target *target)
 	struct r_debug debug;
 
 	live.fd = -1;
-	live.elf = NULL;
+	live.object = NULL;
 	live.memory = (struct elf_memory){ .read = read_target, .context = target };
 	if (!image->has_interpreter || !elf_image_dynamic_value(&live, DT_DEBUG, &address))
 		return false;

@@ -28,6 +28,8 @@ struct elf_memory {
 	void *context;
 };
 
+struct elf_object;
+
 struct elf_image {
 	raddr_t bias; /* what was added to each vaddr at load; 0 until it is known */
 	struct elf_segment segments[ELF_SEGMENT_LIMIT]; /* by vaddr */
@@ -35,7 +37,7 @@ struct elf_image {
 	uint64_t dynamic_vaddr, dynamic_bytes; /* PT_DYNAMIC; no bytes: a static executable */
 	bool has_interpreter;                  /* PT_INTERP: a program that is linked dynamically */
 	int fd;                                /* -1: read out of memory */
-	struct Elf *elf;                       /* libelf's; NULL: read out of memory */
+	struct elf_object *object;             /* its headers; NULL: read out of memory */
 	struct elf_memory memory;
 };
 
