@@ -95,6 +95,7 @@ struct sampling_statistics {
 	uint64_t samples;                       /* all that were handed over */
 	uint64_t by_quality[SAMPLE_QUALITIES];
 	uint64_t pauses, pause_timeouts, pauses_refused;
+	uint64_t seen_going_on;                 /* samples that are verified without a pause: later looks show how their call goes on */
 	uint64_t spared; /* looks that would have held a thread, left out for the target's speed; others stand for them */
 	uint64_t holds_cut;                     /* ended before all was read: the stack is too deep */
 	uint64_t long_holds;                    /* longer than PAUSE_LONG_NS */

@@ -378,6 +378,7 @@ static void summary_json(struct recording *recording)
 		{ "pauses", (int64_t)statistics->pauses },
 		{ "pause_timeouts", (int64_t)statistics->pause_timeouts },
 		{ "pauses_refused", (int64_t)statistics->pauses_refused },
+		{ "seen_going_on", (int64_t)statistics->seen_going_on },
 		{ "spared", (int64_t)statistics->spared },
 		{ "long_holds", (int64_t)statistics->long_holds },
 		{ "holds_cut", (int64_t)statistics->holds_cut },

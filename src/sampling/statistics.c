@@ -50,6 +50,7 @@ void sampling_add(struct sampling_statistics *sum, const struct sampling_statist
 	sum->native.unnamed += more->native.unnamed;
 	sum->native.unread += more->native.unread;
 	sum->waits_cpu += more->waits_cpu;
+	sum->seen_going_on += more->seen_going_on;
 	sum->unchecked += more->unchecked;
 	sum->codes += more->codes;
 	sum->stale_codes += more->stale_codes;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "sampling/held.h"
+#include "sampling/progress.h"
 
 #define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
 #define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
@@ -31,8 +32,6 @@
 #define RUN_RANDOM_NS 50000 /* so much longer at most it is let run between two stops */
 #define ONCE_NS INT64_C(5000000000) /* a dump may take so long until it is proven; what lacks then is shown as it is */
 #define INSTRUCTION_LIMIT_BYTES 32 /* of one instruction of bytecode, with its caches and what extends it */
-#define WATCH_NS 400000 /* so long a thread that runs again is watched */
-#define WATCH_LOOKS 5  /* that show the same call, one after the other, since it was seen to go on */
 
 /* ---- when it is refused ---- */
 
@@ -465,64 +464,11 @@ void let_run(void)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 }
 
-/* One look at a thread that was stopped there: does it show the same call? *has_gone_on: elsewhere in it. */
-static enum verdict see_it_again(struct taker *taker, struct subject *subject, const struct sighting *stopped, bool *has_gone_on)
-{
-	const enum verdict verdict = decode(taker, subject, look(&taker->looker, subject, NULL), ROOT_NO_VOTE);
-	struct sighting now;
-
-	if (verdict != VERDICT_UNPROVEN)
-		return verdict;
-	now = sighting_of(taker, subject, subject->frames, subject->frame_count);
-	*has_gone_on |= now.instruction != stopped->instruction;
-	return now.path == stopped->path ? VERDICT_PROVEN : VERDICT_UNPROVEN;
-}
-
-/*
- * The innermost frame of the last stop alone was in doubt, and the thread runs again. If the same frame is seen to go on under the
- * same callers, in looks that show nothing else, it was whole: that costs the target nothing, and a frame that lives for
- * a millisecond is often gone by the next stop. One such look is not enough: where calls come and go a look may be
- * the same mixture that the stop was. Those that show it where it stood do not count: it may have got no CPU since, and be as half
- * pushed as it was. VERDICT_PROVEN: subject->frames is what the stop has shown.
- */
-static enum verdict watch_it_go_on(struct taker *taker, struct subject *subject)
-{
-	const struct sighting stopped = taker->stopped;
-	const size_t count = subject->frame_count;
-	const bool was_cut = taker->is_cut;
-	const int64_t end_ns = monotonic_ns() + WATCH_NS;
-	bool has_gone_on = false;
-
-	if (!stopped.path)
-		return VERDICT_UNPROVEN;
-	array_reserve(&taker->stop_frames, &taker->stop_capacity, count, sizeof(*taker->stop_frames));
-	memcpy(taker->stop_frames, subject->frames, count * sizeof(*subject->frames));
-	taker->stop_count = count;
-	/* what has executed nothing may have another's link, and the call that is seen later is another one then */
-	if (stopped.is_fresh)
-		return VERDICT_UNPROVEN;
-	for (int looks = 0, seen = 0; seen < WATCH_LOOKS; looks++) {
-		const enum verdict verdict = see_it_again(taker, subject, &stopped, &has_gone_on);
-
-		if (verdict != VERDICT_PROVEN || monotonic_ns() > end_ns)
-			return verdict == VERDICT_FOREIGN ? verdict : VERDICT_UNPROVEN;
-		seen += has_gone_on;
-		if (!has_gone_on && looks >= WATCH_LOOKS) /* it has no CPU yet */
-			let_run();
-	}
-	memcpy(subject->frames, taker->stop_frames, count * sizeof(*subject->frames));
-	subject->frame_count = count;
-	subject->walk.count = subject->walk.group_count = 0; /* it is another moment's */
-	taker->is_cut = was_cut;
-	proof_add(&taker->proofs, subject->frames, count);
-	return VERDICT_PROVEN;
-}
-
 enum verdict pause_and_watch(struct taker *taker, struct subject *subject)
 {
 	const enum verdict verdict = pause_and_look(taker, subject);
 
-	return verdict == VERDICT_UNPROVEN ? watch_it_go_on(taker, subject) : verdict;
+	return verdict == VERDICT_UNPROVEN ? progress_after_stop(taker, subject) : verdict;
 }
 
 bool counts_as_stop(const struct taker *taker, uint64_t timeouts)
@@ -543,7 +489,10 @@ enum verdict pause_until_proven(struct taker *taker, struct subject *subject)
 			let_run();
 		has_stopped = true;
 		verdict = pause_and_watch(taker, subject);
-		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN || taker->is_stop_late)
+		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
+			break;
+		/* the next stop begins behind what this one has shown, and is another moment's; a dump may be of any */
+		if (taker->is_stop_late && !taker->is_once)
 			break;
 		stops += counts_as_stop(taker, timeouts);
 	}

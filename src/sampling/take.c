@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 
 #include "sampling/judge.h"
+#include "sampling/progress.h"
 #include "sampling/stop.h"
 
 #define LOOKS_BEFORE_PAUSE 4
@@ -38,7 +39,7 @@ void taker_init(struct taker *taker, struct python *python, const struct samplin
 	*taker = (struct taker){ .policy = options->pause, .asked_policy = options->pause,
 		.pause_deadline_ns = options->once ? ONCE_DEADLINE_NS : PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
 		.is_once = options->once, .patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
-		.is_slow = options->interval_ns >= FAR_TICKS_NS,
+		.interval_ns = options->interval_ns, .is_slow = options->interval_ns >= FAR_TICKS_NS,
 		.pauses_for_new = options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
 	looker_init(&taker->looker, python, options->max_depth);
 }
@@ -276,6 +277,12 @@ static enum verdict find_better(struct taker *taker, struct subject *subject, co
 		verdict = look_asleep(taker, subject);
 	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
 		return verdict;
+	/* code that is new all the time has used up the pauses; those that are left are for what does not go on */
+	if (taker->policy == PAUSE_AUTO && taker->is_holder && !may_pause(taker)) {
+		verdict = progress_of_look(taker, subject);
+		if (verdict != VERDICT_UNPROVEN)
+			return verdict;
+	}
 	*quality = SAMPLE_PAUSED;
 	taker->is_deferred = taker->defers && may_pause(taker);
 	return taker->is_deferred ? VERDICT_UNPROVEN : pause_for_moment(taker, subject, trunk, VERDICT_UNPROVEN);

@@ -37,6 +37,7 @@ struct taker {
 	int64_t charged_ns; /* time in pauses as --pause=auto counts it */
 	bool is_once;  /* there is one sample only: it may be of any moment, and takes what time it needs */
 	int patience;  /* how many times the usual number of tries one sample may take */
+	int64_t interval_ns;
 	bool is_slow;  /* ticks are far from each other */
 	int pauses_for_new; /* when what was looked at may be new, and a pause shows something else */
 	struct sighting seen; /* of the first look */

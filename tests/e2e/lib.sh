@@ -490,6 +490,11 @@ run_pyrope() {
 	run "$pyrope" "$@"
 }
 
+# summary_of NAME: a number of the last run's --summary=json.
+summary_of() {
+	sed -n "s/.*\"$1\":\([0-9]*\)[,}].*/\1/p" "$scratch/stderr"
+}
+
 # A shell's background processes ignore SIGINT and SIGQUIT; this makes one that does not.
 with_default_signals='
 import os, signal, sys
