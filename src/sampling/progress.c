@@ -59,7 +59,7 @@ enum verdict progress_after_stop(struct taker *taker, struct subject *subject)
 	if (stopped.is_fresh)
 		return VERDICT_UNPROVEN;
 	for (int looks = 0, seen = 0; seen < LOOKS_AFTER_STOP; looks++) {
-		struct sighting now;
+		struct sighting now = { 0 };
 		const enum verdict verdict = see_it_again(taker, subject, &stopped, &now);
 
 		if (verdict != VERDICT_PROVEN || monotonic_ns() > end_ns)
@@ -97,7 +97,7 @@ enum verdict progress_of_look(struct taker *taker, struct subject *subject)
 	if (taker->first != VERDICT_UNPROVEN || !before.path)
 		return VERDICT_UNPROVEN;
 	for (int seen = 0; seen < LOOKS_ALONE;) {
-		struct sighting now;
+		struct sighting now = { 0 };
 		enum verdict verdict;
 
 		stay_apart();
