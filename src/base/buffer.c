@@ -14,7 +14,8 @@ void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 
 	if (__builtin_add_overflow(buffer->length, length, &needed) || needed == SIZE_MAX)
 		needed = SIZE_MAX - 1; /* the reservation fails with the message it deserves */
-	array_reserve(&buffer->data, &buffer->capacity, needed + 1, 1);
+	if (needed >= buffer->capacity)
+		array_reserve(&buffer->data, &buffer->capacity, needed + 1, 1);
 	if (length)
 		memcpy(buffer->data + buffer->length, bytes, length);
 	buffer->length += length;
