@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes a recording of a made-up service: so many samples of so many different stacks, of eight threads, at 1 kHz. The same
- * arguments give the same bytes; another seed is another run of the same service. For tests/bench/differences.py.
+ * arguments give the same bytes; another seed is another run of the same service. For tests/bench/differences.py and formats.py.
  *
- * Usage: make_recording FILE SAMPLES STACKS SEED
+ * Usage: make_recording FILE SAMPLES STACKS SEED [STAY]     (a thread stays in a stack for STAY ticks, on average; default 20)
  */
 #include "config.h"
 
@@ -19,7 +19,7 @@
 #define THREADS 8
 #define DEEPEST 40
 #define LEAST_DEEP 8
-#define STAY 20 /* ticks that a thread stays in a stack, on average */
+#define STAY 20
 
 struct stack {
 	struct sample_frame frames[DEEPEST];
@@ -83,7 +83,7 @@ static struct stack *make_stacks(const struct function *const *functions, size_t
 	return stacks;
 }
 
-static void play(struct sink *sink, const struct stack *stacks, size_t stack_count, uint64_t samples)
+static void play(struct sink *sink, const struct stack *stacks, size_t stack_count, uint64_t samples, uint64_t stay)
 {
 	static const struct process_info process = { .name = "python3",
 		.command_line = "python3 service.py",
@@ -103,7 +103,7 @@ static void play(struct sink *sink, const struct stack *stacks, size_t stack_cou
 		const struct stack *stack;
 		struct sample sample;
 
-		if (random_below(STAY) == 0)
+		if (random_below(stay) == 0)
 			now[thread] = random_below(1 + random_below(stack_count)); /* some are frequent */
 		stack = &stacks[now[thread]];
 		sample = (struct sample){ .time_ns = time_ns,
@@ -136,8 +136,8 @@ int main(int argc, char **argv)
 	struct stack *stacks;
 	struct sink *sink;
 
-	if (argc != 5) {
-		fputs("usage: make_recording FILE SAMPLES STACKS SEED\n", stderr);
+	if (argc != 5 && argc != 6) {
+		fputs("usage: make_recording FILE SAMPLES STACKS SEED [STAY]\n", stderr);
 		return 2;
 	}
 	bytes.context = fopen(argv[1], "we");
@@ -150,7 +150,8 @@ int main(int argc, char **argv)
 	stacks = make_stacks(list, strtoull(argv[3], NULL, 10));
 	random_state = 1000 + strtoull(argv[4], NULL, 10);
 	sink = recorder_new(&bytes);
-	play(sink, stacks, strtoull(argv[3], NULL, 10), strtoull(argv[2], NULL, 10));
+	play(sink, stacks, strtoull(argv[3], NULL, 10), strtoull(argv[2], NULL, 10),
+		argc == 6 ? strtoull(argv[5], NULL, 10) : STAY);
 	sink_free(sink);
 	free(stacks);
 	functions_free(functions);
