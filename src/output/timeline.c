@@ -251,7 +251,7 @@ struct timeline_reader timeline_read(struct timeline *timeline, const struct tim
 		.now_ns = timeline->first_ns };
 }
 
-bool timeline_next(struct timeline_reader *reader, struct timeline_span *span)
+static bool next_span(struct timeline_reader *reader, struct timeline_span *span)
 {
 	const int64_t interval_ns = reader->timeline->options->interval_ns;
 
@@ -269,6 +269,21 @@ bool timeline_next(struct timeline_reader *reader, struct timeline_span *span)
 		reader->run = NULL;
 	}
 	span->end_ns = reader->now_ns - reader->timeline->first_ns;
+	return true;
+}
+
+bool timeline_next(struct timeline_reader *reader, struct timeline_span *span)
+{
+	if (!reader->has_begun)
+		reader->has_next = next_span(reader, &reader->next);
+	reader->has_begun = true;
+	if (!reader->has_next)
+		return false;
+	*span = reader->next;
+	while ((reader->has_next = next_span(reader, &reader->next)) && reader->next.stack == span->stack) {
+		span->end_ns = reader->next.end_ns;
+		span->ticks += reader->next.ticks;
+	}
 	return true;
 }
 

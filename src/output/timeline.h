@@ -91,7 +91,7 @@ bool timeline_is_idle(const struct timeline *timeline, uint32_t node);
 /*
  * A thread as spans without holes between them, in which each tick takes one interval: what a reader adds up is the number of ticks
  * then. Where that leaves two intervals or more to the next tick there is a span without ticks and without a stack. Idle
- * ticks have no stack either.
+ * ticks have no stack either. Two that follow each other have different stacks.
  */
 struct timeline_span {
 	int64_t start_ns, end_ns; /* since the first sample of all */
@@ -104,6 +104,8 @@ struct timeline_reader {
 	struct spool_cursor cursor;
 	const struct timeline_run *run; /* read and not returned yet */
 	int64_t now_ns;
+	bool has_begun, has_next;
+	struct timeline_span next;
 };
 
 struct timeline_reader timeline_read(struct timeline *timeline, const struct timeline_thread *thread);
