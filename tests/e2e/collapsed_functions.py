@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What a reader of another format should say of a profile: NAME SELF TOTAL for each function of collapsed stacks, one that is in a
 stack several times counted once. Functions of different files with one name are added up; with --apart they are not, and with --frames each line
-of a function is a row of its own, too. --busy leaves out what is idle, --self what has no samples of its own.
+of a function is a row of its own, too; with --texts each frame is its own whole text. --busy leaves out what is idle, --self what has no samples of its own.
 
-Usage: collapsed_functions.py FILE [--apart | --frames] [--busy] [--self]
+Usage: collapsed_functions.py FILE [--apart | --frames | --texts] [--busy] [--self]
 """
 import collections
 import sys
 
 
 def function_of(frame):
+    if "--texts" in sys.argv:
+        return "", frame
     if frame.startswith("("):
         return "", frame
     parts = frame.rsplit(":", 2)

@@ -16,6 +16,9 @@ const UNITS_MS = { ns: 1e-6, 'µs': 1e-3, ms: 1, s: 1000 };
 
 // "170.00ms (40%)", "1.20s (...)", "1:02.50 (...)"
 function ticks_of(text) {
+	const count = /^([\d,]+) \(/.exec(text); // of what has no times
+	if (count)
+		return Number(count[1].replaceAll(',', ''));
 	const minutes = /^(\d+):([\d.]+) /.exec(text);
 	const [, number, unit] = /^([\d.]+)(\D+) \(/.exec(text) || [];
 	const ms = minutes ? (Number(minutes[1]) * 60 + Number(minutes[2])) * 1000 : Number(number) * UNITS_MS[unit];
