@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What each format costs: processor time and memory to write the made-up samples of make_recording, each of another stack than the one before, and how large the
-file is. Beside it, where
-there is a CPython 3.15, what its profiling.sampling takes to write as many samples of the same stacks from its own recording.
+"""What each format costs: processor time and memory to write the made-up samples of make_recording, and how large the file is. Beside it,
+where there is a CPython 3.15, what its profiling.sampling takes to write as many samples of the same stacks from a recording of its own.
 
-Usage: PYROPE=build/pyrope formats.py [SAMPLES [STACKS [FORMAT...]]]   (default 1,000,000 of 20,000 distinct stacks, all formats)
+Usage: PYROPE=build/pyrope formats.py [SAMPLES [STACKS [STAY [FORMAT...]]]]
+SAMPLES: default 1,000,000; STACKS: distinct ones, default 20,000; STAY: for how many samples a thread stays in one, on average, default 20
 $PYTHON names the 3.15: python3.15, chroot:DIRECTORY:PATH
 """
 import os
@@ -33,7 +33,7 @@ def cost(arguments):
 class Tachyon:
     """The profiler of 3.15. It may live in a chroot, where its files have to be, too."""
 
-    def __init__(self, python, pyrope, recording, samples):
+    def __init__(self, python, pyrope, recording, samples, stay):
         self.root = ""
         self.run = [python]
         if python.startswith("chroot:"):
@@ -43,7 +43,7 @@ class Tachyon:
         inside = self.folder[len(self.root):]
         shutil.copy(os.path.join(HERE, "tachyon_samples.py"), self.folder)
         stacks = subprocess.Popen([pyrope, "report", "--threads", recording], stdout=subprocess.PIPE)
-        subprocess.run(self.run + [inside + "/tachyon_samples.py", str(samples), inside + "/profile"], stdin=stacks.stdout, check=True)
+        subprocess.run(self.run + [inside + "/tachyon_samples.py", str(samples), str(stay), inside + "/profile"], stdin=stacks.stdout, check=True)
         stacks.wait()
         self.input, self.output = inside + "/profile", inside + "/out"
 
@@ -66,14 +66,15 @@ def main():
     pyrope = os.path.abspath(os.environ.get("PYROPE", "./pyrope"))
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000000
     stacks = int(sys.argv[2]) if len(sys.argv) > 2 else 20000
+    stay = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     maker = os.path.join(os.path.dirname(pyrope), "tests/bench/make_recording")
     python, tachyon, rows = find_python(), None, []
     with tempfile.TemporaryDirectory() as folder:
         recording = os.path.join(folder, "bench.pyrope")
-        cost([maker, recording, str(samples), str(stacks), "1", "1"])
+        cost([maker, recording, str(samples), str(stacks), "1", str(stay)])
         if python:
-            tachyon = Tachyon(python, pyrope, recording, samples)
-        for name in sys.argv[3:] or FORMATS:
+            tachyon = Tachyon(python, pyrope, recording, samples, stay)
+        for name in sys.argv[4:] or FORMATS:
             path = os.path.join(folder, "out")
             seconds, memory = cost([pyrope, "report", "--threads", "--format=" + name, "-o", path, recording])
             row = ["`%s`" % name, "%.2f s" % seconds, "%.0f MB" % memory, "%.1f MB" % (os.path.getsize(path) / 1e6)]
@@ -89,7 +90,7 @@ def main():
     heads = ["format", "processor time", "memory", "file"]
     if tachyon:
         heads += ["3.15's own", "its memory", "its file"]
-    print("%s samples of %s distinct stacks; %s\n" % (format(samples, ","), format(stacks, ","), tables.machine()))
+    print("%s samples of %s distinct stacks, each for %d samples; %s\n" % (format(samples, ","), format(stacks, ","), stay, tables.machine()))
     print(tables.table(heads, rows))
 
 

@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 	struct stack *stacks;
 	struct sink *sink;
 
-	if (argc != 5 && argc != 6) {
+	if ((argc != 5 && argc != 6) || (argc == 6 && strtoull(argv[5], NULL, 10) == 0)) {
 		fputs("usage: make_recording FILE SAMPLES STACKS SEED [STAY]\n", stderr);
 		return 2;
 	}

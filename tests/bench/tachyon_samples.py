@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Writes the made-up samples of make_recording as a file of profiling.sampling of CPython 3.15, which runs this.
+"""Writes samples as make_recording makes them as a file of profiling.sampling of CPython 3.15, which runs this.
 
-Usage: python3.15 tachyon_samples.py SAMPLES FILE <COLLAPSED   (the stacks: pyrope report --threads RECORDING)
+Usage: python3.15 tachyon_samples.py SAMPLES STAY FILE <COLLAPSED   (the stacks: pyrope report --threads RECORDING)
 """
 import random
 import sys
 
 from _remote_debugging import BinaryWriter, FrameInfo, InterpreterInfo, LocationInfo, ThreadInfo
 
-THREADS = 4
+THREADS = 8
 INTERVAL_US = 1000
 HOLDS_GIL, ON_CPU = 1, 2
 
@@ -29,17 +29,17 @@ def read_stacks(lines):
 
 
 def main():
-    samples, path = int(sys.argv[1]), sys.argv[2]
+    samples, stay, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     stacks = read_stacks(sys.stdin)
     chance = random.Random(7)
-    writer = BinaryWriter(path, INTERVAL_US, 1000000, compression=1)
     at = [0] * THREADS
+    writer = BinaryWriter(path, INTERVAL_US, 1000000, compression=1)
     for tick in range(samples // THREADS):
-        holder = chance.randrange(THREADS)
         threads = []
         for i in range(THREADS):
-            at[i] = (at[i] + 1 if chance.random() < 0.98 else chance.randrange(len(stacks))) % len(stacks)
-            threads.append(ThreadInfo((4711 + i, HOLDS_GIL | ON_CPU if i == holder else 0, stacks[at[i]])))
+            if chance.randrange(stay) == 0:
+                at[i] = chance.randrange(1 + chance.randrange(len(stacks)))
+            threads.append(ThreadInfo((4711 + i, HOLDS_GIL | ON_CPU if i == 0 else ON_CPU, stacks[at[i]])))
         writer.write_sample([InterpreterInfo((0, threads))], 1000000 + tick * INTERVAL_US)
     writer.finalize()
 
