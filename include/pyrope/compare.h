@@ -29,6 +29,38 @@ size_t keys_count(const struct keys *keys);
 /* The number of this frame's name: 0, 1, 2, ... in the order in which they were first met. */
 uint32_t keys_find(struct keys *keys, const struct function *function, int line);
 const char *keys_text(const struct keys *keys, uint32_t key);
+/* Frames are named anew from here on, and those that have a name already get its number: where names depend on the side. */
+void keys_forget_frames(struct keys *keys);
+
+/* ---- lines by what stands in them ---- */
+
+#define SOURCE_LINES_LIMIT 100000
+
+/* A text in Python. It is hostile: any bytes give some answer. */
+struct source;
+
+/* Lines of it: 1 is the first one. */
+struct source_part {
+	size_t first, last;
+};
+
+/* Takes over the text, of less than 4 GB; what is behind SOURCE_LINES_LIMIT lines is not there. */
+struct source *source_new(char *text, size_t length);
+void source_free(struct source *source); /* accepts NULL */
+/*
+ * The lines of a function: co_qualname or co_name, co_firstlineno, a line of it that ran. Where the first line is 0, the innermost one of
+ * that name around the line. False: the text has no such function there, and is another version of the file. Of a module it is
+ * not asked, and of a lambda or comprehension only whether there is such a line.
+ */
+bool source_find(
+	const struct source *source, const char *name, int first_line, int line, struct source_part *part);
+/* What stands in the line, without the white space around it; not terminated. "": nothing, or there is no such line. */
+const char *source_text(const struct source *source, size_t line, size_t *length);
+/* Do two lines that there are say the same? */
+bool source_is_same(const struct source *one, size_t line, const struct source *other, size_t other_line);
+/* matches: for each line of the part of one, the line of the other one's part that it is; 0: none. In the order in which they stand. */
+void source_align(const struct source *one, struct source_part part, const struct source *other,
+	struct source_part other_part, size_t *matches);
 
 /* ---- one run ---- */
 

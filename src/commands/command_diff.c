@@ -4,6 +4,7 @@
 
 #include "commands/command.h"
 #include "commands/option.h"
+#include "pyrope/output.h"
 
 static int apply_before(struct options *options, const char *value, struct error *err)
 {
@@ -40,9 +41,54 @@ static const struct option_row option_times = {
 	.flag = offsetof(struct options, seconds),
 };
 
+static int apply_source_before(struct options *options, const char *value, struct error *err)
+{
+	(void)err;
+	options->sources[0] = value;
+	return 0;
+}
+
+static const struct option_row option_source_before = {
+	.name = "source-before",
+	.argument = "FOLDER",
+	.completion = COMPLETE_FILE,
+	.help = "diff --by=line: a folder with the sources of before: lines are told by text",
+	.apply = apply_source_before,
+};
+
+static int apply_source_after(struct options *options, const char *value, struct error *err)
+{
+	(void)err;
+	options->sources[1] = value;
+	return 0;
+}
+
+static const struct option_row option_source_after = {
+	.name = "source-after",
+	.argument = "FOLDER",
+	.completion = COMPLETE_FILE,
+	.help = "diff --by=line: one with those of after",
+	.apply = apply_source_after,
+};
+
+static int check_sources(const struct options *options, struct error *err)
+{
+	if (!options->sources[0] && !options->sources[1])
+		return 0;
+	if (!options->sources[0] || !options->sources[1])
+		return error_set(err, ERROR_USAGE,
+			"lines are told by their text where both sides have their sources: --source-before FOLDER "
+			"--source-after FOLDER");
+	if (options->by != BY_LINE)
+		return error_set(err, ERROR_USAGE, "sources are for lines: --by=line is missing");
+	return 0;
+}
+
 /* BEFORE AFTER, or the files that --before and --after name. */
 static int check(struct options *options, struct error *err)
 {
+	if (check_sources(options, err) != 0)
+		return -1;
 	if (!options->has_before && !options->has_after && options->input_count == 2) {
 		options->later_inputs[options->later_input_count++] = options->inputs[--options->input_count];
 		return 0;
@@ -60,6 +106,8 @@ static const struct option_row *const rows[] = {
 	&option_compare,
 	&option_times,
 	&option_per,
+	&option_source_before,
+	&option_source_after,
 	&option_force,
 	&option_json,
 	&option_pid,

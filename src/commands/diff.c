@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "commands/command.h"
+#include "commands/diff_lines.h"
 #include "commands/diff_stacks.h"
 #include "commands/outputs.h"
 #include "commands/side.h"
@@ -30,6 +31,7 @@ struct diff {
 	struct keys *keys;
 	struct side sides[2];
 	struct diff_stacks stacks; /* with -o */
+	struct diff_lines *lines;  /* with sources */
 	bool damaged;
 
 	/* the file that is being read */
@@ -44,15 +46,16 @@ static char *name_of(const struct function *function, int line, const void *cont
 {
 	const struct diff *diff = context;
 
-	return row_name(function, line, diff->options->by, diff->roots.list);
+	return diff->lines ? diff_lines_name(diff->lines, diff->side, function, line)
+			   : row_name(function, line, diff->options->by, diff->roots.list);
 }
 
 static char *frame_name(const struct function *function, int line, const void *context)
 {
 	const struct diff *diff = context;
 
-	return row_name(
-		function, line, diff->options->by == BY_LINE ? BY_LINE : BY_FUNCTION, diff->roots.list);
+	return diff->options->by == BY_LINE ? name_of(function, line, context)
+					    : row_name(function, line, BY_FUNCTION, diff->roots.list);
 }
 
 static int take_shown(struct sink *sink, const struct event *event, struct error *err)
@@ -82,6 +85,10 @@ static int read_side(struct diff *diff, size_t number, struct error *err)
 	struct side *side = &diff->sides[number];
 
 	diff->side = number;
+	if (diff->lines) { /* the same number is another line now */
+		keys_forget_frames(diff->keys);
+		keys_forget_frames(diff->stacks.keys);
+	}
 	side->runs = xcalloc(side->count, sizeof(struct series *));
 	for (size_t i = 0; i < side->count; i++) {
 		struct series *series =
@@ -337,10 +344,17 @@ static int run(struct diff *diff, struct error *err)
 	for (size_t i = 0; i < options->output_count; i++)
 		if (diff_output_check(options->outputs[i], err) != 0)
 			return -1;
+	if (options->sources[0]) {
+		diff->lines = diff_lines_new(options->sources, diff->roots.list, err);
+		if (!diff->lines)
+			return -1;
+	}
 	if (read_side(diff, 0, err) != 0 || read_side(diff, 1, err) != 0 ||
 		sides_check(diff->sides, options, err) != 0 || check_seconds(diff, err) != 0)
 		return -1;
 	sides_tell(diff->sides, options->seconds);
+	if (diff->lines)
+		diff_lines_tell(diff->lines);
 	if (show(diff, err) != 0)
 		return -1;
 	if (diff->damaged) {
@@ -354,6 +368,7 @@ static void diff_release(struct diff *diff)
 {
 	free_runs(diff);
 	diff_stacks_release(&diff->stacks);
+	diff_lines_free(diff->lines);
 	keys_free(diff->keys);
 	roots_release(&diff->roots);
 	functions_free(diff->functions);

@@ -68,6 +68,7 @@ struct options {
 	bool names_after;           /* the last one was --after */
 	bool compare_total;
 	bool seconds;      /* times, and no shares */
+	const char *sources[2]; /* of diff: folders with the sources before, after; both or none; borrowed */
 	bool force;
 	struct budget_word budgets[BUDGET_WORDS_LIMIT];
 	size_t budget_count;

@@ -96,3 +96,9 @@ uint32_t keys_find(struct keys *keys, const struct function *function, int line)
 	}
 	return keys->recent[place].key;
 }
+
+void keys_forget_frames(struct keys *keys)
+{
+	u64_map_clear(&keys->by_frame);
+	memset(keys->recent, 0, sizeof(keys->recent));
+}

@@ -315,7 +315,7 @@ static const struct {
 	{ "pyrope --duratoin=3 5", "unknown option '--duratoin': did you mean '--duration'?" },
 	{ "pyrope --shade 5", "unknown option '--shade'" },
 	{ "pyrope --e=1 5", "option '--exclude-idle' takes no argument" },
-	{ "pyrope --s 5", "option '--s' is ambiguous: '--summary' or '--strict'" },
+	{ "pyrope --s 5", "option '--s' is ambiguous: '--source-before' or '--source-after'" },
 	{ "pyrope --output= 5", "the name of the file is empty" },
 	{ "pyrope --json 5", "'--json' is of no use without dump or diff or check" },
 	{ "pyrope dump -s 4 5", "'--seconds' is of no use with dump" },
