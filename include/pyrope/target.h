@@ -353,4 +353,25 @@ const char *stat_fields(const char *line);
 /* The value behind "Name:" in the text of a status file, or NULL. */
 const char *status_field(const char *text, const char *name);
 
+/* ---- a process that a test makes up ---- */
+
+/*
+ * What is asked of a process while its threads are looked at, answered by a test in place of the kernel, so that it decides what memory
+ * shows at each read. What has no function here is not there: no files, no maps; its image never changes.
+ */
+struct target_script {
+	/* As target_read_batch. */
+	size_t (*read_batch)(void *context, const struct read_request *requests, size_t count);
+	struct task_state (*task_state)(void *context, pid_t tid);
+	/* As target_task_schedstat. */
+	bool (*task_schedstat)(void *context, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
+	/* PAUSE_HELD: the thread stands still until pause_end. The condition has been asked. */
+	enum pause_result (*pause_begin)(void *context, pid_t tid);
+	void (*pause_end)(void *context, pid_t tid);
+	void *context;
+};
+
+/* The script is borrowed. Free with target_close. */
+struct target *target_open_script(const struct target_script *script);
+
 #endif

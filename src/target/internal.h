@@ -26,6 +26,7 @@ struct pauser {
 void pauser_release(struct pauser *pauser);
 
 struct target {
+	const struct target_script *script; /* NULL: it is a process */
 	pid_t pid, inner_pid;
 	int proc_fd, stat_fd; /* /proc/PID and the file in it */
 	int exit_fd; /* a pidfd; -1: there are none */

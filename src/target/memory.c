@@ -91,6 +91,8 @@ size_t target_read_batch(struct target *target, const struct read_request *reque
 {
 	size_t done = 0;
 
+	if (target->script)
+		return target->script->read_batch(target->script->context, requests, count);
 	while (done < count && !target->proc_mem) {
 		size_t part = count - done < IOVECS_PER_CALL ? count - done : IOVECS_PER_CALL;
 		size_t whole;

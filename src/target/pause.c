@@ -411,11 +411,25 @@ enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
 	return outcome == OUTCOME_STOPPED ? PAUSE_HELD : PAUSE_GONE;
 }
 
+static enum pause_result begin_by_script(
+	struct target *target, pid_t tid, const struct pause_condition *condition, struct pause *pause)
+{
+	const int64_t now_ns = monotonic_ns();
+
+	*pause = (struct pause){ .target = target, .tid = tid, .begin_ns = now_ns, .stopped_ns = now_ns };
+	if (condition && !condition->holds(condition->context))
+		return PAUSE_UNFIT;
+	return target->script->pause_begin(target->script->context, tid);
+}
+
 enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
 	int64_t deadline_ns, struct pause *pause, struct error *err)
 {
-	enum pause_result result = pause_tell(target, tid, condition, pause, err);
+	enum pause_result result;
 
+	if (target->script)
+		return begin_by_script(target, tid, condition, pause);
+	result = pause_tell(target, tid, condition, pause, err);
 	return result == PAUSE_TOLD ? pause_await(pause, deadline_ns) : result;
 }
 
@@ -443,6 +457,10 @@ void pause_end(struct pause *pause)
 
 	/* before, and not after: the thread that wakes up may take our CPU */
 	pause->end_ns = monotonic_ns();
+	if (target->script) {
+		target->script->pause_end(target->script->context, pause->tid);
+		return;
+	}
 	target->held_count--;
 	target->pauser->busy--;
 	if (ptrace(PTRACE_DETACH, pause->tid, NULL, (void *)(long)pause->signal)) {

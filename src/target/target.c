@@ -394,17 +394,32 @@ static int open_process(struct target *target, struct error *err)
 	return check_class(target, err);
 }
 
+static struct target *new_target(pid_t pid)
+{
+	struct target *target = xcalloc(1, sizeof(*target));
+
+	target->pid = target->living_tid = pid;
+	target->pauser = &target->own;
+	target->exit_fd = target->proc_fd = target->stat_fd = target->living_fd = target->living_stat_fd = target->mem_fd = -1;
+	task_files_init(target);
+	return target;
+}
+
+struct target *target_open_script(const struct target_script *script)
+{
+	struct target *target = new_target(0);
+
+	target->script = script;
+	return target;
+}
+
 int target_open(struct target **result, pid_t pid, struct error *err)
 {
 	struct target *target;
 
 	if (pid == getpid())
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is pyrope itself", pid);
-	target = xcalloc(1, sizeof(*target));
-	target->pid = target->living_tid = pid;
-	target->pauser = &target->own;
-	target->exit_fd = target->proc_fd = target->stat_fd = target->living_fd = target->living_stat_fd = target->mem_fd = -1;
-	task_files_init(target);
+	target = new_target(pid);
 	target->proc_mem = getenv("PYROPE_NO_VM_READV") != NULL;
 	if (open_process(target, err)) {
 		target_close(target);
@@ -474,6 +489,8 @@ bool target_same_image(struct target *target)
 {
 	char byte;
 
+	if (target->script)
+		return true;
 	target->unanswered[ASKED_LIFE] = 0;
 	if (pread(target->mem_fd, &byte, 1, 0) == 0)
 		return false;

@@ -189,6 +189,8 @@ struct task_state target_task_state(struct target *target, pid_t tid)
 	struct task_files *task = task_slot(target, tid);
 	char text[256], *at;
 
+	if (target->script)
+		return target->script->task_state(target->script->context, tid);
 	if (task_read(target, tid, &task->syscall_fd, "syscall", text, sizeof(text)) < 0) {
 		state.activity = activity_by_stat(target, tid);
 		return state;
@@ -228,6 +230,8 @@ bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, u
 	struct task_files *task = task_slot(target, tid);
 	char text[128], *at;
 
+	if (target->script)
+		return target->script->task_schedstat(target->script->context, tid, cpu_ns, slices);
 	if (task_read(target, tid, &task->schedstat_fd, "schedstat", text, sizeof(text)) < 0)
 		return false;
 	*cpu_ns = strtoull(text, &at, 10);

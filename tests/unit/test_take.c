@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How one stack is taken, of a thread whose memory changes while it is read. Each case is one that some check of the sampler is there
+ * for: a sample never shows calls that were not.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "sampling/batch.h"
+#include "sampling/take.h"
+#include "script.h"
+#include "suite.h"
+
+static struct taker taker;
+static struct sampling_statistics statistics;
+static struct subject *subject;
+static struct gil gil;
+static raddr_t holder;
+static char text[256];
+
+/* Those whose frames lie on the data stack. */
+static const int versions[] = { 311, 312, 313, 314 };
+
+static void begin(int version, enum pause_policy pause)
+{
+	const struct sampling_options options = { .interval_ns = 1000000, .pause = pause, .max_depth = 1000 };
+	const struct python_thread thread = { .state = STATE,
+		.interpreter = INTERPRETER,
+		.pthread_id = PTHREAD,
+		.tid = TID,
+		.recorded_tid = TID };
+
+	script_begin(layout_find(version));
+	statistics = (struct sampling_statistics){ 0 };
+	taker_init(&taker, &script.python, &options, &statistics);
+	subject = subject_new(&thread, taker.looker.state_bytes);
+	ck_assert_uint_eq(python_list_gils(&script.python, &gil, 1), 1);
+}
+
+static void end(void)
+{
+	subject_free(subject);
+	taker_release(&taker);
+	script_end();
+}
+
+/* The frames that were taken, outermost first, without lines. */
+static const char *shown(void)
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < taker.frame_count; i++) {
+		strcat(text, i ? ";" : "");
+		strcat(text, taker.frames[i].code->function->name);
+	}
+	return text;
+}
+
+static enum take_result take_one(void)
+{
+	return take(&taker, subject, &gil, false, &holder);
+}
+
+/* The thread waits for the GIL, which another one has held all the time: that stack is known from then on. */
+static void learn(const int *codes)
+{
+	put_chain(codes);
+	put_gil(OTHER_STATE, 7);
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(taker.quality, SAMPLE_VERIFIED);
+	put_gil(STATE, 8);
+}
+
+/* ---- looks ---- */
+
+START_TEST(test_waits_for_gil)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	put_chain((const int[]){ 0, 1, 2, -1 });
+	put_gil(OTHER_STATE, 7);
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_str_eq(shown(), "f0;f1;f2");
+	ck_assert_int_eq(taker.frames[0].line, 101);
+	ck_assert_int_eq(taker.frames[2].line, 301);
+	ck_assert_int_eq(taker.quality, SAMPLE_VERIFIED);
+	ck_assert_uint_eq(holder, OTHER_STATE);
+	ck_assert_uint_eq(script.pauses, 0);
+	end();
+}
+END_TEST
+
+/* Behind the thread state that was read: the frames of f0;f1;f2 have been popped, and f0;f3;f4 pushed in their place. */
+static void swap_leaf(raddr_t address)
+{
+	if (address >= FRAME(2) && address < FRAME(3))
+		put_chain((const int[]){ 0, 3, 4, -1 });
+}
+
+/* A mixture of two moments, in each look anew: the stop shows what is, and the mixture is never believed. */
+static void always_swap(raddr_t address)
+{
+	if (address >= STATE && address < STATE + 256)
+		put_chain((const int[]){ 0, 1, 2, -1 });
+	swap_leaf(address);
+}
+
+static void stand_in_second(void)
+{
+	put_chain((const int[]){ 0, 3, 4, -1 });
+}
+
+/* In each look another thread holds the GIL when it begins and when it ends, but this one had it in between. */
+static void swap_leaf_and_gil(raddr_t address)
+{
+	static uint64_t switches = 10;
+
+	if (address >= STATE && address < STATE + 256)
+		put_chain((const int[]){ 0, 1, 2, -1 });
+	if (address < FRAME(2) || address >= FRAME(3))
+		return;
+	put_chain((const int[]){ 0, 3, 4, -1 });
+	put_gil(OTHER_STATE, switches += 2);
+}
+
+START_TEST(test_ran_between)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 3, 4, -1 });
+	learn((const int[]){ 0, 1, 2, -1 });
+	put_gil(OTHER_STATE, 7);
+	script.before = swap_leaf_and_gil;
+	script.at_pause = stand_in_second;
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(take_one(), TAKEN);
+		ck_assert_str_ne(shown(), "f0;f1;f4");
+	}
+	end();
+}
+END_TEST
+
+START_TEST(test_torn)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	script.before = always_swap;
+	script.at_pause = stand_in_second;
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(take_one(), TAKEN);
+		shown();
+		ck_assert_msg(strcmp(text, "f0;f1;f2") == 0 || strcmp(text, "f0;f3;f4") == 0 || strcmp(text, "f0;f1") == 0 ||
+				strcmp(text, "f0;f3") == 0 || strcmp(text, "f0") == 0 || taker.frame_count == 0 ||
+				taker.quality == SAMPLE_UNVERIFIED,
+			"%s is believed", text);
+		ck_assert_str_ne(text, "f0;f1;f4");
+	}
+	end();
+}
+END_TEST
+
+/* The thread moves to another chunk of the data stack between two samples: its frames lie where none was before. */
+START_TEST(test_other_chunk)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	put_frame(FAR_FRAME(0), FRAME(2), 5, 10);
+	put_frame(FAR_FRAME(1), FAR_FRAME(0), 6, 10);
+	put_leaf(FAR_FRAME(1));
+	put_gil(OTHER_STATE, 9);
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_str_eq(shown(), "f0;f1;f2;f5;f6");
+	ck_assert_int_eq(taker.quality, SAMPLE_VERIFIED);
+	end();
+}
+END_TEST
+
+/* While it is looked at: the frame that the thread state led to has been popped, and its memory is free for anything. */
+static void leave_chunk(raddr_t address)
+{
+	if (address >= FAR_FRAME(0) && address < FAR_FRAME(2)) {
+		memset(script.bytes + (FAR_FRAME(0) - MEMORY_BASE), 0x5a, 0x1000);
+		put_chain((const int[]){ 0, 1, 2, -1 });
+		script.before = NULL;
+	}
+}
+
+START_TEST(test_leaves_chunk)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	put_frame(FAR_FRAME(0), FRAME(2), 5, 10);
+	put_leaf(FAR_FRAME(0));
+	put_gil(OTHER_STATE, 9);
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_str_eq(shown(), "f0;f1;f2;f5");
+	put_gil(STATE, 10);
+	script.before = leave_chunk;
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_str_eq(shown(), "f0;f1;f2");
+	ck_assert_ptr_null(script.before);
+	end();
+}
+END_TEST
+
+/* Another code object has taken the address of one that is known. */
+START_TEST(test_code_replaced)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	put_code(1, "other", 7, 77);
+	put_gil(OTHER_STATE, 9);
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_str_eq(shown(), "f0;other;f2");
+	ck_assert_int_eq(taker.frames[1].line, 8);
+	end();
+}
+END_TEST
+
+/* It does so behind the frames that were read, of a code object that was met before them: the look cannot tell which one it was. */
+static void replace_code(raddr_t address)
+{
+	if (address >= CODE(1) && address < CODE(2)) {
+		put_code(1, "other", 7, 77);
+		put_chain((const int[]){ 0, 5, 6, -1 });
+		script.before = NULL;
+	}
+}
+
+START_TEST(test_code_freed_while_read)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	put_gil(OTHER_STATE, 9);
+	script.before = replace_code;
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_ptr_null(script.before);
+	ck_assert_ptr_null(strstr(shown(), "other"));
+	end();
+}
+END_TEST
+
+/* The thread has ended, and its state belongs to another one. */
+START_TEST(test_foreign)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	put(STATE + script.python.layout.thread_state.native_thread_id, TID + 1, 8);
+	ck_assert_int_eq(take_one(), TAKE_FOREIGN);
+	end();
+}
+END_TEST
+
+START_TEST(test_other_holder)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	put_chain((const int[]){ 0, -1 });
+	put_gil(OTHER_STATE, 1);
+	ck_assert_int_eq(take(&taker, subject, &gil, true, &holder), TAKE_OTHER);
+	ck_assert_uint_eq(holder, OTHER_STATE);
+	put_gil(0, 2);
+	ck_assert_int_eq(take(&taker, subject, &gil, true, &holder), TAKE_OTHER);
+	ck_assert_uint_eq(holder, 0);
+	end();
+}
+END_TEST
+
+/* ---- sleep ---- */
+
+START_TEST(test_asleep)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	put_chain((const int[]){ 0, 1, 2, -1 });
+	put_gil(0, 7);
+	script.task = (struct task_state){ .activity = TASK_SLEEPING, .syscall_number = 202 };
+	script.cpu_ns = 1000;
+	script.slices = 5;
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_str_eq(shown(), "f0;f1;f2");
+	ck_assert_int_eq(taker.quality == SAMPLE_VERIFIED || taker.quality == SAMPLE_PAUSED, 1);
+	ck_assert_uint_eq(script.pauses, 0);
+	end();
+}
+END_TEST
+
+static void wake_up(void)
+{
+	script.cpu_ns += 50000;
+	script.slices++;
+}
+
+/* It seems to sleep whenever it is asked, but has run in between: what was read may be a mixture. */
+START_TEST(test_woke_up)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	put_gil(0, 7);
+	script.task = (struct task_state){ .activity = TASK_SLEEPING, .syscall_number = 202 };
+	script.pause = PAUSE_ASLEEP;
+	script.before = always_swap;
+	script.before_schedstat = wake_up;
+	put_chain((const int[]){ 0, 1, 2, -1 });
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(take_one(), TAKEN);
+		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || taker.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
+	}
+	end();
+}
+END_TEST
+
+/* ---- stops ---- */
+
+static size_t half_pushed_stops;
+
+/*
+ * f5 has been pushed and has executed nothing, and its link leads to the caller of the frame that was there before: to f0 and not to
+ * f1. In later stops it is linked, and has gone on.
+ */
+static void stop_half_pushed(void)
+{
+	const int unit = script.python.layout.instruction == INSTRUCTION_POINTER ? 0 : -1;
+
+	script.cpu_ns += 100000;
+	put_chain((const int[]){ 0, 1, 5, -1 });
+	if (script.pauses <= half_pushed_stops)
+		put_frame(FRAME(2), FRAME(0), 5, unit);
+	else
+		put_frame(FRAME(2), FRAME(1), 5, 12);
+}
+
+START_TEST(test_half_pushed)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	half_pushed_stops = 1;
+	script.at_pause = stop_half_pushed;
+	for (int i = 0; i < 10; i++) {
+		put_chain((const int[]){ 0, 1, 5, -1 });
+		script.before = NULL;
+		ck_assert_int_eq(take_one(), TAKEN);
+		ck_assert_str_ne(shown(), "f0;f5");
+	}
+	ck_assert_uint_gt(script.pauses, half_pushed_stops);
+	ck_assert_str_eq(shown(), "f0;f1;f5");
+	/* and what was seen in one stop alone is no stack that is known */
+	put_frame(FRAME(2), FRAME(0), 5, 10);
+	script.pause = PAUSE_TIMEOUT;
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_msg(strcmp(shown(), "f0;f5") != 0 || taker.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
+	end();
+}
+END_TEST
+
+static void stand_in_third(void)
+{
+	script.cpu_ns += 100000;
+	put_chain((const int[]){ 0, 3, 6, -1 });
+	put_frame(FRAME(2), FRAME(1), 6, 12);
+}
+
+/* A stop shows what no look has: the sample belongs to the look, and is what is certain of that. */
+START_TEST(test_stop_of_another_moment)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	learn((const int[]){ 0, 3, -1 });
+	put_chain((const int[]){ 0, 1, 6, -1 });
+	script.at_pause = stand_in_third;
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_ptr_null(strstr(shown(), "f3"));
+	end();
+}
+END_TEST
+
+/* A chain that ends where no chain of the thread has ended so far is one that is just being linked. (From 3.12 on a shim says it.) */
+static void stop_without_callers(void)
+{
+	script.cpu_ns += 100000;
+	put_frame(FRAME(1), script.pauses > 1 ? FRAME(0) : 0, 7, 12);
+	put_frame(FRAME(2), FRAME(1), 8, 12);
+	put_leaf(FRAME(2));
+}
+
+START_TEST(test_other_root)
+{
+	begin(311, PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	script.at_pause = stop_without_callers;
+	script.before = NULL;
+	stop_without_callers();
+	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || taker.quality == SAMPLE_UNVERIFIED, "%s is believed at once", text);
+	end();
+}
+END_TEST
+
+/* ---- batches ---- */
+
+static const struct function *unsure;
+
+static void add_to_batch(struct batch *batch)
+{
+	const struct sample sample = { .quality = taker.quality };
+
+	batch_add(batch, &sample);
+	for (size_t i = 0; i < taker.frame_count; i++)
+		batch_add_code(batch, &taker.frames[i]);
+	statistics.by_quality[taker.quality]++;
+}
+
+static const char *batch_shown(const struct batch *batch, size_t index)
+{
+	const struct batch_sample *sample = &batch->samples[index];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sample->sample.frame_count; i++) {
+		strcat(text, i ? ";" : "");
+		strcat(text, batch->frames[sample->first_frame + i].function->name);
+	}
+	return text;
+}
+
+/* Settled code is not checked by each look: a batch is, before it is handed over. */
+static void settle(void)
+{
+	for (size_t i = 0; i < taker.frame_count; i++) {
+		taker.frames[i].code->is_settled = true;
+		taker.frames[i].is_checked = false;
+	}
+}
+
+START_TEST(test_batch)
+{
+	struct batch batch = { 0 };
+
+	begin(versions[_i], PAUSE_AUTO);
+	unsure = python_marker(&script.python, "(partial)");
+	learn((const int[]){ 0, 1, 2, -1 });
+	settle();
+	add_to_batch(&batch);
+	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	ck_assert_str_eq(batch_shown(&batch, 0), "f0;f1;f2");
+	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 0);
+	batch_clear(&batch);
+	add_to_batch(&batch);
+	put_code(1, "other", 7, 77);
+	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	ck_assert_str_eq(batch_shown(&batch, 0), "f0;(partial)");
+	ck_assert_int_eq(batch.samples[0].sample.quality, SAMPLE_PARTIAL);
+	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 1);
+	batch_clear(&batch);
+	/* of two samples, the look of one has checked it */
+	learn((const int[]){ 0, 1, 2, -1 });
+	settle();
+	add_to_batch(&batch);
+	for (size_t i = 0; i < taker.frame_count; i++)
+		taker.frames[i].is_checked = true;
+	add_to_batch(&batch);
+	put_code(1, "third", 7, 78);
+	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	ck_assert_str_eq(batch_shown(&batch, 0), "f0;(partial)");
+	ck_assert_str_eq(batch_shown(&batch, 1), "f0;other;f2");
+	batch_release(&batch);
+	end();
+}
+END_TEST
+
+/* What its own look has checked is true whatever comes later. */
+START_TEST(test_batch_checked)
+{
+	struct batch batch = { 0 };
+
+	begin(versions[_i], PAUSE_AUTO);
+	unsure = python_marker(&script.python, "(partial)");
+	learn((const int[]){ 0, 1, 2, -1 });
+	learn((const int[]){ 0, 1, 2, -1 });
+	for (size_t i = 0; i < taker.frame_count; i++)
+		ck_assert(taker.frames[i].is_checked);
+	add_to_batch(&batch);
+	put_code(1, "other", 7, 77);
+	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	ck_assert_str_eq(batch_shown(&batch, 0), "f0;f1;f2");
+	batch_release(&batch);
+	end();
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+	const int count = (int)ARRAY_LENGTH(versions);
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, test_waits_for_gil, 0, count);
+	tcase_add_loop_test(tests, test_ran_between, 0, count);
+	tcase_add_loop_test(tests, test_torn, 0, count);
+	tcase_add_loop_test(tests, test_other_chunk, 0, count);
+	tcase_add_loop_test(tests, test_leaves_chunk, 0, count);
+	tcase_add_loop_test(tests, test_code_replaced, 0, count);
+	tcase_add_loop_test(tests, test_code_freed_while_read, 0, count);
+	tcase_add_loop_test(tests, test_foreign, 0, count);
+	tcase_add_loop_test(tests, test_other_holder, 0, count);
+	tcase_add_loop_test(tests, test_asleep, 0, count);
+	tcase_add_loop_test(tests, test_woke_up, 0, count);
+	tcase_add_loop_test(tests, test_half_pushed, 0, count);
+	tcase_add_loop_test(tests, test_stop_of_another_moment, 0, count);
+	tcase_add_test(tests, test_other_root);
+	tcase_add_loop_test(tests, test_batch, 0, count);
+	tcase_add_loop_test(tests, test_batch_checked, 0, count);
+}
+
+int main(void)
+{
+	return suite_run("take", add_tests);
+}
