@@ -96,6 +96,7 @@ struct output_format {
 	const char *description;       /* one line, for --help */
 	const char *viewer;            /* how to look at a file, with its name in the place of %s */
 	bool is_compressed;            /* with gzip, whatever the file is called */
+	bool says_threads;             /* what it can say of threads, their names, states and garbage collection, has to be found out */
 	bool for_eyes;                 /* made to be read: with short paths unless the user wants full ones */
 	enum output_needs needs;
 	enum output_untimed untimed;

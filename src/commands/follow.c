@@ -127,6 +127,7 @@ static struct sampling_options sampling_options(struct recording *recording)
 {
 	const struct options *options = recording->options;
 	const bool all = recording->outputs.needs_all;
+	const bool threads = all || recording->outputs.says_threads;
 	const bool leaves_out = options->exclude_idle && options->mode == MODE_WALL;
 	struct sampling_options sampling = {
 		.interval_ns = options->interval_ns,
@@ -137,10 +138,10 @@ static struct sampling_options sampling_options(struct recording *recording)
 		.gate = gate_of(recording),
 		.mark_gc = !all && options->mark_gc,
 		.mark_syscalls = !all && options->mark_syscalls,
-		.want_names = all || (options->groups & GROUP_THREAD) != 0,
+		.want_names = threads || (options->groups & GROUP_THREAD) != 0,
 		.leave_out_sleeping = !all && leaves_out && counts_only(&recording->outputs),
-		.want_states = all || leaves_out,
-		.want_gc = all,
+		.want_states = threads || leaves_out,
+		.want_gc = threads,
 		.max_depth = options->max_depth,
 	};
 

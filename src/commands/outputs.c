@@ -165,6 +165,7 @@ static int open_one(struct outputs *outputs, const char *path, const struct outp
 	if (output->format->is_compressed || (path && output_path_is_compressed(path)))
 		output_compress(output->file);
 	outputs->needs_all |= output->format->needs == NEEDS_ALL;
+	outputs->says_threads |= output->format->says_threads;
 	if (output->format->needs != NEEDS_COUNTS)
 		output->sink = output->format->open(output->file, &output->options);
 	else if (!outputs->profile)

@@ -25,6 +25,7 @@ struct outputs {
 	struct sink shown; /* behind the filter */
 	struct filter *filter;
 	bool needs_all; /* every thread at every tick: one of them keeps it, or the filter asks for names or states of threads */
+	bool says_threads; /* one of them has names and states of threads in it */
 	struct sink *watcher; /* NULL, or what gets all events, too; borrowed */
 	struct functions *functions;
 	uint64_t *self; /* by id of a function: the samples shown that end in it */

@@ -308,6 +308,7 @@ const struct output_format output_cpuprofile = {
 	.extensions = extensions,
 	.description = "a tree of calls over time, for Chrome's DevTools and speedscope",
 	.viewer = "load %s in the Performance panel of Chrome's DevTools",
+	.says_threads = true,
 	.needs = NEEDS_TIME,
 	.untimed = UNTIMED_IN_A_ROW,
 	.open = open_cpuprofile,

@@ -661,6 +661,7 @@ const struct output_format output_firefox = {
 	.extensions = extensions,
 	.description = "threads over time with their states, for the Firefox Profiler",
 	.viewer = "open %s at https://profiler.firefox.com (it stays on this machine)",
+	.says_threads = true,
 	.needs = NEEDS_TIME,
 	.untimed = UNTIMED_IN_A_ROW,
 	.reader_bytes = READER_STRING_BYTES,

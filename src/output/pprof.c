@@ -426,6 +426,7 @@ const struct output_format output_pprof = {
 	.description = "stacks with labels for thread, process and state, for pprof, Pyroscope and others",
 	.viewer = "go tool pprof -http=: %s",
 	.is_compressed = true,
+	.says_threads = true,
 	.needs = NEEDS_TIME,
 	.open = open_pprof,
 };

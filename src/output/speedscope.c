@@ -154,6 +154,7 @@ const struct output_format output_speedscope = {
 	.extensions = extensions,
 	.description = "threads over time, for speedscope",
 	.viewer = "open %s at https://www.speedscope.app (it stays on this machine)",
+	.says_threads = true,
 	.needs = NEEDS_TIME,
 	.untimed = UNTIMED_IN_A_ROW,
 	.open = open_speedscope,

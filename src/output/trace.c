@@ -187,6 +187,7 @@ const struct output_format output_trace = {
 	.extensions = extensions,
 	.description = "trace events: calls over time, for Perfetto, chrome://tracing and speedscope",
 	.viewer = "open %s at https://ui.perfetto.dev (it stays on this machine)",
+	.says_threads = true,
 	.needs = NEEDS_TIME,
 	.untimed = UNTIMED_IN_A_ROW,
 	.reader_bytes = READER_STRING_BYTES,
