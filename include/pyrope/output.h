@@ -141,11 +141,19 @@ enum path_kind path_kind(const char *file);
 
 /* ---- two profiles in one picture: pyrope diff ---- */
 
+/* "%", or a unit of time; so many of it are all samples of a side, or a second. */
+struct difference_unit {
+	double factor;
+	const char *name;
+};
+
 struct difference {
 	const struct profile *profile; /* the stacks of both sides together */
 	/* before and after: how many samples end at each node of the profile; and each run of the side, whose samples have one key, the node */
 	const uint64_t *counts[2];
 	struct runs runs[2];
+	const double *seconds; /* NULL: shares are compared; else what all samples of each side are worth, as for compare() */
+	struct difference_unit unit; /* in which numbers are shown */
 	/* for the page: its table, and what the rows are: "function (self)" */
 	const struct comparison *comparison;
 	const struct keys *keys;

@@ -91,6 +91,8 @@ static int check(struct options *options, struct error *err)
 	if (options->groups == (GROUP_PROCESS | GROUP_THREAD))
 		return error_set(err, ERROR_USAGE,
 			"check looks at each process or at each thread: name one of them with --group");
+	if (options->per_process)
+		return error_set(err, ERROR_USAGE, "--per=process is for diff: use --group=process, and each process is checked");
 	if (options->later_work > options->work || options->later_work < options->work)
 		return error_set(err, ERROR_USAGE, "--per takes one number here: check looks at one side");
 	if (options->input_count)

@@ -32,11 +32,12 @@ struct diff {
 	struct side sides[2];
 	struct diff_stacks stacks; /* with -o */
 	struct diff_lines *lines;  /* with sources */
+	struct u64_map processes[2]; /* number of the run << 32 | process: those that have samples, with --per=process */
 	bool damaged;
 
 	/* the file that is being read */
 	struct sink sink; /* gets what is shown of it */
-	size_t side;
+	size_t side, run;
 	struct series *series;
 };
 
@@ -62,6 +63,9 @@ static int take_shown(struct sink *sink, const struct event *event, struct error
 {
 	struct diff *diff = (struct diff *)((char *)sink - offsetof(struct diff, sink));
 
+	if (event->kind == EVENT_SAMPLE && diff->options->per_process)
+		u64_map_put(&diff->processes[diff->side],
+			(uint64_t)diff->run << 32 | (uint32_t)event->sample->pid, 1);
 	if (event->kind == EVENT_SAMPLE && diff->options->output_count)
 		diff_stacks_add(&diff->stacks, diff->side, event);
 	return sink_take(series_sink(diff->series), event, err);
@@ -94,6 +98,7 @@ static int read_side(struct diff *diff, size_t number, struct error *err)
 		struct series *series =
 			series_new(diff->keys, diff->options->compare_total ? COMPARE_TOTAL : COMPARE_SELF);
 
+		diff->run = i;
 		side->runs[i] = series;
 		if (diff->options->output_count)
 			diff_stacks_begin_run(&diff->stacks, number);
@@ -112,14 +117,16 @@ static bool has_changed(const struct change *change)
 	return change->verdict != CHANGE_NONE && change->verdict != CHANGE_RARE;
 }
 
-/* What the numbers of the table are: shares in percent, or times in a unit that suits the largest. */
-struct diff_unit {
-	double factor;
-	const char *name, *suffix;
-	int decimals;
-};
+/* What numbers are shown in: shares in percent, or times in a unit that suits so many seconds. */
+static struct difference_unit unit_of(const struct options *options, double seconds)
+{
+	return !options->seconds ? (struct difference_unit){ 100, "%" }
+		: seconds >= 1   ? (struct difference_unit){ 1, "s" }
+		: seconds >= 1e-3 ? (struct difference_unit){ 1e3, "ms" }
+				  : (struct difference_unit){ 1e6, "us" };
+}
 
-static struct diff_unit unit_of(const struct options *options, const struct comparison *comparison)
+static double largest(const struct comparison *comparison)
 {
 	double most = 0;
 
@@ -129,10 +136,7 @@ static struct diff_unit unit_of(const struct options *options, const struct comp
 		most = change->before > most ? change->before : most;
 		most = change->after > most ? change->after : most;
 	}
-	return !options->seconds ? (struct diff_unit){ 100, "%", "%", 1 }
-		: most >= 1      ? (struct diff_unit){ 1, "seconds", " ", 2 }
-		: most >= 1e-3   ? (struct diff_unit){ 1e3, "milliseconds", " ", 2 }
-				 : (struct diff_unit){ 1e6, "microseconds", " ", 2 };
+	return most;
 }
 
 /* Of what the seconds are. */
@@ -149,17 +153,18 @@ static const char *kind_of_time(const struct diff *diff)
 }
 
 static void append_row(struct buffer *text, const struct diff *diff, const struct change *change,
-	const struct diff_unit *unit, size_t columns)
+	const struct difference_unit *unit, size_t columns)
 {
 	const size_t begin = text->length;
+	const int decimals = diff->options->seconds ? 2 : 1;
+	const char *suffix = diff->options->seconds ? " " : "%";
 	char interval[32];
 
-	snprintf(interval, sizeof(interval), "%+.*f to %+.*f", unit->decimals, unit->factor * change->low,
-		unit->decimals, unit->factor * change->high);
-	buffer_printf(text, "%6.*f%s %6.*f%s %+6.*f  %-15s  %-11s  ", unit->decimals,
-		unit->factor * change->before, unit->suffix, unit->decimals, unit->factor * change->after,
-		unit->suffix, unit->decimals, unit->factor * (change->after - change->before), interval,
-		change_names[change->verdict]);
+	snprintf(interval, sizeof(interval), "%+.*f to %+.*f", decimals, unit->factor * change->low, decimals,
+		unit->factor * change->high);
+	buffer_printf(text, "%6.*f%s %6.*f%s %+6.*f  %-15s  %-11s  ", decimals, unit->factor * change->before,
+		suffix, decimals, unit->factor * change->after, suffix, decimals,
+		unit->factor * (change->after - change->before), interval, change_names[change->verdict]);
 	if (!columns) /* it is no terminal */
 		columns = EVERY_COLUMN;
 	columns = columns > text->length - begin + NAME_LEAST ? columns - (text->length - begin) : NAME_LEAST;
@@ -167,13 +172,24 @@ static void append_row(struct buffer *text, const struct diff *diff, const struc
 	buffer_append_char(text, '\n');
 }
 
-static void append_rows_name(struct buffer *text, const struct options *options)
+/* "function (self)", and of times: "function (self): seconds on a CPU, of a run". */
+static void append_rows_name(struct buffer *text, const struct diff *diff, const struct difference_unit *unit)
 {
 	static const char *const rows[] = {
 		[BY_FUNCTION] = "function", [BY_LINE] = "line", [BY_FILE] = "file", [BY_MODULE] = "module"
 	};
+	const struct options *options = diff->options;
 
 	buffer_printf(text, "%s (%s)", rows[options->by], options->compare_total ? "total" : "self");
+	if (options->seconds)
+		buffer_printf(text, ": %s %s, of a %s",
+			*unit->name == 's'         ? "seconds"
+				: *unit->name == 'm' ? "milliseconds"
+						     : "microseconds",
+			kind_of_time(diff),
+			options->per_process                                 ? "process"
+				: options->work > 1 || options->later_work > 1 ? "unit of work"
+									       : "run");
 }
 
 static void append_table(struct buffer *text, const struct diff *diff, const struct comparison *comparison)
@@ -181,14 +197,11 @@ static void append_table(struct buffer *text, const struct diff *diff, const str
 	const struct options *options = diff->options;
 	const size_t columns = terminal_columns(STDOUT_FILENO),
 		     limit = options->has_limit ? (options->limit ? options->limit : SIZE_MAX) : SIZE_MAX;
-	const struct diff_unit unit = unit_of(options, comparison);
+	const struct difference_unit unit = unit_of(options, largest(comparison));
 	size_t rows = 0, changed = 0, others = 0, left_out = 0;
 
 	buffer_append_string(text, " before   after  change  of that, 95 %    verdict      ");
-	append_rows_name(text, options);
-	if (options->seconds)
-		buffer_printf(text, ": %s %s, of a %s", unit.name, kind_of_time(diff),
-			options->work > 1 || options->later_work > 1 ? "unit of work" : "run");
+	append_rows_name(text, diff, &unit);
 	buffer_append_char(text, '\n');
 	for (size_t i = 0; i < comparison->count; i++) {
 		const struct change *change = &comparison->changes[i];
@@ -206,6 +219,9 @@ static void append_table(struct buffer *text, const struct diff *diff, const str
 		buffer_printf(text, "and %zu more (--limit=0 shows all)\n", left_out);
 	buffer_printf(text, "\n%" PRIu64 " samples before, %" PRIu64 " after; ", diff->sides[0].samples,
 		diff->sides[1].samples);
+	if (options->per_process)
+		buffer_printf(text, "%zu processes before, %zu after; ", diff->processes[0].count,
+			diff->processes[1].count);
 	if (changed)
 		buffer_printf(text,
 			"%zu changes are more than chance (of those named, one in 20 may be chance)\n",
@@ -221,12 +237,16 @@ static void append_json(struct buffer *text, const struct diff *diff, const stru
 	buffer_append_string(text, "{\"compared\":");
 	buffer_append_json(text, diff->options->compare_total ? "total" : "self");
 	buffer_printf(text, ",\"unit\":\"%s\"", diff->options->seconds ? "seconds" : "share");
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
 		buffer_printf(text,
 			",\"%s\":{\"files\":%zu,\"samples\":%" PRIu64 ",\"missed\":%" PRIu64
-			",\"block_seconds\":%.3f}",
+			",\"block_seconds\":%.3f",
 			side_names[i], diff->sides[i].count, diff->sides[i].samples, diff->sides[i].missed,
 			comparison->block_seconds[i]);
+		if (diff->options->per_process)
+			buffer_printf(text, ",\"processes\":%zu", diff->processes[i].count);
+		buffer_append_char(text, '}');
+	}
 	buffer_append_string(text, ",\"changes\":[");
 	for (size_t i = 0; i < comparison->count; i++) {
 		const struct change *change = &comparison->changes[i];
@@ -258,15 +278,19 @@ static int print_comparison(const struct diff *diff, const struct comparison *co
 	return result;
 }
 
-static int write_files(struct diff *diff, const struct comparison *comparison, struct error *err)
+static int write_files(
+	struct diff *diff, const struct comparison *comparison, const double seconds[2], struct error *err)
 {
 	const struct options *options = diff->options;
 	struct output_options output = output_options_of(options, options->mode);
 	struct buffer rows = { 0 };
-	struct difference table = { .comparison = comparison, .keys = diff->keys };
+	struct difference table = { .comparison = comparison,
+		.keys = diff->keys,
+		.seconds = options->seconds ? seconds : NULL,
+		.unit = unit_of(options, seconds[0] > seconds[1] ? seconds[0] : seconds[1]) };
 	int result = 0;
 
-	append_rows_name(&rows, options);
+	append_rows_name(&rows, diff, &table.unit);
 	table.rows = rows.data;
 	output.no_lines = options->by != BY_LINE;
 	output.short_paths = true;
@@ -277,14 +301,15 @@ static int write_files(struct diff *diff, const struct comparison *comparison, s
 	return result;
 }
 
-/* Of all samples of a side, for one run or one unit of its work; what was missed in proportion. */
+/* Of all samples of a side, for one run, one process of it or one unit of its work; what was missed in proportion. */
 static double seconds_of(const struct diff *diff, size_t number)
 {
 	const struct side *side = &diff->sides[number];
 	const double work = number ? diff->options->later_work : diff->options->work;
 
 	return (double)(side->samples + side->missed) * (double)side->circumstances.interval_ns / 1e9 /
-		(double)side->count / work;
+		(diff->options->per_process ? (double)diff->processes[number].count
+					    : (double)side->count * work);
 }
 
 static int check_seconds(const struct diff *diff, struct error *err)
@@ -297,11 +322,6 @@ static int check_seconds(const struct diff *diff, struct error *err)
 				"no seconds are known of %s: take recordings, or leave out --times and "
 				"--per",
 				side_names[i]);
-	for (size_t i = 0; i < diff->options->output_count; i++)
-		if (diff_output_is_picture(diff->options->outputs[i]))
-			return error_set(err, ERROR_USAGE,
-				"'%.256s' shows shares: leave out --times and --per",
-				diff->options->outputs[i]);
 	return 0;
 }
 
@@ -330,7 +350,7 @@ static int show(struct diff *diff, struct error *err)
 	compare(keys_count(diff->keys), NULL, sides, options->seconds ? seconds : NULL, &comparison);
 	comparison_sort(&comparison);
 	free_runs(diff); /* what was compared is known, and pictures take memory */
-	result = write_files(diff, &comparison, err);
+	result = write_files(diff, &comparison, seconds, err);
 	if (result == 0 && is_printed)
 		result = print_comparison(diff, &comparison, err);
 	comparison_release(&comparison);
@@ -369,6 +389,8 @@ static void diff_release(struct diff *diff)
 	free_runs(diff);
 	diff_stacks_release(&diff->stacks);
 	diff_lines_free(diff->lines);
+	u64_map_release(&diff->processes[0]);
+	u64_map_release(&diff->processes[1]);
 	keys_free(diff->keys);
 	roots_release(&diff->roots);
 	functions_free(diff->functions);

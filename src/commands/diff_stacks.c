@@ -179,11 +179,6 @@ int diff_output_check(const char *path, struct error *err)
 	return 0;
 }
 
-bool diff_output_is_picture(const char *path)
-{
-	return format_of(path) != DIFF_COLLAPSED;
-}
-
 int diff_stacks_write(struct diff_stacks *stacks, const char *path, const struct difference *table,
 	const struct output_options *options, struct error *err)
 {

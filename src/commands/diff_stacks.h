@@ -34,8 +34,6 @@ void diff_stacks_add(struct diff_stacks *stacks, size_t side, const struct event
 
 /* Can a file of this name be written? ERROR_USAGE. */
 int diff_output_check(const char *path, struct error *err);
-/* Is it one of those that show shares? */
-bool diff_output_is_picture(const char *path);
 /* In the format that its ending names. table: what the page shows; the runs and counts of it are not looked at. */
 int diff_stacks_write(struct diff_stacks *stacks, const char *path, const struct difference *table,
 	const struct output_options *options, struct error *err);

@@ -77,6 +77,7 @@ struct options {
 	bool strict;
 	double work;                        /* --per: units of work of a run, 1 where it was not given */
 	double later_work; /* of diff: of a run after, where work is that of one before */
+	bool per_process; /* of diff: --per=process */
 	struct report_choice reports[REPORTS_LIMIT];
 	size_t report_count;
 	const char *outputs[OUTPUTS_LIMIT]; /* none: standard output */

@@ -83,16 +83,19 @@ const struct option_row option_strict = {
 	.flag = offsetof(struct options, strict),
 };
 
-/* "5000"; of diff "5000,5200", too: before and after. */
+/* "5000"; of diff "5000,5200", too: before and after; or "process". */
 static int apply_per(struct options *options, const char *value, struct error *err)
 {
 	static const char what[] = "number of units of work";
 	const char *comma = strchr(value, ',');
 	char *first = xstrndup(value, comma ? (size_t)(comma - value) : strlen(value));
-	int64_t before = 0, after = 0;
-	int result = parse_integer(first, what, 1, INT64_MAX, &before, err);
+	int64_t before = 1, after = 1;
+	int result = 0;
 
-	if (result == 0)
+	options->per_process = strcmp(value, "process") == 0;
+	if (!options->per_process)
+		result = parse_integer(first, what, 1, INT64_MAX, &before, err);
+	if (!options->per_process && result == 0)
 		result = parse_integer(comma ? comma + 1 : first, what, 1, INT64_MAX, &after, err);
 	options->work = (double)before;
 	options->later_work = (double)after;
@@ -103,8 +106,8 @@ static int apply_per(struct options *options, const char *value, struct error *e
 
 const struct option_row option_per = {
 	.name = "per",
-	.argument = "N[,N]",
-	.help = "a run did N units of work (requests, rounds), of diff before and after: seconds are for one",
+	.argument = "N[,N]|process",
+	.help = "seconds are for one of N units of work that a run did (diff: before,after), or a process",
 	.apply = apply_per,
 };
 

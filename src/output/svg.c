@@ -355,10 +355,13 @@ static void write_begin(struct svg *svg, const char *title)
 
 	buffer_printf(&svg->text,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" viewBox=\"0 0 %d %u\""
-		" data-frames=\"%zu\" data-colours=\"%s\"%s%s%s>\n<title>",
+		" data-frames=\"%zu\" data-colours=\"%s\"%s%s",
 		WIDTH, height, WIDTH, height, svg->flame.frame_count, colours[svg->colour_by],
 		svg->options->inverted ? " data-inverted=\"yes\"" : "",
-		svg->difference ? " data-difference=\"yes\"" : "", svg->is_part ? " data-page=\"yes\"" : "");
+		svg->is_part ? " data-page=\"yes\"" : "");
+	if (svg->difference)
+		svg_put_difference(svg);
+	svg_put(svg, ">\n<title>");
 	svg_put_fit(svg, title, NAME_COLUMNS, FIT_KEEP_BEGIN);
 	svg_put(svg, "</title>\n<style>\n");
 	buffer_append(&svg->text, svg_style, svg_style_length);

@@ -108,6 +108,8 @@ char svg_change_shade(const struct change *change);
 void svg_colour_change(const struct svg *svg, const struct flame_frame *frame, char colour[2]);
 void svg_put_change(struct svg *svg, const struct flame_frame *frame);
 void svg_append_sides(const struct svg *svg, struct buffer *text);
+/* The attribute of the element that says what is shown: "yes", or of times what both sides have of them, before and after, and the unit. */
+void svg_put_difference(struct svg *svg);
 void svg_put_change_legend(struct svg *svg, double x);
 /* Of the frame with this number. */
 uint64_t svg_self_before(const struct svg *svg, size_t frame);

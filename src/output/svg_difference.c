@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two profiles in one flame graph: the tree has the stacks of both, a frame is as wide as its share after, and its colour says
- * whether that share has changed by more than chance. Each frame is tested as diff tests functions (compare()), by all samples
+ * whether that share, or its time, has changed by more than chance. Each frame is tested as diff tests functions (compare()), by all samples
  * that are in it; so a frame is red or blue where the interval of its own change says so, whatever becomes of its callers.
  */
 #include "config.h"
@@ -51,10 +51,28 @@ static void append_signed(struct buffer *text, double points)
 	svg_append_fixed(text, fabs(points));
 }
 
-static void put_share(struct svg *svg, const char *side, uint64_t part, uint64_t whole)
+/* What so many samples of a side are in the unit. */
+static double value_of(const struct svg_difference *difference, size_t side, uint64_t part)
 {
-	buffer_printf(&svg->text, "%s ", side);
-	svg_append_percent(&svg->text, part, whole);
+	const uint64_t whole = difference->total[side][0];
+
+	return whole ? (double)part * difference->worth[side] / (double)whole : 0;
+}
+
+static void append_value(struct buffer *text, const struct svg_difference *difference, size_t side, uint64_t part)
+{
+	if (difference->are_times)
+		buffer_printf(text, "%.2f %s", value_of(difference, side, part), difference->unit.name);
+	else
+		svg_append_percent(text, part, difference->total[side][0]);
+}
+
+static void put_side(struct svg *svg, const char *name, size_t side, size_t frame)
+{
+	const uint64_t part = svg->difference->total[side][frame];
+
+	buffer_printf(&svg->text, "%s ", name);
+	append_value(&svg->text, svg->difference, side, part);
 	svg_put(svg, " (");
 	svg_append_count(&svg->text, part);
 	buffer_printf(&svg->text, " sample%s)\n", svg_plural(part));
@@ -65,43 +83,63 @@ void svg_put_change(struct svg *svg, const struct flame_frame *frame)
 	const struct svg_difference *difference = svg->difference;
 	const size_t number = (size_t)(frame - svg->flame.frames);
 	const struct change *change = &difference->changes[number];
+	const double factor = difference->unit.factor;
 
-	put_share(svg, "before:", difference->total[0][number], difference->total[0][0]);
-	put_share(svg, "after:", difference->total[1][number], difference->total[1][0]);
+	put_side(svg, "before:", 0, number);
+	put_side(svg, "after:", 1, number);
 	svg_put(svg, "change: ");
-	append_signed(&svg->text, 100 * (change->after - change->before));
+	append_signed(&svg->text, factor * (change->after - change->before));
 	svg_put(svg, ", 95 %: ");
-	append_signed(&svg->text, 100 * change->low);
+	append_signed(&svg->text, factor * change->low);
 	svg_put(svg, " to ");
-	append_signed(&svg->text, 100 * change->high);
+	append_signed(&svg->text, factor * change->high);
 	buffer_printf(&svg->text, "\n%s", change_names[change->verdict]);
 }
 
 void svg_append_sides(const struct svg *svg, struct buffer *text)
 {
+	static const char *const names[] = { " samples before, ", " after; " };
 	const struct svg_difference *difference = svg->difference;
 
-	svg_append_count(text, difference->total[0][0]);
-	buffer_append_string(text, " samples before, ");
-	svg_append_count(text, difference->total[1][0]);
-	buffer_append_string(text, " after; ");
+	for (size_t side = 0; side < 2; side++) {
+		if (difference->are_times) {
+			append_value(text, difference, side, difference->total[side][0]);
+			buffer_append_string(text, " in ");
+		}
+		svg_append_count(text, difference->total[side][0]);
+		buffer_append_string(text, names[side]);
+	}
 	svg_append_count(text, difference->changed);
 	buffer_printf(text, " frame%s changed by more than chance (of them, one in 20 may be chance)",
 		svg_plural(difference->changed));
 }
 
+void svg_put_difference(struct svg *svg)
+{
+	const struct svg_difference *difference = svg->difference;
+
+	if (difference->are_times)
+		buffer_printf(&svg->text, " data-difference=\"%.9g %.9g %s\"", difference->worth[0],
+			difference->worth[1], difference->unit.name);
+	else
+		svg_put(svg, " data-difference=\"yes\"");
+}
+
 void svg_put_change_legend(struct svg *svg, double x)
 {
-	x = svg_put_legend(svg, x, 'd', 'k', "twice its share or new");
+	x = svg_put_legend(svg, x, 'd', 'k',
+		svg->difference->are_times ? "twice its time or new" : "twice its share or new");
 	x = svg_put_legend(svg, x, 'd', 'g', "grew");
 	x = svg_put_legend(svg, x, 'd', 'f', "chance explains it");
 	x = svg_put_legend(svg, x, 'd', 'e', "shrank");
 	svg_put_legend(svg, x, 'd', 'a', "to half or gone");
 }
 
-/* A line for each frame: its shade, the number of its verdict, and its interval in hundredths of a point. */
+/* A line for each frame: its shade, the number of its verdict, and its interval in hundredths of a point, or of the unit of time. */
 void svg_write_changes(struct svg *svg)
 {
+	const double hundredths = 100 * svg->difference->unit.factor;
+
 	svg_put(svg, "<metadata id=\"verdicts\">");
 	for (size_t i = 0; i < CHANGES; i++)
 		buffer_printf(&svg->text, "%s\n", change_names[i]);
@@ -110,9 +148,9 @@ void svg_write_changes(struct svg *svg)
 		const struct change *change = &svg->difference->changes[i];
 
 		buffer_printf(&svg->text, "%c%d", svg_change_shade(change), (int)change->verdict);
-		buffer_append_int(&svg->text, llround(change->low * 10000));
+		buffer_append_int(&svg->text, llround(change->low * hundredths));
 		buffer_append_char(&svg->text, ' ');
-		buffer_append_int(&svg->text, llround(change->high * 10000));
+		buffer_append_int(&svg->text, llround(change->high * hundredths));
 		buffer_append_char(&svg->text, '\n');
 		if (svg->text.length > FLUSH_BYTES)
 			svg_flush(svg);
@@ -166,7 +204,7 @@ static void judge_frames(
 	const struct key_nesting nesting = { flame->frame_of, ends };
 	struct comparison comparison;
 
-	compare(flame->frame_count, &nesting, from->runs, NULL, &comparison);
+	compare(flame->frame_count, &nesting, from->runs, from->seconds, &comparison);
 	for (size_t i = 0; i < comparison.count; i++) {
 		const struct change *change = &comparison.changes[i];
 
@@ -180,7 +218,9 @@ void svg_difference_init(struct svg_difference *difference, struct svg *svg, con
 {
 	struct flame *flame = &svg->flame;
 
-	*difference = (struct svg_difference){ .changed = 0 };
+	*difference = (struct svg_difference){ .unit = from->unit, .are_times = from->seconds != NULL };
+	for (size_t side = 0; side < 2; side++)
+		difference->worth[side] = from->unit.factor * (from->seconds ? from->seconds[side] : 1);
 	flame_init(flame, from->profile, svg->options);
 	count_frames(difference, flame, from);
 	judge_frames(difference, flame, from);

@@ -9,6 +9,9 @@ struct svg_difference {
 	uint64_t *self[2], *total[2]; /* by frame: samples before, after */
 	struct change *changes;       /* by frame: of its total */
 	size_t changed;               /* frames, by more than chance */
+	struct difference_unit unit;
+	bool are_times; /* and no shares */
+	double worth[2]; /* of all samples of a side, in that unit */
 };
 
 /* Makes the flame of svg, whose profile and options are set, with the widths of after. */

@@ -41,11 +41,14 @@ static void write_head(struct svg *svg, const char *title)
 
 static void put_row(struct svg *svg, const struct difference *from, const struct change *change)
 {
+	const double factor = from->unit.factor;
+	const char *sign = from->seconds ? "" : "%";
+
 	buffer_printf(&svg->text,
-		"<tr class=\"d%c\"><td>%.2f%%</td><td>%.2f%%</td><td>%+.2f</td><td>%+.2f to "
+		"<tr class=\"d%c\"><td>%.2f%s</td><td>%.2f%s</td><td>%+.2f</td><td>%+.2f to "
 		"%+.2f</td><td>%s</td><td>",
-		svg_change_shade(change), 100 * change->before, 100 * change->after,
-		100 * (change->after - change->before), 100 * change->low, 100 * change->high,
+		svg_change_shade(change), factor * change->before, sign, factor * change->after, sign,
+		factor * (change->after - change->before), factor * change->low, factor * change->high,
 		change_names[change->verdict]);
 	svg_put_fit(svg, keys_text(from->keys, change->key), NAME_COLUMNS, FIT_KEEP_END);
 	svg_put(svg, "</td></tr>\n");

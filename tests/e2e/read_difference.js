@@ -7,6 +7,7 @@
 'use strict';
 
 const assert = require('assert/strict');
+const fs = require('fs');
 const path = require('path');
 const { with_browser } = require('./browser.js');
 const { url_of, shown_frames, find, click, press, text_of, fragment, tip, search } = require('./read_svg.js');
@@ -36,6 +37,17 @@ async function has_tooltips(page) {
 	assert.deepEqual(lines.slice(0, 4), ['escape (app.py)', '/usr/lib/python3/dist-packages/app.py', 'before: 13.33% (400 samples)', 'after: 26.24% (900 samples)']);
 	assert.match(lines[4], /^change: \+12\.91, 95 %: \+1[0-9.]+ to \+1[0-9.]+$/);
 	assert.equal(lines[5], 'slower');
+}
+
+// In a picture of times the script says the same as the plain picture does.
+async function has_times(page, folder) {
+	const label = (await labels(page)).find((name) => name.startsWith('render ('));
+	const frame = await find(page, label);
+	await page.move(frame.x + 4, frame.y + 4);
+	const lines = (await tip(page)).slice(-4);
+	assert.match(lines[0], /^before: \d+\.\d\d m?s \([\d,]+ samples\)$/);
+	assert.match(lines[2], /^change: [-+][\d.]+, 95 %: [-+][\d.]+ to [-+][\d.]+$/);
+	assert.ok(fs.readFileSync(path.join(folder, 'times.svg'), 'utf8').includes(`\n${lines.join('\n')}</title>`), lines.join('\n'));
 }
 
 async function changes_side(page, wide) {
@@ -119,6 +131,7 @@ const CHECKS = [
 	[null, 'page: the table', has_table],
 	[null, 'page: a click changes the widths', async (page) => changes_side(page, (await find(page, 'all')).width)],
 	[null, 'page: nothing else runs or is loaded', is_closed],
+	['times.svg', 'picture: times', (page, browser, folder) => has_times(page, folder)],
 	['hostile.svg', 'picture: names that are markup', is_harmless],
 	['hostile.html', 'page: names that are markup', is_harmless],
 ];
@@ -126,13 +139,15 @@ const CHECKS = [
 async function check_all(browser, folder) {
 	let page;
 	for (const [file, what, use] of CHECKS) {
+		if (file && !fs.existsSync(path.join(folder, file)))
+			continue;
 		try {
 			if (file) {
 				await page?.close();
 				page = null;
 				page = await browser.open(url_of(path.join(folder, file)));
 			}
-			await use(page, browser);
+			await use(page, browser, folder);
 			assert.deepEqual(page.errors, []);
 			console.log(`ok ${what}`);
 		} catch (error) {

@@ -295,6 +295,8 @@ static const struct {
 	{ "pyrope diff --rate 5 a b", "'--rate' is of no use with diff" },
 	{ "pyrope diff --compare=all a b", "use self or total" },
 	{ "pyrope check --per=5,6 a", "--per takes one number here" },
+	{ "pyrope check --per=process a", "--per=process is for diff: use --group=process" },
+	{ "pyrope diff --per=processes a b", "number of units of work" },
 	{ "pyrope diff --per=0 a b", "number of units of work" },
 	{ "pyrope diff --per=5,x a b", "number of units of work" },
 	{ "pyrope diff --per=5, a b", "number of units of work" },

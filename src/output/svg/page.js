@@ -39,6 +39,11 @@
 		name, self: new Float64Array(count), total: new Float64Array(count),
 		start: new Float64Array(count), // samples to the left of it
 	}));
+	// Of times: what all samples of a side are, and the unit; else shares are shown.
+	const times = (svg.dataset.difference ?? '').match(/^(\S+) (\S+) (\S+)$/);
+	sides.forEach((side, i) => {
+		side.worth = times ? Number(times[2 - i]) : 100;
+	});
 	let { self, total, start } = sides[0];
 	let rows = []; // by depth: frames from left to right
 	const verdicts = is_difference ? lines('verdicts') : [];
@@ -451,11 +456,11 @@
 
 	function change_lines(frame) {
 		const [after, before] = sides, { low, high, verdict } = changes[frame];
-		const share = (side) => (side.total[0] ? side.total[frame] * 100 / side.total[0] : 0);
-		const line = (side) =>
-			`${side.name}: ${percent(side.total[frame], side.total[0])} (${samples(side.total[frame])})`;
+		const value = (side) => (side.total[0] ? side.total[frame] * side.worth / side.total[0] : 0);
+		const shown = (side) => (times ? `${value(side).toFixed(2)} ${times[3]}` : percent(side.total[frame], side.total[0]));
+		const line = (side) => `${side.name}: ${shown(side)} (${samples(side.total[frame])})`;
 		return [line(before), line(after),
-			`change: ${signed(share(after) - share(before))}, 95 %: ${signed(low)} to ${signed(high)}`, verdict];
+			`change: ${signed(value(after) - value(before))}, 95 %: ${signed(low)} to ${signed(high)}`, verdict];
 	}
 
 	function tip_lines(frame) {
