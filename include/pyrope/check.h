@@ -38,7 +38,8 @@ struct budget {
 struct budgets {
 	struct budget list[BUDGETS_LIMIT];
 	size_t count;
-	char *baseline;        /* NULL: none; the caller may set it with xstrdup */
+	char *baseline;        /* NULL: none; budgets_set_baseline */
+	char *baseline_source; /* where it was written: "pyrope.yaml:9", "--baseline" */
 	int64_t baseline_runs; /* of a folder, so many of its last files by name; 0: not said */
 	bool strict;
 	bool by_process, by_thread; /* each on its own */
@@ -62,6 +63,8 @@ int budgets_parse(
 /* The same of a file, with at most 1 MB. */
 int budgets_read(struct budgets *budgets, const char *path, struct error *err);
 void budgets_release(struct budgets *budgets);
+/* In place of the one that there may be. Both are copied. */
+void budgets_set_baseline(struct budgets *budgets, const char *path, const char *source);
 
 /* Is one of these the whole name? */
 bool budget_matches(const struct budget *budget, const char *const *names, size_t count);

@@ -130,6 +130,28 @@ out:
 	return result;
 }
 
+/* Twice in the same file, or twice on the command line: one of the two is a mistake that nobody sees. */
+static bool is_there(const struct budgets *budgets, const struct budget *budget, const char *source)
+{
+	for (size_t i = 0; i < budgets->count; i++) {
+		const struct budget *other = &budgets->list[i];
+
+		if (other->kind == budget->kind && (other->source[0] == '-') == (source[0] == '-') &&
+			!other->pattern == !budget->pattern &&
+			(!budget->pattern || strcmp(other->pattern, budget->pattern) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void budget_release(struct budget *budget)
+{
+	if (budget->pattern)
+		regfree(&budget->expression);
+	free(budget->pattern);
+	free(budget->source);
+}
+
 int budgets_add(
 	struct budgets *budgets, const char *key, const char *value, const char *source, struct error *err)
 {
@@ -145,6 +167,12 @@ int budgets_add(
 	*budget = (struct budget){ .kind = (enum budget_kind)kind };
 	if (fill(budget, value, err) != 0)
 		return -1;
+	if (is_there(budgets, budget, source)) {
+		error_set(err, ERROR_USAGE, "'%s%s%.200s' is there twice", key, budget->pattern ? " " : "",
+			budget->pattern ? budget->pattern : "");
+		budget_release(budget);
+		return -1;
+	}
 	budget->source = xstrdup(source);
 	budgets->count++;
 	return 0;
@@ -152,16 +180,21 @@ int budgets_add(
 
 void budgets_release(struct budgets *budgets)
 {
-	for (size_t i = 0; i < budgets->count; i++) {
-		struct budget *budget = &budgets->list[i];
-
-		if (budget->pattern)
-			regfree(&budget->expression);
-		free(budget->pattern);
-		free(budget->source);
-	}
+	for (size_t i = 0; i < budgets->count; i++)
+		budget_release(&budgets->list[i]);
 	free(budgets->baseline);
+	free(budgets->baseline_source);
 	*budgets = (struct budgets){ .count = 0 };
+}
+
+void budgets_set_baseline(struct budgets *budgets, const char *path, const char *source)
+{
+	char *old = budgets->baseline;
+
+	budgets->baseline = xstrdup(path);
+	free(old);
+	free(budgets->baseline_source);
+	budgets->baseline_source = xstrdup(source);
 }
 
 bool budget_matches(const struct budget *budget, const char *const *names, size_t count)

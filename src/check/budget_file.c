@@ -15,11 +15,15 @@
 #include <string.h>
 #include <yaml.h>
 
+#define KEYS_LIMIT 32 /* more than there are */
+
 struct budget_file {
 	yaml_parser_t parser;
 	const char *name;
 	struct budgets *budgets;
 	struct error *err;
+	char *keys[KEYS_LIMIT]; /* that the file has had */
+	size_t key_count;
 };
 
 /* Some texts of libyaml name no place of their own. */
@@ -69,12 +73,11 @@ static int set_text(struct budget_file *file, const char *key, const char *value
 {
 	char source[512];
 	const struct budget_setting *setting = budget_setting_find(key);
-	const int result = setting
-		? setting->apply(file->budgets, value, file->err)
-		: budgets_add(file->budgets, key, value,
-			  (snprintf(source, sizeof(source), "%.256s:%zu", file->name, line + 1), source),
-			  file->err);
+	int result;
 
+	snprintf(source, sizeof(source), "%.256s:%zu", file->name, line + 1);
+	result = setting ? setting->apply(file->budgets, value, source, file->err)
+			 : budgets_add(file->budgets, key, value, source, file->err);
 	return result == 0 ? 0 : error_wrap(file->err, "%.256s:%zu", file->name, line + 1);
 }
 
@@ -171,6 +174,18 @@ static int unknown_key(const struct budget_file *file, const char *key, size_t l
 			  key);
 }
 
+/* What YAML lets pass, and one of the two is not what was meant. */
+static int note_key(struct budget_file *file, const char *key, size_t line)
+{
+	for (size_t i = 0; i < file->key_count; i++)
+		if (strcmp(file->keys[i], key) == 0)
+			return error_set(file->err, ERROR_USAGE, "%.256s:%zu: '%.64s' is there twice", file->name,
+				line + 1, key);
+	if (file->key_count < KEYS_LIMIT)
+		file->keys[file->key_count++] = xstrdup(key);
+	return 0;
+}
+
 static int read_keys(struct budget_file *file)
 {
 	for (;;) {
@@ -188,7 +203,9 @@ static int read_keys(struct budget_file *file)
 		else if (!budget_key_is_known(text_of(&key)))
 			result = unknown_key(file, text_of(&key), key.start_mark.line);
 		else
-			result = read_value(file, text_of(&key));
+			result = note_key(file, text_of(&key), key.start_mark.line) == 0
+				? read_value(file, text_of(&key))
+				: -1;
 		yaml_event_delete(&key);
 		if (result != 0)
 			return -1;
@@ -236,6 +253,8 @@ int budgets_parse(
 	yaml_parser_set_input_string(&file.parser, (const unsigned char *)text, length);
 	result = read_document(&file);
 	yaml_parser_delete(&file.parser);
+	while (file.key_count)
+		free(file.keys[--file.key_count]);
 	return result;
 }
 #else

@@ -7,7 +7,7 @@
 
 struct budget_setting {
 	const char *key;
-	int (*apply)(struct budgets *budgets, const char *value, struct error *err);
+	int (*apply)(struct budgets *budgets, const char *value, const char *source, struct error *err);
 };
 
 /* NULL: it is none. */

@@ -60,10 +60,8 @@ static int read_budgets(struct check *check, struct error *err)
 		if (result != 0)
 			return error_wrap(err, "option '--%s'", word->key);
 	}
-	if (options->baseline) {
-		free(budgets->baseline);
-		budgets->baseline = xstrdup(options->baseline);
-	}
+	if (options->baseline)
+		budgets_set_baseline(budgets, options->baseline, "--baseline");
 	if (options->baseline_runs)
 		budgets->baseline_runs = options->baseline_runs;
 	budgets->strict |= options->strict;
@@ -72,6 +70,12 @@ static int read_budgets(struct check *check, struct error *err)
 		budgets->by_thread = !budgets->by_process;
 	}
 	return 0;
+}
+
+/* What is wrong in a file is said in one line; of the command line, --help tells more. */
+static enum error_kind kind_of(const struct budget *budget)
+{
+	return budget->source[0] == '-' ? ERROR_USAGE : ERROR_UNSUPPORTED;
 }
 
 static int check_budgets(const struct check *check, struct error *err)
@@ -85,11 +89,11 @@ static int check_budgets(const struct check *check, struct error *err)
 		const struct budget *budget = &budgets->list[i];
 
 		if (budget->kind == BUDGET_GROWTH && !budgets->baseline)
-			return error_set(err, ERROR_USAGE,
+			return error_set(err, kind_of(budget),
 				"%s: max-growth needs a baseline to compare with: name it with --baseline",
 				budget->source);
 		if (budget->kind == BUDGET_IDLE && check->options->exclude_idle)
-			return error_set(err, ERROR_USAGE,
+			return error_set(err, kind_of(budget),
 				"%s: max-idle, and -x leaves idle time out: one of them", budget->source);
 	}
 	return 0;
@@ -134,7 +138,8 @@ static int list_folder(struct check *check, DIR *folder, const char *path, struc
 	free(names);
 	if (!check->baseline_count)
 		return error_set(
-			err, ERROR_UNSUPPORTED, "the baseline '%.256s' has no recording (*.pyrope)", path);
+			err, ERROR_UNSUPPORTED, "%s: the baseline '%.256s' has no recording (*.pyrope)",
+			check->budgets.baseline_source, path);
 	return 0;
 }
 
@@ -148,7 +153,8 @@ static int find_baseline(struct check *check, struct error *err)
 		return 0;
 	folder = opendir(path);
 	if (!folder && errno != ENOTDIR)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read the baseline '%.256s'", path);
+		return error_set_errno(err, ERROR_SYSTEM, errno, "%s: cannot read the baseline '%.256s'",
+			check->budgets.baseline_source, path);
 	if (folder) {
 		result = list_folder(check, folder, path, err);
 		closedir(folder);
@@ -176,7 +182,7 @@ static int read_baseline(struct check *check, struct error *err)
 		check->keys, (const char *const *)check->baseline, check->baseline_count);
 	for (size_t i = 0; i < check->baseline_count; i++)
 		if (tally_read(check->before, &check->damaged, err) != 0)
-			return error_wrap(err, "the baseline");
+			return error_wrap(err, "%s: the baseline", check->budgets.baseline_source);
 	sides[0] = side_of(check->before);
 	sides[1] = side_of(check->tally);
 	if (sides_check(sides, check->options, err) != 0)

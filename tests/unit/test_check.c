@@ -98,8 +98,12 @@ START_TEST(there_is_a_limit_of_budgets)
 	struct budgets budgets = { .count = 0 };
 	struct error err = { 0 };
 
-	for (size_t i = 0; i < BUDGETS_LIMIT; i++)
-		ck_assert_int_eq(budgets_add(&budgets, "max", "a=5%", "here", &err), 0);
+	for (size_t i = 0; i < BUDGETS_LIMIT; i++) {
+		char budget[32];
+
+		snprintf(budget, sizeof(budget), "a%zu=5%%", i);
+		ck_assert_int_eq(budgets_add(&budgets, "max", budget, "here", &err), 0);
+	}
 	ck_assert_int_eq(budgets_add(&budgets, "max", "a=5%", "here", &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.message, "too many budgets: 64"));
 	budgets_release(&budgets);
@@ -170,6 +174,10 @@ static const struct {
 	{ "strict: [true]\n", "x.yaml:1: this is no value for this key" },
 	{ "strict: yes\n", "x.yaml:1: unknown value 'yes': use true or false" },
 	{ "group: all\n", "x.yaml:1: unknown value 'all': use process or thread" },
+	{ "max-idle: 5%\nstrict: true\nmax-idle: 6%\n", "x.yaml:3: 'max-idle' is there twice" },
+	{ "baseline: a\nbaseline: a\n", "x.yaml:2: 'baseline' is there twice" },
+	{ "max:\n  a: 5%\n  b: 5%\n  a: 6%\n", "x.yaml:4: 'max a' is there twice" },
+	{ "no-call: [a, b, a]\n", "x.yaml:1: 'no-call a' is there twice" },
 	{ "baseline-runs: many\n", "x.yaml:1: invalid number of runs" },
 	{ "- max-total\n", "x.yaml:1: one table of budgets is expected" },
 	{ "90s\n", "x.yaml:1: one table of budgets is expected" },
