@@ -306,7 +306,7 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 	merged->count = frames->count = 0;
 	merged->truncated = merged->contradicts = false;
 	list_anchors(native, copy, walk, state);
-	whole = unwind(native->unwinder, &copy->registers, copy, native->anchor_addresses, native->anchors.count, frames,
+	whole = unwinder_unwind(native->unwinder, &copy->registers, copy, native->anchor_addresses, native->anchors.count, frames,
 			&skipped) == UNWIND_WHOLE;
 	learn_extent(copy, frames, whole);
 	learn_evaluations(native);
@@ -315,7 +315,7 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 	if (walk)
 		find_evaluations(native);
 	input.evaluates = native->evaluates;
-	left = merge(&input, merged);
+	left = merge_frames(&input, merged);
 	/* without any frames of its own a greenlet starts or ends, and all calls are those of others */
 	merged->contradicts = walk && walk->count && python_chain_may_lag(native->python) && merge_contradicts(&input, left);
 	native->statistics.unmatched += left || merged->contradicts;

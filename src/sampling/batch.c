@@ -79,17 +79,17 @@ static void cut_at(struct batch *batch, const struct function *function, const s
 	}
 }
 
-static bool same_object(struct looker *looker, const struct code *code, const unsigned char *bytes)
+static bool same_object(struct snapshot_reader *reader, const struct code *code, const unsigned char *bytes)
 {
 	for (size_t i = 0; i < code->check_count; i++) {
-		if (!python_code_unchanged(looker->python, code, i, bytes + i * CODE_CHECK_BYTES))
+		if (!python_code_unchanged(reader->python, code, i, bytes + i * CODE_CHECK_BYTES))
 			return false;
 	}
 	return true;
 }
 
 #define CODES_AT_ONCE 64
-static void confirm_some(struct batch *batch, struct looker *looker, const struct function *unsure,
+static void confirm_some(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
 	struct sampling_statistics *statistics, struct code **codes, size_t count)
 {
 	static unsigned char bytes[CODES_AT_ONCE][CODE_CHECKS * CODE_CHECK_BYTES];
@@ -107,7 +107,7 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 		}
 	}
 	while (done < total) {
-		done += target_read_batch(python_target(looker->python), requests + done, total - done);
+		done += target_read_batch(python_target(reader->python), requests + done, total - done);
 		if (done < total)
 			unreadable[owners[done++]] = true;
 	}
@@ -115,31 +115,31 @@ static void confirm_some(struct batch *batch, struct looker *looker, const struc
 		struct error ignored = { 0 };
 		const struct code *now;
 
-		if (!unreadable[i] && same_object(looker, codes[i], bytes[i])) {
-			look_settle(codes[i], now_ns);
+		if (!unreadable[i] && same_object(reader, codes[i], bytes[i])) {
+			snapshot_settle(codes[i], now_ns);
 			continue;
 		}
-		if (!target_same_image(python_target(looker->python)))
+		if (!target_same_image(python_target(reader->python)))
 			return; /* it has exited or execed: what it did last is not thrown away for that */
 		codes[i]->is_volatile = true;
 		if (!is_doubted(batch, codes[i]->function))
 			continue; /* decoded anew when it is met again */
-		looker->stale_codes++;
-		looker->code_generation++;
-		now = python_code_load(looker->python, codes[i]->address, &ignored);
+		reader->stale_codes++;
+		reader->code_generation++;
+		now = python_code_load(reader->python, codes[i]->address, &ignored);
 		/* the same source compiled again: whichever of the two it was, this is what it prints */
 		if (!now || !python_same_decoding(now, codes[i]))
 			cut_at(batch, codes[i]->function, unsure, statistics);
 	}
 }
 
-void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure,
+void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
 	struct sampling_statistics *statistics)
 {
 	for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
 		size_t left = batch->code_count - i;
 
-		confirm_some(batch, looker, unsure, statistics, batch->codes + i, left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
+		confirm_some(batch, reader, unsure, statistics, batch->codes + i, left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
 	}
 	batch_trust(batch);
 }

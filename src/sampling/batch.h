@@ -7,7 +7,7 @@
 #ifndef PYROPE_SAMPLING_BATCH_H
 #define PYROPE_SAMPLING_BATCH_H
 
-#include "sampling/look.h"
+#include "sampling/snapshot.h"
 #include "pyrope/sampling.h"
 
 struct batch_sample {
@@ -21,7 +21,7 @@ struct batch_frame {
 	const struct function *function;
 	int line;
 	const struct native_address *address; /* NULL, or there is no function yet */
-	bool is_doubted; /* no look has checked its code object */
+	bool is_doubted; /* no snapshot has checked its code object */
 };
 
 struct batch {
@@ -43,13 +43,13 @@ struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
 void batch_add_frame(struct batch *batch, const struct function *function, int line);
 /* A native frame: the functions at this address. */
 void batch_add_address(struct batch *batch, const struct native_address *address);
-/* As batch_add_frame, for a code object that is checked before the batch is delivered, unless its own look has done so. */
+/* As batch_add_frame, for a code object that is checked before the batch is delivered, unless its own snapshot has done so. */
 void batch_add_code(struct batch *batch, const struct resolved_frame *frame);
 /*
  * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one `unsure` frame, unless
- * the look that showed them has checked it already. Counts those samples as partial.
+ * the snapshot that showed them has checked it already. Counts those samples as partial.
  */
-void batch_confirm(struct batch *batch, struct looker *looker, const struct function *unsure,
+void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
 	struct sampling_statistics *statistics);
 /* The code objects cannot have been replaced: they need no check. */
 void batch_trust(struct batch *batch);

@@ -7,12 +7,12 @@
 #include <stdatomic.h>
 
 #include "sampling/batch.h"
-#include "sampling/bystanders.h"
+#include "sampling/native_threads.h"
 #include "pyrope/sampling.h"
 #include "sampling/quiet.h"
-#include "sampling/subjects.h"
-#include "sampling/take.h"
-#include "sampling/together.h"
+#include "sampling/threads.h"
+#include "sampling/capture.h"
+#include "sampling/group_pause.h"
 
 #define GILS 64 /* interpreters with a GIL of their own that are followed */
 
@@ -20,8 +20,8 @@
 struct watch {
 	struct python *python;
 	struct sampling_options options;
-	struct taker taker;
-	struct subjects subjects;
+	struct capturer capturer;
+	struct threads threads;
 	struct gil gils[GILS];
 	raddr_t predicted[GILS]; /* who held it last */
 	struct gil_state last_states[GILS]; /* at the end of the last tick of all threads */
@@ -29,19 +29,19 @@ struct watch {
 	bool list_is_stale; /* a thread is not the one any more that was listed */
 	size_t gil_count;
 	bool free_threaded;
-	const char *process_name; /* its command line, of the subjects' pool */
+	const char *process_name; /* its command line, of the threads' pool */
 	int64_t name_read_ns;
 	int64_t name_age_ns;      /* until it is read again */
 	const struct function *running, *sleeping, *waits_gil, *waits_cpu, *starting, *ending; /* markers, as the next */
 	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame, *native_truncated;
 	uint64_t native_truncated_count; /* samples with that mark */
-	struct bystanders bystanders;
-	struct together together;
+	struct native_threads native_threads;
+	struct group_pause group_pause;
 	struct activity_tick activity_tick; /* of the tick that goes on */
-	struct roster roster, bystander_roster;
+	struct roster roster, native_thread_roster;
 	int64_t waiting_ns;   /* the last tick in which a thread was seen to wait for a CPU */
 	int64_t updated_ns;   /* when the list of threads was last asked for */
-	void **awake;         /* threads that would have to be held in this tick: subjects, then bystanders */
+	void **awake;         /* threads that would have to be held in this tick: threads, then native threads */
 	size_t awake_capacity;
 	pid_t *tids;          /* as listed last, of quiet.c */
 	size_t tid_capacity;
@@ -155,24 +155,24 @@ void watch_list_add(struct watch_list *list, struct watch *watch);
 void watch_list_remove(struct watch_list *list, const struct watch *watch);
 
 /* One tick: samples go into watch->filling. False: the target has gone, or runs another program. */
-bool tick(struct watch *watch, int64_t now_ns);
+bool watch_take_samples(struct watch *watch, int64_t now_ns);
 /* Re-reads what changes rarely: interpreters and their locks. */
-void tick_housekeeping(struct watch *watch);
+void watch_housekeeping(struct watch *watch);
 
 /* ---- samples.c ---- */
 
 /* No thread does what is asked for: all sleep, or wait for a CPU. */
-void add_idle(struct watch *watch, int64_t now_ns);
+void watch_add_idle(struct watch *watch, int64_t now_ns);
 /* Nobody holds a GIL, but a thread computes without. */
-void add_running(struct watch *watch, int64_t now_ns);
+void watch_add_running(struct watch *watch, int64_t now_ns);
 /* There is a holder, and it could not be looked at. */
-void add_failed(struct watch *watch, int64_t now_ns);
-/* What the taker holds becomes a sample, of subject->weight ticks. holder: who holds the lock. */
-void add_taken(struct watch *watch, struct subject *subject, raddr_t holder, int64_t now_ns);
+void watch_add_failed(struct watch *watch, int64_t now_ns);
+/* What the capturer holds becomes a sample, of thread->weight ticks. holder: who holds the lock. */
+void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t holder, int64_t now_ns);
 /* Takes the stack of a thread without Python. */
-void add_bystander(struct watch *watch, struct bystander *bystander, uint64_t weight, int64_t now_ns);
+void watch_add_native_thread(struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns);
 /* What the thread does now; THREAD_WAITS_GIL, too. */
-enum thread_state look_at_activity(struct watch *watch, struct subject *subject, int64_t now_ns);
-struct activity_tick *tick_activity(struct watch *watch, int64_t now_ns);
+enum thread_state watch_thread_activity(struct watch *watch, struct thread *thread, int64_t now_ns);
+struct activity_tick *watch_activity_tick(struct watch *watch, int64_t now_ns);
 
 #endif

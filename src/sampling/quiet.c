@@ -68,17 +68,17 @@ static bool is_remembered(const struct watch *watch, int64_t now_ns)
 {
 	if (!shows_every_thread(watch))
 		return watch->is_idle && watch->waiting_ns != now_ns;
-	if (watch->bystanders.count)
+	if (watch->native_threads.count)
 		return false;
 	for (size_t i = 0; i < watch->gil_count; i++)
 		if (watch->last_states[i].holder)
 			return false;
-	for (size_t i = 0; i < watch->subjects.count; i++) {
-		const struct subject *subject = watch->subjects.list[i];
-		const bool shows_state = watch->options.want_states || watch->options.mark_syscalls || !subject->kept_count;
+	for (size_t i = 0; i < watch->threads.count; i++) {
+		const struct thread *thread = watch->threads.list[i];
+		const bool shows_state = watch->options.want_states || watch->options.mark_syscalls || !thread->kept_count;
 
-		if (!subject->is_kept || (watch->options.native && !subject->kept_asleep) ||
-			(shows_state && !(subject->activity.is_asleep && subject->activity.looked_ns == now_ns)))
+		if (!thread->is_kept || (watch->options.native && !thread->kept_asleep) ||
+			(shows_state && !(thread->activity.is_asleep && thread->activity.looked_ns == now_ns)))
 			return false;
 	}
 	return true;
@@ -123,20 +123,20 @@ void quiet_answer(struct watch *watch, int64_t now_ns)
 
 static void repeat_threads(struct watch *watch, int64_t now_ns)
 {
-	for (size_t i = 0; i < watch->subjects.count; i++) {
-		struct subject *subject = watch->subjects.list[i];
+	for (size_t i = 0; i < watch->threads.count; i++) {
+		struct thread *thread = watch->threads.list[i];
 
-		subject->weight = 1;
-		if (take_kept(&watch->taker, subject))
-			add_taken(watch, subject, 0, now_ns);
+		thread->weight = 1;
+		if (capture_kept(&watch->capturer, thread))
+			watch_add_captured(watch, thread, 0, now_ns);
 	}
 }
 
 /* A code object that was found to have been replaced takes the stacks with it that name it. */
 static bool is_kept_still(const struct watch *watch)
 {
-	for (size_t i = 0; shows_every_thread(watch) && i < watch->subjects.count; i++)
-		if (!watch->subjects.list[i]->is_kept)
+	for (size_t i = 0; shows_every_thread(watch) && i < watch->threads.count; i++)
+		if (!watch->threads.list[i]->is_kept)
 			return false;
 	return true;
 }
@@ -151,6 +151,6 @@ bool quiet_tick(struct watch *watch, int64_t now_ns)
 	if (shows_every_thread(watch))
 		repeat_threads(watch, now_ns);
 	else
-		add_idle(watch, now_ns);
+		watch_add_idle(watch, now_ns);
 	return true;
 }

@@ -701,7 +701,7 @@ void sampler_statistics(struct sampler *sampler, struct sampling_statistics *sta
 	pthread_mutex_unlock(&sampler->mutex);
 }
 
-/* ---- one look ---- */
+/* ---- one snapshot ---- */
 
 struct dump {
 	const struct sampler_callbacks *callbacks;
@@ -738,7 +738,7 @@ int sampling_dump(struct python *python, const struct sampling_options *like, co
 	options.once = true;
 	options.duration_ns = 0;
 	sampler = sampler_new(&options);
-	if (subjects_refresh(&sampler_add(sampler, python, options.native, NULL)->subjects, err) == 0)
+	if (threads_refresh(&sampler_add(sampler, python, options.native, NULL)->threads, err) == 0)
 		result = sampler_run(sampler, &own, &end, err);
 	sampler_free(sampler);
 	if (result == 0 && dump.result.end == SAMPLING_REFUSED) {

@@ -29,18 +29,18 @@ static void add_marker_sample(struct watch *watch, struct sample *sample, const 
 /* In what do they sleep? A few of them are asked in each tick, so that it costs nothing however many there are. */
 static void note_sleeps(struct watch *watch)
 {
-	const size_t count = watch->subjects.count;
+	const size_t count = watch->threads.count;
 
 	for (size_t i = 0; i < count && i < SLEEPERS_NOTED; i++) {
 		const struct activity *activity =
-			&watch->subjects.list[(watch->statistics.ticks + i) % count]->activity;
+			&watch->threads.list[(watch->statistics.ticks + i) % count]->activity;
 
 		if (activity->is_asleep && activity->task.syscall_number >= 0)
 			sampling_count_sleep(&watch->statistics, activity->task.syscall_number, 1);
 	}
 }
 
-void add_idle(struct watch *watch, int64_t now_ns)
+void watch_add_idle(struct watch *watch, int64_t now_ns)
 {
 	struct sample sample = blank(watch, now_ns);
 	const bool waits = watch->waiting_ns == now_ns;
@@ -53,7 +53,7 @@ void add_idle(struct watch *watch, int64_t now_ns)
 	add_marker_sample(watch, &sample, waits ? watch->waits_cpu : watch->idle, SAMPLE_IDLE);
 }
 
-void add_running(struct watch *watch, int64_t now_ns)
+void watch_add_running(struct watch *watch, int64_t now_ns)
 {
 	struct sample sample = blank(watch, now_ns);
 
@@ -61,7 +61,7 @@ void add_running(struct watch *watch, int64_t now_ns)
 	add_marker_sample(watch, &sample, watch->running, SAMPLE_VERIFIED);
 }
 
-void add_failed(struct watch *watch, int64_t now_ns)
+void watch_add_failed(struct watch *watch, int64_t now_ns)
 {
 	struct sample sample = blank(watch, now_ns);
 
@@ -78,18 +78,18 @@ static bool is_gil(const struct watch *watch, raddr_t futex)
 	return false;
 }
 
-struct activity_tick *tick_activity(struct watch *watch, int64_t now_ns)
+struct activity_tick *watch_activity_tick(struct watch *watch, int64_t now_ns)
 {
 	if (watch->activity_tick.now_ns != now_ns)
 		watch->activity_tick = (struct activity_tick){ .now_ns = now_ns, .is_only = watch->options.once };
 	return &watch->activity_tick;
 }
 
-enum thread_state look_at_activity(struct watch *watch, struct subject *subject, int64_t now_ns)
+enum thread_state watch_thread_activity(struct watch *watch, struct thread *thread, int64_t now_ns)
 {
-	struct activity *activity = &subject->activity;
-	enum thread_state state = activity_look(activity, python_target(watch->python), subject->thread.tid,
-		tick_activity(watch, now_ns));
+	struct activity *activity = &thread->activity;
+	enum thread_state state = activity_look(activity, python_target(watch->python), thread->identity.tid,
+		watch_activity_tick(watch, now_ns));
 
 	if (state == THREAD_SLEEPING && activity->task.syscall_number == SYS_futex && is_gil(watch, activity->task.first_argument)) {
 		activity->is_asleep = false; /* what it waits for is no sleep: it is looked at in each tick */
@@ -100,28 +100,28 @@ enum thread_state look_at_activity(struct watch *watch, struct subject *subject,
 	return state;
 }
 
-static void find_state(struct watch *watch, struct subject *subject, raddr_t holder, struct sample *sample)
+static void find_state(struct watch *watch, struct thread *thread, raddr_t holder, struct sample *sample)
 {
-	const struct taker *taker = &watch->taker;
-	const bool holds = holder == subject->thread.state;
+	const struct capturer *capturer = &watch->capturer;
+	const bool holds = holder == thread->identity.state;
 
 	if (holds && !watch->options.mark_syscalls) {
 		sample->state = THREAD_HOLDS_GIL;
 		return;
 	}
-	if (!watch->options.want_states && !watch->options.mark_syscalls && taker->frame_count)
+	if (!watch->options.want_states && !watch->options.mark_syscalls && capturer->frame_count)
 		return;
-	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING : look_at_activity(watch, subject, sample->time_ns);
-	sample->syscall_number = subject->activity.task.syscall_number;
+	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING : watch_thread_activity(watch, thread, sample->time_ns);
+	sample->syscall_number = thread->activity.task.syscall_number;
 	/* it has woken up since: the frames are those of its sleep */
-	if (taker->has_merged && taker->was_asleep && sample->state != THREAD_WAITS_GIL)
+	if (capturer->has_merged && capturer->was_asleep && sample->state != THREAD_WAITS_GIL)
 		sample->state = THREAD_SLEEPING;
 	if (holds)
 		sample->state = THREAD_HOLDS_GIL;
 }
 
 /* In place of frames: what a thread does that is outside of Python. */
-static const struct function *outside_marker(struct watch *watch, const struct subject *subject, enum thread_state state)
+static const struct function *outside_marker(struct watch *watch, const struct thread *thread, enum thread_state state)
 {
 	switch (state) {
 	case THREAD_SLEEPING:
@@ -133,17 +133,17 @@ static const struct function *outside_marker(struct watch *watch, const struct s
 	default:
 		break;
 	}
-	if (!subject->has_shown)
+	if (!thread->has_shown)
 		return watch->starting;
-	return subject->has_returned ? watch->no_frame : watch->ending;
+	return thread->has_returned ? watch->no_frame : watch->ending;
 }
 
 /* A thread that runs Python once more after it had left it is one of a program that calls Python now and then. */
-static void note_frames(struct subject *subject, bool has_frames)
+static void note_frames(struct thread *thread, bool has_frames)
 {
-	subject->has_returned |= has_frames && subject->is_outside;
-	subject->is_outside = !has_frames && subject->has_shown;
-	subject->has_shown |= has_frames;
+	thread->has_returned |= has_frames && thread->is_outside;
+	thread->is_outside = !has_frames && thread->has_shown;
+	thread->has_shown |= has_frames;
 }
 
 /* The only place that says that native frames are missing, so that the summary counts what the profile shows. */
@@ -153,21 +153,21 @@ static void mark_native_truncated(struct watch *watch)
 	watch->native_truncated_count++;
 }
 
-/* The frames as they were called, Python's and native ones; walk and memo of the subject are those of this stack. */
-static void add_merged(struct watch *watch, const struct subject *subject)
+/* The frames as they were called, Python's and native ones; walk and memo of the thread are those of this stack. */
+static void add_merged(struct watch *watch, const struct thread *thread)
 {
-	const struct taker *taker = &watch->taker;
-	const struct walk *walk = &subject->walk;
+	const struct capturer *capturer = &watch->capturer;
+	const struct walk *walk = &thread->walk;
 	size_t next = 0;
 
-	for (size_t i = 0; i < taker->merged.count; i++) {
-		const struct merged_frame *frame = &taker->merged.frames[i];
+	for (size_t i = 0; i < capturer->merged.count; i++) {
+		const struct merged_frame *frame = &capturer->merged.frames[i];
 
 		switch (frame->kind) {
 		case MERGED_PYTHON:
-			if (next < taker->frame_count && python_frame_visible(watch->python,
-					subject->memo[walk->count - 1 - frame->index].entry, &walk->frames[frame->index])) {
-				batch_add_code(&watch->filling, &taker->frames[next]);
+			if (next < capturer->frame_count && python_frame_visible(watch->python,
+					thread->memo[walk->count - 1 - frame->index].entry, &walk->frames[frame->index])) {
+				batch_add_code(&watch->filling, &capturer->frames[next]);
 				next++;
 			}
 			break;
@@ -183,10 +183,10 @@ static void add_merged(struct watch *watch, const struct subject *subject)
 
 static void add_python(struct watch *watch)
 {
-	const struct taker *taker = &watch->taker;
+	const struct capturer *capturer = &watch->capturer;
 
-	for (size_t i = 0; i < taker->frame_count; i++)
-		batch_add_code(&watch->filling, &taker->frames[i]);
+	for (size_t i = 0; i < capturer->frame_count; i++)
+		batch_add_code(&watch->filling, &capturer->frames[i]);
 }
 
 static void add_syscall(struct watch *watch, const struct sample *sample)
@@ -203,69 +203,69 @@ static void add_syscall(struct watch *watch, const struct sample *sample)
 	batch_add_frame(&watch->filling, python_marker(watch->python, text), 0);
 }
 
-/* What taker holds becomes a sample. */
-void add_taken(struct watch *watch, struct subject *subject, raddr_t holder, int64_t now_ns)
+/* What capturer holds becomes a sample. */
+void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t holder, int64_t now_ns)
 {
-	const struct taker *taker = &watch->taker;
+	const struct capturer *capturer = &watch->capturer;
 	struct sample sample = blank(watch, now_ns);
 
-	sample.tid = subject->thread.tid;
-	sample.interpreter_id = subject->thread.interpreter_id;
+	sample.tid = thread->identity.tid;
+	sample.interpreter_id = thread->identity.interpreter_id;
 	if (watch->options.want_names)
-		sample.thread_name = watch->quiet.is_quiet && subject->name ? subject->name
-									: subjects_name(&watch->subjects, subject);
-	sample.quality = taker->quality;
-	sample.weight = subject->weight;
-	find_state(watch, subject, holder, &sample);
-	sample.is_collecting = (watch->options.mark_gc || watch->options.want_gc) && holder == subject->thread.state &&
-		python_collecting(watch->python, subject->thread.interpreter);
-	if (taker->quality == SAMPLE_FAILED) {
+		sample.thread_name = watch->quiet.is_quiet && thread->name ? thread->name
+									: threads_name(&watch->threads, thread);
+	sample.quality = capturer->quality;
+	sample.weight = thread->weight;
+	find_state(watch, thread, holder, &sample);
+	sample.is_collecting = (watch->options.mark_gc || watch->options.want_gc) && holder == thread->identity.state &&
+		python_collecting(watch->python, thread->identity.interpreter);
+	if (capturer->quality == SAMPLE_FAILED) {
 		add_marker_sample(watch, &sample, watch->failed, SAMPLE_FAILED);
 		return;
 	}
 	batch_add(&watch->filling, &sample);
-	if (taker->is_cut)
+	if (capturer->is_cut)
 		batch_add_frame(&watch->filling, watch->truncated, 0);
-	if (taker->has_merged)
-		add_merged(watch, subject);
+	if (capturer->has_merged)
+		add_merged(watch, thread);
 	else
 		add_python(watch);
-	if (taker->lacks_native)
+	if (capturer->lacks_native)
 		mark_native_truncated(watch);
-	if (taker->quality == SAMPLE_PARTIAL)
+	if (capturer->quality == SAMPLE_PARTIAL)
 		batch_add_frame(&watch->filling, watch->partial, 0);
-	else if (taker->quality == SAMPLE_UNVERIFIED)
+	else if (capturer->quality == SAMPLE_UNVERIFIED)
 		batch_add_frame(&watch->filling, watch->unverified, 0);
-	else if (!taker->frame_count && !taker->has_merged)
-		batch_add_frame(&watch->filling, outside_marker(watch, subject, sample.state), 0);
-	note_frames(subject, taker->frame_count > 0);
+	else if (!capturer->frame_count && !capturer->has_merged)
+		batch_add_frame(&watch->filling, outside_marker(watch, thread, sample.state), 0);
+	note_frames(thread, capturer->frame_count > 0);
 	add_syscall(watch, &sample);
 	if (watch->options.mark_gc && sample.is_collecting)
 		batch_add_frame(&watch->filling, watch->collecting, 0);
-	watch->statistics.by_quality[taker->quality] += sample.weight;
+	watch->statistics.by_quality[capturer->quality] += sample.weight;
 	watch->statistics.samples += sample.weight;
 }
 
 /* ---- threads without Python ---- */
 
-void add_bystander(struct watch *watch, struct bystander *bystander, uint64_t weight, int64_t now_ns)
+void watch_add_native_thread(struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns)
 {
 	struct target *target = python_target(watch->python);
 	struct sampling_statistics *statistics = &watch->statistics;
 	struct sample sample = blank(watch, now_ns);
-	struct bystander_look looked;
-	bool taken = bystander_take(&watch->bystanders, bystander, target, watch->options.native,
-		watch->taker.policy != PAUSE_NEVER, watch->taker.pause_deadline_ns, &looked);
+	struct native_thread_snapshot looked;
+	bool taken = native_thread_take(&watch->native_threads, native_thread, target, watch->options.native,
+		watch->capturer.policy != PAUSE_NEVER, watch->capturer.pause_deadline_ns, &looked);
 
 	if (looked.was_paused)
-		taker_count_hold(&watch->taker, &looked.pause, false);
+		capturer_count_hold(&watch->capturer, &looked.pause, false);
 	if (looked.task.activity == TASK_GONE)
 		return;
-	sample.tid = bystander->tid;
-	sample.thread_name = subjects_intern(&watch->subjects, bystander->name);
+	sample.tid = native_thread->tid;
+	sample.thread_name = threads_intern(&watch->threads, native_thread->name);
 	sample.syscall_number = looked.task.syscall_number;
 	sample.state = looked.task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
-	if (sample.state == THREAD_RUNNING && bystander->activity.looked_ns == now_ns && bystander->activity.state == THREAD_WAITS_CPU)
+	if (sample.state == THREAD_RUNNING && native_thread->activity.looked_ns == now_ns && native_thread->activity.state == THREAD_WAITS_CPU)
 		sample.state = THREAD_WAITS_CPU;
 	sample.weight = weight;
 	sample.quality = looked.was_paused ? SAMPLE_PAUSED : SAMPLE_VERIFIED;
@@ -274,8 +274,8 @@ void add_bystander(struct watch *watch, struct bystander *bystander, uint64_t we
 		return;
 	}
 	batch_add(&watch->filling, &sample);
-	for (size_t i = 0; i < bystander->merged.count; i++) {
-		const struct merged_frame *frame = &bystander->merged.frames[i];
+	for (size_t i = 0; i < native_thread->merged.count; i++) {
+		const struct merged_frame *frame = &native_thread->merged.frames[i];
 
 		if (frame->kind == MERGED_NATIVE)
 			batch_add_address(&watch->filling, frame->address);

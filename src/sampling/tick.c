@@ -20,7 +20,7 @@ static bool refresh(struct watch *watch)
 {
 	struct error err = { 0 };
 
-	return subjects_refresh(&watch->subjects, &err) == 0 || target_same_image(python_target(watch->python));
+	return threads_refresh(&watch->threads, &err) == 0 || target_same_image(python_target(watch->python));
 }
 
 /* As refresh, when there may be new threads. */
@@ -28,16 +28,16 @@ static bool update(struct watch *watch)
 {
 	struct error err = { 0 };
 
-	return subjects_update(&watch->subjects, &err) == 0 || target_same_image(python_target(watch->python));
+	return threads_update(&watch->threads, &err) == 0 || target_same_image(python_target(watch->python));
 }
 
-static struct subject *find_subject(struct watch *watch, raddr_t state)
+static struct thread *find_subject(struct watch *watch, raddr_t state)
 {
-	struct subject *subject = subjects_find(&watch->subjects, state);
+	struct thread *thread = threads_find(&watch->threads, state);
 
-	if (!subject && refresh(watch))
-		subject = subjects_find(&watch->subjects, state);
-	return subject;
+	if (!thread && refresh(watch))
+		thread = threads_find(&watch->threads, state);
+	return thread;
 }
 
 static bool read_gil(struct watch *watch, const struct gil *gil, struct gil_state *state)
@@ -72,7 +72,7 @@ static bool miss_holder(struct watch *watch, int64_t now_ns, bool *found)
 		return false;
 	*found = target_unanswered(target, ASKED_MEMORY, NULL);
 	if (*found)
-		add_failed(watch, now_ns);
+		watch_add_failed(watch, now_ns);
 	return true;
 }
 
@@ -87,10 +87,10 @@ static bool tick_holder(struct watch *watch, size_t index, int64_t now_ns, bool 
 	if (!holder && !read_holder(watch, gil, &holder))
 		return miss_holder(watch, now_ns, found);
 	for (int attempt = 0; attempt < HOLDER_TRIES && holder; attempt++) {
-		struct subject *subject = find_subject(watch, holder);
+		struct thread *thread = find_subject(watch, holder);
 		raddr_t now = 0;
 
-		if (!subject) {
+		if (!thread) {
 			/* a thread state that is being made or deleted: its list entry and the lock do not agree yet */
 			watch->predicted[index] = 0;
 			if (!read_holder(watch, gil, &holder))
@@ -101,21 +101,21 @@ static bool tick_holder(struct watch *watch, size_t index, int64_t now_ns, bool 
 		 * Another one than predicted has it: its stack is taken even when it lets go meanwhile, for
 		 * this is its moment. Whoever has it when we look again is more often one that holds it long.
 		 */
-		switch (take(&watch->taker, subject, gil, holder == predicted, &now)) {
-		case TAKEN:
+		switch (capture_stack(&watch->capturer, thread, gil, holder == predicted, &now)) {
+		case CAPTURED:
 			watch->predicted[index] = holder;
-			subject->weight = 1;
-			subject->taken_ns = now_ns;
-			subject->activity.is_asleep = false;
-			add_taken(watch, subject, holder, now_ns);
-			subject_fit(subject, watch->taker.frame_count);
+			thread->weight = 1;
+			thread->taken_ns = now_ns;
+			thread->activity.is_asleep = false;
+			watch_add_captured(watch, thread, holder, now_ns);
+			thread_fit(thread, watch->capturer.frame_count);
 			*found = true;
 			return true;
-		case TAKE_OTHER:
+		case CAPTURE_OTHER:
 			holder = now;
 			break;
-		case TAKE_DEFERRED: /* not where there is a GIL */
-		case TAKE_FOREIGN:
+		case CAPTURE_DEFERRED: /* not where there is a GIL */
+		case CAPTURE_FOREIGN:
 			if (!refresh(watch))
 				return false;
 			watch->predicted[index] = 0;
@@ -128,7 +128,7 @@ static bool tick_holder(struct watch *watch, size_t index, int64_t now_ns, bool 
 		if (!target_same_image(python_target(watch->python)))
 			return false;
 		watch->predicted[index] = 0;
-		add_failed(watch, now_ns);
+		watch_add_failed(watch, now_ns);
 		*found = true;
 	}
 	return true;
@@ -148,65 +148,65 @@ static bool tick_holders(struct watch *watch, int64_t now_ns, bool *any)
 	return true;
 }
 
-static const struct gil *gil_of(const struct watch *watch, const struct subject *subject)
+static const struct gil *gil_of(const struct watch *watch, const struct thread *thread)
 {
 	for (size_t i = 0; i < watch->gil_count; i++) {
-		if (!watch->gils[i].interpreter || watch->gils[i].interpreter == subject->thread.interpreter)
+		if (!watch->gils[i].interpreter || watch->gils[i].interpreter == thread->identity.interpreter)
 			return &watch->gils[i];
 	}
 	return watch->gil_count ? &watch->gils[0] : NULL;
 }
 
-/* What take() has said of one thread; holder is who held its lock when the tick began. False: no sample. */
-static bool add_if_taken(struct watch *watch, struct subject *subject, enum take_result result, raddr_t holder,
+/* What capture_stack() has said of one thread; holder is who held its lock when the tick began. False: no sample. */
+static bool add_if_taken(struct watch *watch, struct thread *thread, enum capture_result result, raddr_t holder,
 	int64_t now_ns)
 {
-	if (result != TAKEN) {
-		subject->is_kept = false;
-		watch->list_is_stale |= result == TAKE_FOREIGN;
+	if (result != CAPTURED) {
+		thread->is_kept = false;
+		watch->list_is_stale |= result == CAPTURE_FOREIGN;
 		return false;
 	}
-	add_taken(watch, subject, holder, now_ns);
-	take_keep(&watch->taker, subject);
-	subject_fit(subject, watch->taker.frame_count);
-	if (subject->activity.is_asleep || watch->options.once)
-		subject_rest(subject);
+	watch_add_captured(watch, thread, holder, now_ns);
+	capture_keep(&watch->capturer, thread);
+	thread_fit(thread, watch->capturer.frame_count);
+	if (thread->activity.is_asleep || watch->options.once)
+		thread_rest(thread);
 	return true;
 }
 
 /* Takes one thread whatever it does. False: it is gone, or its sample is put off. */
-static bool tick_thread(struct watch *watch, struct subject *subject, const struct gil *gil, raddr_t holder,
+static bool tick_thread(struct watch *watch, struct thread *thread, const struct gil *gil, raddr_t holder,
 	int64_t now_ns)
 {
 	raddr_t holder_now = 0;
-	enum take_result result = take(&watch->taker, subject, gil, false, &holder_now);
+	enum capture_result result = capture_stack(&watch->capturer, thread, gil, false, &holder_now);
 
 	/* a sample that is the only one has time: one that could not be proven, of a thread that sleeps now, is taken again */
-	for (int attempt = 0; watch->options.once && attempt < ONCE_AGAIN && result == TAKEN &&
-		watch->taker.quality == SAMPLE_UNVERIFIED &&
-		look_at_activity(watch, subject, now_ns) == THREAD_SLEEPING; attempt++)
-		result = take(&watch->taker, subject, gil, false, &holder_now);
-	if (result == TAKE_DEFERRED) {
-		together_add(&watch->together, &watch->taker, subject);
+	for (int attempt = 0; watch->options.once && attempt < ONCE_AGAIN && result == CAPTURED &&
+		watch->capturer.quality == SAMPLE_UNVERIFIED &&
+		watch_thread_activity(watch, thread, now_ns) == THREAD_SLEEPING; attempt++)
+		result = capture_stack(&watch->capturer, thread, gil, false, &holder_now);
+	if (result == CAPTURE_DEFERRED) {
+		group_pause_add(&watch->group_pause, &watch->capturer, thread);
 		return false;
 	}
-	return add_if_taken(watch, subject, result, holder, now_ns);
+	return add_if_taken(watch, thread, result, holder, now_ns);
 }
 
 /* The samples that were put off. */
 static size_t tick_together(struct watch *watch, int64_t now_ns)
 {
-	struct together *together = &watch->together;
+	struct group_pause *group_pause = &watch->group_pause;
 	size_t taken = 0;
 
-	together_look(together, &watch->taker);
-	for (size_t i = 0; i < together->count; i++) {
-		struct deferral *deferral = &together->list[i];
-		enum take_result result = take_deferred(&watch->taker, deferral->subject, &deferral->first, &deferral->look);
+	group_pause_snapshot(group_pause, &watch->capturer);
+	for (size_t i = 0; i < group_pause->count; i++) {
+		struct deferral *deferral = &group_pause->list[i];
+		enum capture_result result = capture_deferred(&watch->capturer, deferral->thread, &deferral->first, &deferral->snapshot);
 
-		taken += add_if_taken(watch, deferral->subject, result, 0, now_ns);
+		taken += add_if_taken(watch, deferral->thread, result, 0, now_ns);
 	}
-	together_clear(together);
+	group_pause_clear(group_pause);
 	return taken;
 }
 
@@ -251,10 +251,10 @@ static void wait_for_holder(struct watch *watch)
 	}
 }
 
-static bool may_have_run(const struct watch *watch, const struct subject *subject, const struct gil_state *states)
+static bool may_have_run(const struct watch *watch, const struct thread *thread, const struct gil_state *states)
 {
 	for (size_t i = 0; i < watch->gil_count; i++) {
-		if (states[i].holder == subject->thread.state || states[i].last_holder == subject->thread.state)
+		if (states[i].holder == thread->identity.state || states[i].last_holder == thread->identity.state)
 			return true;
 	}
 	return false;
@@ -264,9 +264,9 @@ static bool may_have_run(const struct watch *watch, const struct subject *subjec
  * May what was taken of the thread last be taken again, because it has not run? Its Python frames stand still
  * without the GIL, its native ones only while it sleeps.
  */
-static bool stands_still(struct watch *watch, struct subject *subject)
+static bool stands_still(struct watch *watch, struct thread *thread)
 {
-	return !watch->options.native || take_sleeps_still(&watch->taker, subject);
+	return !watch->options.native || capture_sleeps_still(&watch->capturer, thread);
 }
 
 /* ---- which threads ---- */
@@ -292,15 +292,15 @@ static void begin_roster(struct watch *watch, struct roster *roster, int64_t eac
 }
 
 /* Does the thread do what is asked for? Sets how many ticks it stands for. */
-static bool chosen(struct watch *watch, struct subject *subject, enum which which, int64_t now_ns)
+static bool chosen(struct watch *watch, struct thread *thread, enum which which, int64_t now_ns)
 {
-	struct activity *activity = &subject->activity;
+	struct activity *activity = &thread->activity;
 
-	subject->weight = roster_weight(&watch->roster, activity);
-	if (!subject->weight ||
-		(activity->is_asleep && activity_sleeps_still(activity, python_target(watch->python), subject->thread.tid)))
+	thread->weight = roster_weight(&watch->roster, activity);
+	if (!thread->weight ||
+		(activity->is_asleep && activity_sleeps_still(activity, python_target(watch->python), thread->identity.tid)))
 		return false;
-	return is_wanted(which, look_at_activity(watch, subject, now_ns));
+	return is_wanted(which, watch_thread_activity(watch, thread, now_ns));
 }
 
 /* ---- a budget for the target's time ---- */
@@ -345,46 +345,46 @@ static void add_awake(struct watch *watch, void *thread, size_t *count)
 
 /* ---- threads without Python ---- */
 
-static bool bystander_chosen(struct watch *watch, struct bystander *bystander, enum which which, int64_t now_ns)
+static bool native_thread_chosen(struct watch *watch, struct native_thread *native_thread, enum which which, int64_t now_ns)
 {
 	struct target *target = python_target(watch->python);
-	struct activity *activity = &bystander->activity;
+	struct activity *activity = &native_thread->activity;
 
-	bystander->weight = which == EVERY ? 1 : roster_weight(&watch->bystander_roster, activity);
-	if (!bystander->weight)
+	native_thread->weight = which == EVERY ? 1 : roster_weight(&watch->native_thread_roster, activity);
+	if (!native_thread->weight)
 		return false;
-	if (activity->is_asleep && activity_sleeps_still(activity, target, bystander->tid))
+	if (activity->is_asleep && activity_sleeps_still(activity, target, native_thread->tid))
 		return which == EVERY;
-	return is_wanted(which, activity_look(activity, target, bystander->tid, tick_activity(watch, now_ns)));
+	return is_wanted(which, activity_look(activity, target, native_thread->tid, watch_activity_tick(watch, now_ns)));
 }
 
-static size_t tick_bystanders(struct watch *watch, int64_t now_ns, enum which which)
+static size_t tick_native_threads(struct watch *watch, int64_t now_ns, enum which which)
 {
-	struct bystanders *bystanders = &watch->bystanders;
+	struct native_threads *native_threads = &watch->native_threads;
 	size_t taken = 0, awake = 0, first, number;
 
-	begin_roster(watch, &watch->bystander_roster, CPU_EACH_NS, now_ns);
-	for (size_t i = 0; i < bystanders->count && !is_interrupted(); i++) {
-		struct bystander *bystander = bystanders->list[i];
+	begin_roster(watch, &watch->native_thread_roster, CPU_EACH_NS, now_ns);
+	for (size_t i = 0; i < native_threads->count && !is_interrupted(); i++) {
+		struct native_thread *native_thread = native_threads->list[i];
 
 		pause_settle(python_target(watch->python), 0);
-		if (!bystander_chosen(watch, bystander, which, now_ns))
+		if (!native_thread_chosen(watch, native_thread, which, now_ns))
 			continue;
 		taken++;
-		if (bystander->activity.is_asleep)
-			add_bystander(watch, bystander, bystander->weight, now_ns);
+		if (native_thread->activity.is_asleep)
+			watch_add_native_thread(watch, native_thread, native_thread->weight, now_ns);
 		else
-			add_awake(watch, bystander, &awake);
+			add_awake(watch, native_thread, &awake);
 	}
 	choose_held(watch, awake, &first, &number);
 	for (size_t i = 0; i < number && !is_interrupted(); i++) {
-		struct bystander *bystander = watch->awake[(first + i) % awake];
+		struct native_thread *native_thread = watch->awake[(first + i) % awake];
 		const int64_t began_ns = monotonic_ns();
-		const uint64_t weight = random_share(bystander->weight * awake, number, &watch->choice);
+		const uint64_t weight = random_share(native_thread->weight * awake, number, &watch->choice);
 
 		pause_settle(python_target(watch->python), 0);
 		if (weight)
-			add_bystander(watch, bystander, weight, now_ns);
+			watch_add_native_thread(watch, native_thread, weight, now_ns);
 		count_cost(watch, began_ns);
 	}
 	return taken;
@@ -392,21 +392,21 @@ static size_t tick_bystanders(struct watch *watch, int64_t now_ns, enum which wh
 
 /* ---- modes ---- */
 
-static size_t take_one(struct watch *watch, struct subject *subject, const struct gil_state *states, bool still,
+static size_t capture_one(struct watch *watch, struct thread *thread, const struct gil_state *states, bool still,
 	int64_t now_ns)
 {
-	const struct gil *gil = gil_of(watch, subject);
+	const struct gil *gil = gil_of(watch, thread);
 
-	if (still && !may_have_run(watch, subject, states) && stands_still(watch, subject) &&
-		take_kept(&watch->taker, subject)) {
-		add_taken(watch, subject, 0, now_ns);
+	if (still && !may_have_run(watch, thread, states) && stands_still(watch, thread) &&
+		capture_kept(&watch->capturer, thread)) {
+		watch_add_captured(watch, thread, 0, now_ns);
 		return 1;
 	}
-	return tick_thread(watch, subject, gil, gil ? states[gil - watch->gils].holder : 0, now_ns);
+	return tick_thread(watch, thread, gil, gil ? states[gil - watch->gils].holder : 0, now_ns);
 }
 
 /* Of those that have to be held, as many as the target's time allows. */
-static size_t take_awake(struct watch *watch, size_t awake, const struct gil_state *states, int64_t now_ns)
+static size_t capture_awake(struct watch *watch, size_t awake, const struct gil_state *states, int64_t now_ns)
 {
 	size_t first, number, taken = 0;
 
@@ -414,61 +414,61 @@ static size_t take_awake(struct watch *watch, size_t awake, const struct gil_sta
 		return 0;
 	choose_held(watch, awake, &first, &number);
 	for (size_t i = 0; i < number && !is_interrupted(); i++) {
-		struct subject *subject = watch->awake[(first + i) % awake];
+		struct thread *thread = watch->awake[(first + i) % awake];
 		const int64_t began_ns = monotonic_ns();
 
 		pause_settle(python_target(watch->python), 0);
-		subject->weight = random_share(subject->weight * awake, number, &watch->choice);
-		if (subject->weight)
-			taken += take_one(watch, subject, states, false, now_ns);
+		thread->weight = random_share(thread->weight * awake, number, &watch->choice);
+		if (thread->weight)
+			taken += capture_one(watch, thread, states, false, now_ns);
 		count_cost(watch, began_ns);
 	}
 	return taken;
 }
 
 /* Every thread, or those that are awake, or on a CPU; and of these those that have not been taken in this tick. */
-static size_t take_threads(struct watch *watch, enum which which, const struct gil_state *states, bool still,
+static size_t capture_threads(struct watch *watch, enum which which, const struct gil_state *states, bool still,
 	int64_t now_ns)
 {
-	const bool holds = watch->options.native && !watch->free_threaded && watch->taker.policy != PAUSE_NEVER;
+	const bool holds = watch->options.native && !watch->free_threaded && watch->capturer.policy != PAUSE_NEVER;
 	size_t taken = 0, awake = 0;
 
-	for (size_t i = 0; i < watch->subjects.count && !is_interrupted(); i++) {
-		struct subject *subject = watch->subjects.list[i];
+	for (size_t i = 0; i < watch->threads.count && !is_interrupted(); i++) {
+		struct thread *thread = watch->threads.list[i];
 
 		/* one that was told to stop and did so late is not left stopped for as long as the others take */
 		pause_settle(python_target(watch->python), 0);
-		if (subject->taken_ns == now_ns)
+		if (thread->taken_ns == now_ns)
 			continue;
-		subject->weight = 1;
-		if (which != EVERY && !chosen(watch, subject, which, now_ns))
+		thread->weight = 1;
+		if (which != EVERY && !chosen(watch, thread, which, now_ns))
 			continue;
-		if (which == EVERY && holds && !take_sleeps_still(&watch->taker, subject))
-			look_at_activity(watch, subject, now_ns);
-		if (holds && !may_have_run(watch, subject, states) && subject->activity.looked_ns == now_ns &&
-			!subject->activity.is_asleep && subject->activity.task.activity == TASK_RUNNING)
-			add_awake(watch, subject, &awake);
+		if (which == EVERY && holds && !capture_sleeps_still(&watch->capturer, thread))
+			watch_thread_activity(watch, thread, now_ns);
+		if (holds && !may_have_run(watch, thread, states) && thread->activity.looked_ns == now_ns &&
+			!thread->activity.is_asleep && thread->activity.task.activity == TASK_RUNNING)
+			add_awake(watch, thread, &awake);
 		else
-			taken += take_one(watch, subject, states, still, now_ns);
+			taken += capture_one(watch, thread, states, still, now_ns);
 	}
-	return taken + take_awake(watch, awake, states, now_ns) + tick_together(watch, now_ns);
+	return taken + capture_awake(watch, awake, states, now_ns) + tick_together(watch, now_ns);
 }
 
 /*
  * The same; again with a new list of threads when one is another than was listed, and there was nothing else to take. A child that was
  * looked at in the middle of its fork has got its own tid since, with the GIL in the same hands all the while. False: it has gone.
  */
-static bool take_listed(struct watch *watch, enum which which, const struct gil_state *states, bool still, int64_t now_ns,
+static bool capture_listed(struct watch *watch, enum which which, const struct gil_state *states, bool still, int64_t now_ns,
 	size_t *taken)
 {
-	*taken = take_threads(watch, which, states, still, now_ns);
+	*taken = capture_threads(watch, which, states, still, now_ns);
 	if (!watch->list_is_stale)
 		return true;
 	watch->list_is_stale = false;
 	if (!refresh(watch))
 		return false;
 	if (!*taken)
-		*taken = take_threads(watch, which, states, false, now_ns);
+		*taken = capture_threads(watch, which, states, false, now_ns);
 	return true;
 }
 
@@ -485,13 +485,13 @@ static bool tick_threads(struct watch *watch, int64_t now_ns, enum which which)
 	if (!still && !update(watch))
 		return false;
 	begin_roster(watch, &watch->roster, CPU_EACH_NS, now_ns);
-	if (!take_listed(watch, which, states, still, now_ns, &taken))
+	if (!capture_listed(watch, which, states, still, now_ns, &taken))
 		return false;
-	taken += tick_bystanders(watch, now_ns, which);
+	taken += tick_native_threads(watch, now_ns, which);
 	memcpy(watch->last_states, states, sizeof(states));
 	watch->has_last_states = watch->gil_count > 0;
 	if (!taken && which != EVERY)
-		add_idle(watch, now_ns);
+		watch_add_idle(watch, now_ns);
 	return taken || which != EVERY || target_same_image(python_target(watch->python));
 }
 
@@ -515,12 +515,12 @@ static bool tick_gil(struct watch *watch, int64_t now_ns)
 	if (!update_now_and_then(watch, now_ns))
 		return false;
 	begin_roster(watch, &watch->roster, GIL_EACH_NS, now_ns);
-	for (size_t i = 0; i < watch->subjects.count; i++)
-		running |= chosen(watch, watch->subjects.list[i], ON_CPU, now_ns);
+	for (size_t i = 0; i < watch->threads.count; i++)
+		running |= chosen(watch, watch->threads.list[i], ON_CPU, now_ns);
 	if (running)
-		add_running(watch, now_ns);
+		watch_add_running(watch, now_ns);
 	else
-		add_idle(watch, now_ns);
+		watch_add_idle(watch, now_ns);
 	return true;
 }
 
@@ -535,16 +535,16 @@ static bool tick_active(struct watch *watch, int64_t now_ns)
 	if (!tick_holders(watch, now_ns, &any) || !update_now_and_then(watch, now_ns))
 		return false;
 	begin_roster(watch, &watch->roster, GIL_EACH_NS, now_ns);
-	if (!take_listed(watch, ON_CPU, unknown, false, now_ns, &others))
+	if (!capture_listed(watch, ON_CPU, unknown, false, now_ns, &others))
 		return false;
-	if (watch->bystanders.count)
-		others += tick_bystanders(watch, now_ns, ON_CPU);
+	if (watch->native_threads.count)
+		others += tick_native_threads(watch, now_ns, ON_CPU);
 	if (!any && !others)
-		add_idle(watch, now_ns);
+		watch_add_idle(watch, now_ns);
 	return true;
 }
 
-bool tick(struct watch *watch, int64_t now_ns)
+bool watch_take_samples(struct watch *watch, int64_t now_ns)
 {
 	const enum which awake = watch->options.leave_out_sleeping ? AWAKE : EVERY;
 
@@ -566,24 +566,24 @@ static bool has_thread_state(const void *context, pid_t tid)
 	return u64_map_get(context, (uint64_t)tid) != NULL;
 }
 
-static void list_bystanders(struct watch *watch)
+static void list_native_threads(struct watch *watch)
 {
 	struct u64_map tids = { 0 };
 
 	update(watch);
-	for (size_t i = 0; i < watch->subjects.count; i++)
-		u64_map_put(&tids, (uint64_t)watch->subjects.list[i]->thread.tid, 1);
-	bystanders_refresh(&watch->bystanders, python_target(watch->python), has_thread_state, &tids);
+	for (size_t i = 0; i < watch->threads.count; i++)
+		u64_map_put(&tids, (uint64_t)watch->threads.list[i]->identity.tid, 1);
+	native_threads_refresh(&watch->native_threads, python_target(watch->python), has_thread_state, &tids);
 	u64_map_release(&tids);
 }
 
-void tick_housekeeping(struct watch *watch)
+void watch_housekeeping(struct watch *watch)
 {
 	if (watch->options.native) {
 		native_housekeeping(watch->options.native, monotonic_ns());
 		if (watch->options.mode != MODE_GIL)
-			list_bystanders(watch);
+			list_native_threads(watch);
 	}
-	watch->free_threaded = watch->taker.defers = python_free_threaded(watch->python);
+	watch->free_threaded = watch->capturer.defers = python_free_threaded(watch->python);
 	watch->gil_count = watch->free_threaded ? 0 : python_list_gils(watch->python, watch->gils, GILS);
 }

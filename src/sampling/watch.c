@@ -32,7 +32,7 @@ static void read_name(struct watch *watch, int64_t now_ns)
 	if (name.length && target_inner_pid(target) != target_pid(target))
 		buffer_printf(&name, " (%d in its namespace)", (int)target_inner_pid(target));
 	if (name.length || !watch->process_name)
-		watch->process_name = subjects_intern(&watch->subjects, name.data);
+		watch->process_name = threads_intern(&watch->threads, name.data);
 	buffer_release(&name);
 }
 
@@ -49,8 +49,8 @@ struct watch *watch_new(struct sampler *sampler, struct python *python, struct n
 	/* each has random points of its own, so that no two are always looked at one right after the other */
 	watch->seed = hash_combine(sampler->options.seed, (uint64_t)target_pid(target));
 	watch->quiet_seed = hash_combine(sampler->options.seed, QUIET_SEED + (uint64_t)target_pid(target) % QUIET_GROUPS);
-	taker_init(&watch->taker, python, &watch->options, &watch->statistics);
-	subjects_init(&watch->subjects, python);
+	capturer_init(&watch->capturer, python, &watch->options, &watch->statistics);
+	threads_init(&watch->threads, python);
 	watch->filling.mark = 1; /* 0 is what a code object has that no batch has named */
 	watch->filling.native = native;
 	read_name(watch, monotonic_ns());
@@ -75,11 +75,11 @@ void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	taker_release(&watch->taker);
-	subjects_release(&watch->subjects);
+	capturer_release(&watch->capturer);
+	threads_release(&watch->threads);
 	batch_release(&watch->filling);
-	bystanders_release(&watch->bystanders);
-	together_release(&watch->together);
+	native_threads_release(&watch->native_threads);
+	group_pause_release(&watch->group_pause);
 	free(watch->awake);
 	free(watch->tids);
 	free(watch);
@@ -89,16 +89,16 @@ static void fill_statistics(struct watch *watch)
 {
 	struct sampling_statistics *statistics = &watch->statistics;
 
-	statistics->looks = watch->taker.looker.looks;
+	statistics->looks = watch->capturer.reader.snapshots;
 	statistics->codes = python_code_count(watch->python);
-	statistics->stale_codes = watch->taker.looker.stale_codes;
+	statistics->stale_codes = watch->capturer.reader.stale_codes;
 	statistics->system_calls = target_read_calls(python_target(watch->python));
 	statistics->watched_ns = monotonic_ns() - watch->began_ns;
 	if (watch->options.native) {
 		native_statistics(watch->options.native, &statistics->native);
 		statistics->native.truncated = watch->native_truncated_count;
 	}
-	statistics->note = watch->taker.note[0] ? watch->taker.note : NULL;
+	statistics->note = watch->capturer.note[0] ? watch->capturer.note : NULL;
 }
 
 void watch_confirm(struct watch *watch)
@@ -122,11 +122,11 @@ void watch_confirm(struct watch *watch)
 		}
 		batch_clear(&watch->filling);
 	}
-	batch_confirm(&watch->filling, &watch->taker.looker, watch->partial, &watch->statistics);
+	batch_confirm(&watch->filling, &watch->capturer.reader, watch->partial, &watch->statistics);
 	if (python_has_stale(watch->python)) {
-		subjects_forget_stale(&watch->subjects);
-		watch->taker.looker.code_generation++; /* what was decoded is decoded anew */
-		watch->taker.frame_count = 0;
+		threads_forget_stale(&watch->threads);
+		watch->capturer.reader.code_generation++; /* what was decoded is decoded anew */
+		watch->capturer.frame_count = 0;
 		python_release_stale(watch->python);
 	}
 	fill_statistics(watch);
@@ -217,7 +217,7 @@ static bool whole_tick(struct watch *watch, int64_t now_ns)
 	memcpy(by_quality, statistics->by_quality, sizeof(by_quality));
 	statistics->ticks++;
 	watch->is_idle = false;
-	alive = tick(watch, now_ns);
+	alive = watch_take_samples(watch, now_ns);
 	if (is_interrupted()) {
 		batch_take_back(&watch->filling, count);
 		memcpy(statistics->by_quality, by_quality, sizeof(by_quality));
@@ -264,7 +264,7 @@ bool watch_tick(struct watch *watch, int64_t now_ns)
 			watch->end = SAMPLING_REFUSED;
 			return false;
 		}
-		tick_housekeeping(watch);
+		watch_housekeeping(watch);
 		read_name(watch, now_ns);
 	}
 	quiet_ask(watch, now_ns);

@@ -58,7 +58,7 @@ static void unwind_garbage(struct modules *modules, const uint8_t *stack, size_t
 			registers.values[i] = STACK + 8 * i;
 		registers.values[register_roles.stack_pointer] = STACK;
 		frames.count = skipped = 0;
-		unwind(unwinder, &registers, &copy, anchors, ARRAY_LENGTH(anchors), &frames, &skipped);
+		unwinder_unwind(unwinder, &registers, &copy, anchors, ARRAY_LENGTH(anchors), &frames, &skipped);
 		check_frames(&frames, &copy);
 		if (frames.count)
 			unwinder_learn(unwinder, &frames.list[frames.count - 1], anchors[0]);

@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < STACK_BYTES; i++)
 		stack[i] = (unsigned char)byte(&reader);
 	merged.count = 0;
-	merge(&input, &merged);
+	merge_frames(&input, &merged);
 	for (size_t i = 0; i < merged.count; i++) {
 		if (merged.frames[i].kind == MERGED_PYTHON && merged.frames[i].index != next++)
 			abort();

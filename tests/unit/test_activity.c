@@ -69,7 +69,7 @@ static void write_schedstat(void)
 }
 
 /* The next tick's look. letter: as /proc/PID/stat has it. */
-static enum thread_state look(char letter)
+static enum thread_state snapshot_take(char letter)
 {
 	char text[512];
 
@@ -99,14 +99,14 @@ static void leave(void)
 START_TEST(test_plain)
 {
 	for (int i = 0; i < 100; i++) {
-		ck_assert_int_eq(look('S'), THREAD_SLEEPING);
-		ck_assert_int_eq(look('R'), THREAD_WAITS_CPU);
+		ck_assert_int_eq(snapshot_take('S'), THREAD_SLEEPING);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_WAITS_CPU);
 		arrive(true);
-		ck_assert_int_eq(look('R'), THREAD_RUNNING);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_RUNNING);
 		leave();
-		ck_assert_int_eq(look('R'), THREAD_WAITS_CPU);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_WAITS_CPU);
 		arrive(true);
-		ck_assert_int_eq(look('R'), THREAD_RUNNING);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_RUNNING);
 		leave();
 	}
 }
@@ -115,18 +115,18 @@ END_TEST
 /* The kernel has not counted one arrival. When the thread sleeps next that is learned. */
 START_TEST(test_lost_then_asleep)
 {
-	ck_assert_int_eq(look('S'), THREAD_SLEEPING);
+	ck_assert_int_eq(snapshot_take('S'), THREAD_SLEEPING);
 	for (int i = 0; i < 5; i++) {
 		arrive(false);
 		leave();
 		arrive(true);
 		leave();
 		now.now_ns += INT64_C(100000000);
-		ck_assert_int_eq(look('S'), THREAD_SLEEPING);
+		ck_assert_int_eq(snapshot_take('S'), THREAD_SLEEPING);
 		arrive(true);
-		ck_assert_int_eq(look('R'), THREAD_RUNNING);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_RUNNING);
 		leave();
-		ck_assert_int_eq(look('R'), THREAD_WAITS_CPU);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_WAITS_CPU);
 	}
 }
 END_TEST
@@ -134,7 +134,7 @@ END_TEST
 /* It has run without being counted: nobody may say that it has slept. */
 START_TEST(test_lost_is_no_sleep)
 {
-	ck_assert_int_eq(look('S'), THREAD_SLEEPING);
+	ck_assert_int_eq(snapshot_take('S'), THREAD_SLEEPING);
 	ck_assert(activity_sleeps_still(&activity, child.target, TID));
 	arrive(false);
 	leave();
@@ -148,10 +148,10 @@ START_TEST(test_lost_then_busy)
 {
 	int running = 0;
 
-	ck_assert_int_eq(look('S'), THREAD_SLEEPING);
+	ck_assert_int_eq(snapshot_take('S'), THREAD_SLEEPING);
 	arrive(false);
 	for (int i = 0; i < 100; i++) {
-		running += look('R') == THREAD_RUNNING;
+		running += snapshot_take('R') == THREAD_RUNNING;
 		leave();
 		arrive(true);
 	}
@@ -159,12 +159,12 @@ START_TEST(test_lost_then_busy)
 }
 END_TEST
 
-/* One that is on a CPU for a tenth of its time, and never at a look, waits. */
+/* One that is on a CPU for a tenth of its time, and never at a snapshot, waits. */
 START_TEST(test_waits)
 {
-	ck_assert_int_eq(look('S'), THREAD_SLEEPING);
+	ck_assert_int_eq(snapshot_take('S'), THREAD_SLEEPING);
 	for (int i = 0; i < 200; i++) {
-		ck_assert_int_eq(look('R'), THREAD_WAITS_CPU);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_WAITS_CPU);
 		arrive(true);
 		switches++;
 		cpu_ns += TICK_NS / 10;
@@ -172,16 +172,16 @@ START_TEST(test_waits)
 }
 END_TEST
 
-/* One look at a thread that leaves its CPU in the middle of it says nothing about the others. */
-START_TEST(test_leaves_in_a_look)
+/* One snapshot at a thread that leaves its CPU in the middle of it says nothing about the others. */
+START_TEST(test_leaves_in_a_snapshot)
 {
 	arrive(true);
-	ck_assert_int_eq(look('R'), THREAD_RUNNING);
+	ck_assert_int_eq(snapshot_take('R'), THREAD_RUNNING);
 	switches++; /* seen already, when the time is not */
-	ck_assert_int_eq(look('R'), THREAD_WAITS_CPU);
+	ck_assert_int_eq(snapshot_take('R'), THREAD_WAITS_CPU);
 	cpu_ns += TICK_NS;
 	for (int i = 0; i < 5; i++)
-		ck_assert_int_eq(look('R'), THREAD_WAITS_CPU);
+		ck_assert_int_eq(snapshot_take('R'), THREAD_WAITS_CPU);
 }
 END_TEST
 
@@ -193,7 +193,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_lost_is_no_sleep);
 	tcase_add_test(tests, test_lost_then_busy);
 	tcase_add_test(tests, test_waits);
-	tcase_add_test(tests, test_leaves_in_a_look);
+	tcase_add_test(tests, test_leaves_in_a_snapshot);
 }
 
 int main(void)

@@ -78,7 +78,7 @@ static size_t run(size_t native_count, size_t python_count)
 {
 	input.frame_count = native_count;
 	walk.count = python_count;
-	return merge(&input, &merged);
+	return merge_frames(&input, &merged);
 }
 
 START_TEST(test_calls_between)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "python/internal.h"
-#include "sampling/trunk.h"
+#include "sampling/outer_frames.h"
 
 #define MEMORY_BASE UINT64_C(0x7f0000001000)
 #define MEMORY_BYTES (1u << 20)
@@ -402,23 +402,23 @@ END_TEST
 
 /* ---- what is left of a chain that is broken further in ---- */
 
-static struct trunk trunk;
+static struct outer_frames outer;
 
 /* A chain of five that was whole when it was learned. */
 static void learn_chain(const struct layout *layout)
 {
-	memset(&trunk, 0, sizeof(trunk));
+	memset(&outer, 0, sizeof(outer));
 	make_chain(layout, 5);
 	for (int i = 0; layout->frames == FRAMES_ON_HEAP && i < 5; i++)
 		put(FRAME(i), 1, 8); /* ob_refcnt */
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
-	trunk_learn(&trunk, &python, &fake.view, &walk);
+	outer_frames_learn(&outer, &python, &fake.view, &walk);
 }
 
 /* The outermost frames are found, and no more. */
 static void check_trunk(size_t count)
 {
-	trunk_find(&trunk, &python, &fake.view, fake.bytes + (STATE - MEMORY_BASE), &walk);
+	outer_frames_find(&outer, &python, &fake.view, fake.bytes + (STATE - MEMORY_BASE), &walk);
 	ck_assert_uint_eq(walk.count, count);
 	for (size_t i = 0; i < count; i++)
 		ck_assert_uint_eq(walk.frames[i].address, FRAME(5 - count + i));
@@ -451,9 +451,9 @@ START_TEST(test_trunk_of_other_calls)
 	put(FRAME(10), 1, layout->frames == FRAMES_ON_HEAP ? 8 : 0);
 	put_leaf(layout, FRAME(10));
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
-	trunk_learn(&trunk, &python, &fake.view, &walk);
+	outer_frames_learn(&outer, &python, &fake.view, &walk);
 	put_frame(layout, FRAME(2), 0, CODE(2), 0);
-	trunk_find(&trunk, &python, &fake.view, fake.bytes + (STATE - MEMORY_BASE), &walk);
+	outer_frames_find(&outer, &python, &fake.view, fake.bytes + (STATE - MEMORY_BASE), &walk);
 	ck_assert_uint_eq(walk.count, 3);
 	ck_assert_uint_eq(walk.frames[0].address, FRAME(10));
 	/* both say that they are called there: it cannot be told which one is */

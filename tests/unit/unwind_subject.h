@@ -148,7 +148,7 @@ static inline enum unwind_end subject_unwind(
 	struct subject *subject, const raddr_t *anchors, size_t anchor_count)
 {
 	subject->frames.count = subject->skipped = 0;
-	return unwind(subject->unwinder, &subject->copy.registers, &subject->copy, anchors, anchor_count,
+	return unwinder_unwind(subject->unwinder, &subject->copy.registers, &subject->copy, anchors, anchor_count,
 		&subject->frames, &subject->skipped);
 }
 

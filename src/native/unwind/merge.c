@@ -158,7 +158,7 @@ static size_t merge_held(const struct merge_input *input, struct native_merged *
 	return emit_rest(input, merged, next);
 }
 
-size_t merge(const struct merge_input *input, struct native_merged *merged)
+size_t merge_frames(const struct merge_input *input, struct native_merged *merged)
 {
 	if (!input->walk || !input->walk->count) {
 		for (size_t i = 0; i < input->frame_count; i++)

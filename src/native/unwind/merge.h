@@ -24,7 +24,7 @@ struct merge_input {
  * Appends the merged stack to merged, innermost first: MERGED_NATIVE has the index of the native frame.
  * Returns how many Python frames found no evaluation call of their own, though the native stack is whole.
  */
-size_t merge(const struct merge_input *input, struct native_merged *merged);
+size_t merge_frames(const struct merge_input *input, struct native_merged *merged);
 
 /* Does an anchor lie in the frame? Then *at is its index; goes on from *at, for frames from the innermost on. */
 bool merge_has_anchor(const struct anchors *anchors, const struct native_frame *frame, size_t *at);

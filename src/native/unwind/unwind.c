@@ -319,7 +319,7 @@ static enum step step(struct progress *progress, bool is_innermost)
 												: result;
 }
 
-enum unwind_end unwind(struct unwinder *unwinder, const struct registers *registers,
+enum unwind_end unwinder_unwind(struct unwinder *unwinder, const struct registers *registers,
 	const struct native_copy *copy, const raddr_t *anchors, size_t anchor_count,
 	struct native_frames *frames, size_t *skipped)
 {

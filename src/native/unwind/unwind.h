@@ -42,7 +42,7 @@ void unwinder_free(struct unwinder *unwinder);
  * innermost first (may be none); where no table, expression or frame pointer leads on, it goes on at the
  * next of them, if the shape of such a frame is known (unwinder_learn); *skipped counts how often.
  */
-enum unwind_end unwind(struct unwinder *unwinder, const struct registers *registers,
+enum unwind_end unwinder_unwind(struct unwinder *unwinder, const struct registers *registers,
 	const struct native_copy *copy, const raddr_t *anchors, size_t anchor_count,
 	struct native_frames *frames, size_t *skipped);
 /* This frame is a call of the evaluation loop and holds this anchor: from then on its shape is known. */

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* From looks to one stack: look, verify, look again, pause. The policy of --pause lives here. */
-#ifndef PYROPE_SAMPLING_TAKE_H
-#define PYROPE_SAMPLING_TAKE_H
+#ifndef PYROPE_SAMPLING_CAPTURE_H
+#define PYROPE_SAMPLING_CAPTURE_H
 
-#include "sampling/look.h"
-#include "sampling/proof.h"
+#include "sampling/snapshot.h"
+#include "sampling/known_stacks.h"
 #include "pyrope/sampling.h"
 
-/* What a look is worth. */
+/* What a snapshot is worth. */
 enum verdict {
-	VERDICT_PROVEN,   /* subject->frames is a stack that existed */
+	VERDICT_PROVEN,   /* thread->frames is a stack that existed */
 	VERDICT_UNPROVEN, /* it may be a mixture */
-	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the look: look again */
-	VERDICT_TORN,     /* subject->frames is not the whole stack, or nothing is known yet that would tell */
+	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the snapshot: look again */
+	VERDICT_TORN,     /* thread->frames is not the whole stack, or nothing is known yet that would tell */
 	VERDICT_NOTHING,  /* no chain */
 	VERDICT_FOREIGN,
 };
 
-/* What the first look of a sample showed, which what is looked at later is held against. */
-struct first_look {
+/* What the first snapshot of a sample showed, which what is looked at later is held against. */
+struct first_snapshot {
 	enum verdict verdict;
 	struct resolved_frame *frames;
 	size_t count, capacity;
@@ -27,10 +27,10 @@ struct first_look {
 	bool may_be_new, is_cut, is_holder;
 };
 
-/* What a taker needs; owned by the sampler. */
-struct taker {
-	struct looker looker;
-	struct proofs proofs;
+/* What a capturer needs; owned by the sampler. */
+struct capturer {
+	struct snapshot_reader reader;
+	struct known_stacks known_stacks;
 	enum pause_policy policy, asked_policy; /* PAUSE_NEVER for a while when pausing was refused */
 	int64_t pause_deadline_ns;
 	int64_t began_ns;
@@ -40,18 +40,18 @@ struct taker {
 	int64_t interval_ns;
 	bool is_slow;  /* ticks are far from each other */
 	int pauses_for_new; /* when what was looked at may be new, and a pause shows something else */
-	struct sighting seen; /* of the first look */
+	struct sighting seen; /* of the first snapshot */
 	struct sighting stopped; /* of the last stop, if its innermost frame alone is in doubt; path 0: it is not */
 	struct resolved_frame *stop_frames; /* what that has shown, while the thread is looked at again */
 	size_t stop_count, stop_capacity;
-	bool may_be_new; /* what the first look showed behind its trunk may be a stack that has not been proven yet */
+	bool may_be_new; /* what the first snapshot showed behind its outer frames may be a stack that has not been proven yet */
 	struct sampling_statistics *statistics;
-	bool defers;         /* a sample that takes a pause is put off: TAKE_DEFERRED */
+	bool defers;         /* a sample that takes a pause is put off: CAPTURE_DEFERRED */
 	bool is_deferred;
-	enum verdict first;  /* of the look or stop that the sample belongs to */
+	enum verdict first;  /* of the snapshot or stop that the sample belongs to */
 	struct pause *held;  /* the thread is held already, and stays so */
 	const struct gil *gil; /* of the thread that is being taken; NULL: its interpreter has none */
-	bool is_holder;        /* it held that when the first look began; without a GIL: it was attached */
+	bool is_holder;        /* it held that when the first snapshot began; without a GIL: it was attached */
 	bool is_stop_late;     /* the last stop has ended before all was read */
 	int64_t hold_end_ns;   /* when all threads that are held together have to be let go; 0: one alone is held */
 	struct still_words {
@@ -61,7 +61,7 @@ struct taker {
 		} list[4];
 		size_t count;
 		bool is_over; /* the thread runs again */
-	} still; /* read of a thread that stood still, besides its look */
+	} still; /* read of a thread that stood still, besides its snapshot */
 	int64_t retry_ns;   /* when to pause again; 0: pausing was not refused */
 	int64_t refused_ns; /* how long it was not paused for that, until counted_ns */
 	int64_t counted_ns;
@@ -72,14 +72,14 @@ struct taker {
 	struct native *native; /* NULL: not asked for */
 	struct native_copy copy;
 	struct native_merged merged;
-	bool has_copy;   /* of the last look at a still thread */
+	bool has_copy;   /* of the last snapshot of a still thread */
 	bool may_do_with_less; /* native frames by stack pointer and pc alone: there are no registers to be had */
 	bool was_asleep; /* the stack is that of a thread that slept, with these times of schedstat */
 	uint64_t slept_cpu_ns, slept_slices;
 	bool lacks_native; /* Python's frames are certain, the native ones could not be had */
-	bool has_merged; /* merged is the stack that was taken, in indices of the subject's last walk */
+	bool has_merged; /* merged is the stack that was taken, in indices of the thread's last walk */
 
-	struct resolved_frame *fresh_frames; /* what a first look showed that met code objects it had not checked */
+	struct resolved_frame *fresh_frames; /* what a first snapshot showed that met code objects it had not checked */
 	size_t fresh_capacity;
 
 	/* the stack that was taken, outermost first; good until the next take */
@@ -89,48 +89,48 @@ struct taker {
 	enum sample_quality quality;
 };
 
-void taker_init(struct taker *taker, struct python *python, const struct sampling_options *options,
+void capturer_init(struct capturer *capturer, struct python *python, const struct sampling_options *options,
 	struct sampling_statistics *statistics);
-void taker_release(struct taker *taker);
+void capturer_release(struct capturer *capturer);
 /* A thread has been held, by whomever. is_late: until the time was over that it takes at most. */
-void taker_count_hold(struct taker *taker, const struct pause *pause, bool is_late);
+void capturer_count_hold(struct capturer *capturer, const struct pause *pause, bool is_late);
 /* The same for one that was held while others were: time in which the process was held is counted once. */
-void taker_count_hold_beside(struct taker *taker, const struct pause *pause);
+void capturer_count_hold_beside(struct capturer *capturer, const struct pause *pause);
 
-enum take_result {
-	TAKEN,
-	TAKE_FOREIGN, /* the thread is gone, or its state another's: list the threads again */
-	TAKE_DEFERRED, /* taker.defers is set, and it takes a pause: take_save, take_held when it is held, take_deferred */
-	TAKE_OTHER,   /* gil was given and another thread, or none, holds it: *holder says which */
+enum capture_result {
+	CAPTURED,
+	CAPTURE_FOREIGN, /* the thread is gone, or its state another's: list the threads again */
+	CAPTURE_DEFERRED, /* capturer.defers is set, and it takes a pause: capture_save, capture_held when it is held, capture_deferred */
+	CAPTURE_OTHER,   /* gil was given and another thread, or none, holds it: *holder says which */
 };
 
 /*
  * Takes the stack of a thread. gil: the lock that its interpreter has, NULL when there is none; *holder
- * becomes the thread that held it when the look began. must_hold: only if that is this thread.
+ * becomes the thread that held it when the snapshot began. must_hold: only if that is this thread.
  */
-enum take_result take(struct taker *taker, struct subject *subject, const struct gil *gil, bool must_hold,
+enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil, bool must_hold,
 	raddr_t *holder);
 
 /* What was seen of a thread while it was held. */
-struct held_look {
+struct held_snapshot {
 	enum verdict verdict;      /* VERDICT_UNPROVEN: it could not be held, or nothing is certain */
 	struct native_copy copy;   /* with native frames */
 	bool has_copy, is_cut;
 };
 
-/* Puts a sample off: what the first look showed is kept. */
-void take_save(const struct taker *taker, struct first_look *first);
+/* Puts a sample off: what the first snapshot showed is kept. */
+void capture_save(const struct capturer *capturer, struct first_snapshot *first);
 /* Looks at the thread, which is held. */
-void take_held(struct taker *taker, struct subject *subject, const struct first_look *first, struct pause *held,
-	struct held_look *look);
+void capture_held(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first, struct pause *held,
+	struct held_snapshot *snapshot);
 /* Takes the stack by what was seen, or by pauses of its own. */
-enum take_result take_deferred(struct taker *taker, struct subject *subject, const struct first_look *first,
-	struct held_look *look);
-/* Remembers what was taken, for take_kept, if it is sure. */
-void take_keep(const struct taker *taker, struct subject *subject);
+enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first,
+	struct held_snapshot *snapshot);
+/* Remembers what was taken, for capture_kept, if it is sure. */
+void capture_keep(const struct capturer *capturer, struct thread *thread);
 /* Has the thread not run at all since its stack was remembered, native frames and all? */
-bool take_sleeps_still(const struct taker *taker, const struct subject *subject);
+bool capture_sleeps_still(const struct capturer *capturer, const struct thread *thread);
 /* Takes what was remembered: the caller knows that the thread has not run since. False: there is nothing. */
-bool take_kept(struct taker *taker, const struct subject *subject);
+bool capture_kept(struct capturer *capturer, const struct thread *thread);
 
 #endif

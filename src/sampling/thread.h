@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One thread that is looked at again and again, and what is known of where its frames lie. The ranges of
- * memory that the last walks touched are the prediction for the next look, so that all of it can be fetched
+ * memory that the last walks touched are the prediction for the next snapshot, so that all of it can be fetched
  * in one system call.
  */
-#ifndef PYROPE_SAMPLING_SUBJECT_H
-#define PYROPE_SAMPLING_SUBJECT_H
+#ifndef PYROPE_SAMPLING_THREAD_H
+#define PYROPE_SAMPLING_THREAD_H
 
 #include "sampling/activity.h"
 #include "pyrope/native.h"
 #include "pyrope/python.h"
-#include "sampling/trunk.h"
+#include "sampling/outer_frames.h"
 
 #define POINTER_WINDOW 4096 /* bytes that are read for them at most */
 #define HARD_ALWAYS 4096
@@ -20,20 +20,20 @@ struct range {
 	raddr_t start;
 	size_t length;
 	size_t offset;
-	uint32_t used; /* the number of the look that found a frame of a whole chain there */
+	uint32_t used; /* the number of the snapshot that found a frame of a whole chain there */
 	uint64_t asked; /* the number of the read that it is in already */
 };
 
 /* A frame of the user's, decoded. */
 struct resolved_frame {
 	struct code *code;
-	uint64_t path; /* this frame and its callers, as one number: proof_path() */
+	uint64_t path; /* this frame and its callers, as one number: known_stacks_path() */
 	int line;
-	bool is_checked; /* the look that showed it has read that the code object is still the same, behind the frames */
+	bool is_checked; /* the snapshot that showed it has read that the code object is still the same, behind the frames */
 };
 
-struct subject {
-	struct python_thread thread;
+struct thread {
+	struct python_thread identity;
 	const char *name;      /* owned by the sampler's pool; NULL: not asked yet */
 	int64_t name_read_ns;  /* when */
 	struct activity activity;
@@ -48,11 +48,11 @@ struct subject {
 	struct range *ranges;
 	size_t range_count, range_capacity;
 	size_t bytes;          /* sum of the lengths */
-	uint32_t looks;        /* that showed a whole chain */
+	uint32_t snapshots;        /* that showed a whole chain */
 	uint64_t last_read;    /* the number of the read that the copy is of */
-	uint32_t looks_since_rebuild;
+	uint32_t snapshots_since_rebuild;
 
-	/* what the last look brought: the thread state, and the ranges one behind the other */
+	/* what the last snapshot brought: the thread state, and the ranges one behind the other */
 	unsigned char *state, *state_after;
 	/* where the words lie that point at the leaf (3.11, 3.12): on the C stack, in the frames of calls that come and go */
 	raddr_t pointers;
@@ -61,16 +61,16 @@ struct subject {
 	size_t pointer_capacity, pointer_after_capacity;
 	/* what leads to the leaf was read once more behind the ranges; and that is what the walk has gone by */
 	bool has_after, uses_after;
-	unsigned hardness; /* which part of the last looks was not enough, in 1 / HARD_ALWAYS */
+	unsigned hardness; /* which part of the last snapshots was not enough, in 1 / HARD_ALWAYS */
 	unsigned char *copy;
 	size_t copy_capacity;
 
-	/* code objects whose identity the next look has to check: volatile and fresh ones */
+	/* code objects whose identity the next snapshot has to check: volatile and fresh ones */
 	struct code **checked;
 	size_t checked_count, checked_capacity;
 	uint64_t check_mark; /* what code->listed is of those */
 
-	struct walk walk; /* of the last look */
+	struct walk walk; /* of the last snapshot */
 
 	/* the stack that was taken last, while the GIL says that this thread cannot have run since; outermost first */
 	struct resolved_frame *kept;
@@ -82,11 +82,11 @@ struct subject {
 
 	raddr_t stack_end; /* of its native stack, as native_copy.stack_end */
 
-	/* made when a look has failed for the first time; and what it told of the first look of this sample, outermost first */
-	struct trunk *trunk;
-	bool wants_trunk;
-	struct resolved_frame *trunk_frames;
-	size_t trunk_count, trunk_capacity;
+	/* made when a snapshot has failed for the first time; and what it told of the first snapshot of this sample, outermost first */
+	struct outer_frames *outer;
+	bool wants_outer;
+	struct resolved_frame *outer_frames;
+	size_t outer_count, outer_capacity;
 
 	/*
 	 * Where this thread's outermost frame is, 0: not learned; all places where it was, for greenlets have one each; and how often
@@ -112,49 +112,49 @@ struct subject {
 	uint64_t memo_generation; /* of the code cache when the memo was made */
 };
 
-struct subject *subject_new(const struct python_thread *thread, size_t state_bytes);
-void subject_free(struct subject *subject);
+struct thread *thread_new(const struct python_thread *identity, size_t state_bytes);
+void thread_free(struct thread *thread);
 
 /* Adds a range to the prediction (merged with its neighbours). */
-void subject_add_range(struct subject *subject, raddr_t start, size_t length);
-/* The walk of the last look was whole: the ranges in which its frames lie are of use. */
-void subject_mark_ranges(struct subject *subject);
+void thread_add_range(struct thread *thread, raddr_t start, size_t length);
+/* The walk of the last snapshot was whole: the ranges in which its frames lie are of use. */
+void thread_mark_ranges(struct thread *thread);
 /*
  * Forgets ranges that have been of no use for long, and those that were added lately because a broken chain led there. What was
  * copied is no longer valid.
  */
-void subject_drop_ranges(struct subject *subject);
+void thread_drop_ranges(struct thread *thread);
 /* The range that has this address, or NULL. */
-struct range *subject_range_of(const struct subject *subject, raddr_t address);
+struct range *thread_range_of(const struct thread *thread, raddr_t address);
 /* Forgets the prediction. */
-void subject_clear_ranges(struct subject *subject);
+void thread_clear_ranges(struct thread *thread);
 /*
- * Gives back the memory of the looks, and forgets what they showed, when it is far more than a sample of so many frames needs:
+ * Gives back the memory of the snapshots, and forgets what they showed, when it is far more than a sample of so many frames needs:
  * garbage has led there, or a recursion that is over.
  */
-void subject_fit(struct subject *subject, size_t frame_count);
+void thread_fit(struct thread *thread, size_t frame_count);
 /*
- * Gives back what only a look needs, for a thread that sleeps and may not be looked at again for long: there may be thousands of
+ * Gives back what only a snapshot needs, for a thread that sleeps and may not be looked at again for long: there may be thousands of
  * them. What was copied is no longer there.
  */
-void subject_rest(struct subject *subject);
+void thread_rest(struct thread *thread);
 /* Has the words at this address read beside the thread state, and those that were, if they are near each other. */
-void subject_add_pointer(struct subject *subject, raddr_t address, size_t length);
-/* The first look at a tick was enough, or not. */
-void subject_count_look(struct subject *subject, bool was_hard);
+void thread_add_pointer(struct thread *thread, raddr_t address, size_t length);
+/* The first snapshot of a tick was enough, or not. */
+void thread_count_snapshot(struct thread *thread, bool was_hard);
 /* length bytes at address of what was read there, or NULL. */
-const void *subject_pointer(const struct subject *subject, raddr_t address, size_t length);
+const void *thread_pointer(const struct thread *thread, raddr_t address, size_t length);
 /* length bytes at address in the copy, or NULL. */
-const void *subject_bytes(const struct subject *subject, raddr_t address, size_t length);
+const void *thread_bytes(const struct thread *thread, raddr_t address, size_t length);
 /*
- * The code objects that the next look checks. Those that have been added are known by their mark, which another subject's may
- * have taken: subject_mark_checked before a subject is looked at, and whenever the list has been changed otherwise.
+ * The code objects that the next snapshot checks. Those that have been added are known by their mark, which another thread's may
+ * have taken: thread_mark_checked before a thread is looked at, and whenever the list has been changed otherwise.
  */
-void subject_mark_checked(struct subject *subject);
-bool subject_checks_code(const struct subject *subject, const struct code *code);
-/* Checks that have been made are not made again, but for code objects of subject->frames at addresses that change hands. */
-void subject_prune_checked(struct subject *subject);
+void thread_mark_checked(struct thread *thread);
+bool thread_checks_code(const struct thread *thread, const struct code *code);
+/* Checks that have been made are not made again, but for code objects of thread->frames at addresses that change hands. */
+void thread_prune_checked(struct thread *thread);
 /* Adds it, if it is not among them. */
-void subject_check_code(struct subject *subject, struct code *code);
+void thread_check_code(struct thread *thread, struct code *code);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-#include "sampling/held.h"
+#include "sampling/hold_histogram.h"
 #include "suite.h"
 
 START_TEST(test_classes_ascend)
@@ -12,20 +12,20 @@ START_TEST(test_classes_ascend)
 	unsigned last = 0;
 
 	for (int64_t length = 0; length < 3000; length++) {
-		unsigned class = held_class(length);
+		unsigned class = hold_histogram_class(length);
 
 		ck_assert_uint_ge(class, last);
 		ck_assert_uint_le(class, length < 16 ? 16 : last + 1);
 		last = class;
 	}
-	ck_assert_uint_eq(held_class(-5), held_class(1));
-	ck_assert_uint_eq(held_class(INT64_MAX), HELD_CLASSES - 1);
+	ck_assert_uint_eq(hold_histogram_class(-5), hold_histogram_class(1));
+	ck_assert_uint_eq(hold_histogram_class(INT64_MAX), HELD_CLASSES - 1);
 }
 END_TEST
 
 static void add(struct sampling_statistics *statistics, int64_t length, uint32_t count)
 {
-	statistics->held_classes[held_class(length)] += count;
+	statistics->held_classes[hold_histogram_class(length)] += count;
 	if (length > statistics->held_longest_ns)
 		statistics->held_longest_ns = length;
 }

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 
 #include "sampling/batch.h"
-#include "sampling/take.h"
+#include "sampling/capture.h"
 #include "script.h"
 #include "suite.h"
 
-static struct taker taker;
+static struct capturer capturer;
 static struct sampling_statistics statistics;
-static struct subject *subject;
+static struct thread *thread;
 static struct gil gil;
 static raddr_t holder;
 static char text[256];
@@ -26,7 +26,7 @@ static const int versions[] = { 311, 312, 313, 314 };
 static void begin(int version, enum pause_policy pause)
 {
 	const struct sampling_options options = { .interval_ns = 1000000, .pause = pause, .max_depth = 1000 };
-	const struct python_thread thread = { .state = STATE,
+	const struct python_thread identity = { .state = STATE,
 		.interpreter = INTERPRETER,
 		.pthread_id = PTHREAD,
 		.tid = TID,
@@ -34,15 +34,15 @@ static void begin(int version, enum pause_policy pause)
 
 	script_begin(layout_find(version));
 	statistics = (struct sampling_statistics){ 0 };
-	taker_init(&taker, &script.python, &options, &statistics);
-	subject = subject_new(&thread, taker.looker.state_bytes);
+	capturer_init(&capturer, &script.python, &options, &statistics);
+	thread = thread_new(&identity, capturer.reader.state_bytes);
 	ck_assert_uint_eq(python_list_gils(&script.python, &gil, 1), 1);
 }
 
 static void end(void)
 {
-	subject_free(subject);
-	taker_release(&taker);
+	thread_free(thread);
+	capturer_release(&capturer);
 	script_end();
 }
 
@@ -50,16 +50,16 @@ static void end(void)
 static const char *shown(void)
 {
 	text[0] = '\0';
-	for (size_t i = 0; i < taker.frame_count; i++) {
+	for (size_t i = 0; i < capturer.frame_count; i++) {
 		strcat(text, i ? ";" : "");
-		strcat(text, taker.frames[i].code->function->name);
+		strcat(text, capturer.frames[i].code->function->name);
 	}
 	return text;
 }
 
-static enum take_result take_one(void)
+static enum capture_result capture_one(void)
 {
-	return take(&taker, subject, &gil, false, &holder);
+	return capture_stack(&capturer, thread, &gil, false, &holder);
 }
 
 /* The thread waits for the GIL, which another one has held all the time: that stack is known from then on. */
@@ -67,8 +67,8 @@ static void learn(const int *codes)
 {
 	put_chain(codes);
 	put_gil(OTHER_STATE, 7);
-	ck_assert_int_eq(take_one(), TAKEN);
-	ck_assert_int_eq(taker.quality, SAMPLE_VERIFIED);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_int_eq(capturer.quality, SAMPLE_VERIFIED);
 	put_gil(STATE, 8);
 }
 
@@ -79,11 +79,11 @@ START_TEST(test_waits_for_gil)
 	begin(versions[_i], PAUSE_AUTO);
 	put_chain((const int[]){ 0, 1, 2, -1 });
 	put_gil(OTHER_STATE, 7);
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2");
-	ck_assert_int_eq(taker.frames[0].line, 101);
-	ck_assert_int_eq(taker.frames[2].line, 301);
-	ck_assert_int_eq(taker.quality, SAMPLE_VERIFIED);
+	ck_assert_int_eq(capturer.frames[0].line, 101);
+	ck_assert_int_eq(capturer.frames[2].line, 301);
+	ck_assert_int_eq(capturer.quality, SAMPLE_VERIFIED);
 	ck_assert_uint_eq(holder, OTHER_STATE);
 	ck_assert_uint_eq(script.pauses, 0);
 	end();
@@ -97,7 +97,7 @@ static void swap_leaf(raddr_t address)
 		put_chain((const int[]){ 0, 3, 4, -1 });
 }
 
-/* A mixture of two moments, in each look anew: the stop shows what is, and the mixture is never believed. */
+/* A mixture of two moments, in each snapshot anew: the stop shows what is, and the mixture is never believed. */
 static void always_swap(raddr_t address)
 {
 	if (address >= STATE && address < STATE + 256)
@@ -110,7 +110,7 @@ static void stand_in_second(void)
 	put_chain((const int[]){ 0, 3, 4, -1 });
 }
 
-/* In each look another thread holds the GIL when it begins and when it ends, but this one had it in between. */
+/* In each snapshot another thread holds the GIL when it begins and when it ends, but this one had it in between. */
 static void swap_leaf_and_gil(raddr_t address)
 {
 	static uint64_t switches = 10;
@@ -132,7 +132,7 @@ START_TEST(test_ran_between)
 	script.before = swap_leaf_and_gil;
 	script.at_pause = stand_in_second;
 	for (int i = 0; i < 5; i++) {
-		ck_assert_int_eq(take_one(), TAKEN);
+		ck_assert_int_eq(capture_one(), CAPTURED);
 		ck_assert_str_ne(shown(), "f0;f1;f4");
 	}
 	end();
@@ -146,11 +146,11 @@ START_TEST(test_torn)
 	script.before = always_swap;
 	script.at_pause = stand_in_second;
 	for (int i = 0; i < 20; i++) {
-		ck_assert_int_eq(take_one(), TAKEN);
+		ck_assert_int_eq(capture_one(), CAPTURED);
 		shown();
 		ck_assert_msg(strcmp(text, "f0;f1;f2") == 0 || strcmp(text, "f0;f3;f4") == 0 || strcmp(text, "f0;f1") == 0 ||
-				strcmp(text, "f0;f3") == 0 || strcmp(text, "f0") == 0 || taker.frame_count == 0 ||
-				taker.quality == SAMPLE_UNVERIFIED,
+				strcmp(text, "f0;f3") == 0 || strcmp(text, "f0") == 0 || capturer.frame_count == 0 ||
+				capturer.quality == SAMPLE_UNVERIFIED,
 			"%s is believed", text);
 		ck_assert_str_ne(text, "f0;f1;f4");
 	}
@@ -167,9 +167,9 @@ START_TEST(test_other_chunk)
 	put_frame(FAR_FRAME(1), FAR_FRAME(0), 6, 10);
 	put_leaf(FAR_FRAME(1));
 	put_gil(OTHER_STATE, 9);
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2;f5;f6");
-	ck_assert_int_eq(taker.quality, SAMPLE_VERIFIED);
+	ck_assert_int_eq(capturer.quality, SAMPLE_VERIFIED);
 	end();
 }
 END_TEST
@@ -191,11 +191,11 @@ START_TEST(test_leaves_chunk)
 	put_frame(FAR_FRAME(0), FRAME(2), 5, 10);
 	put_leaf(FAR_FRAME(0));
 	put_gil(OTHER_STATE, 9);
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2;f5");
 	put_gil(STATE, 10);
 	script.before = leave_chunk;
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2");
 	ck_assert_ptr_null(script.before);
 	end();
@@ -209,14 +209,14 @@ START_TEST(test_code_replaced)
 	learn((const int[]){ 0, 1, 2, -1 });
 	put_code(1, "other", 7, 77);
 	put_gil(OTHER_STATE, 9);
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;other;f2");
-	ck_assert_int_eq(taker.frames[1].line, 8);
+	ck_assert_int_eq(capturer.frames[1].line, 8);
 	end();
 }
 END_TEST
 
-/* It does so behind the frames that were read, of a code object that was met before them: the look cannot tell which one it was. */
+/* It does so behind the frames that were read, of a code object that was met before them: the snapshot cannot tell which one it was. */
 static void replace_code(raddr_t address)
 {
 	if (address >= CODE(1) && address < CODE(2)) {
@@ -232,7 +232,7 @@ START_TEST(test_code_freed_while_read)
 	learn((const int[]){ 0, 1, 2, -1 });
 	put_gil(OTHER_STATE, 9);
 	script.before = replace_code;
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_ptr_null(script.before);
 	ck_assert_ptr_null(strstr(shown(), "other"));
 	end();
@@ -245,7 +245,7 @@ START_TEST(test_foreign)
 	begin(versions[_i], PAUSE_AUTO);
 	learn((const int[]){ 0, 1, 2, -1 });
 	put(STATE + script.python.layout.thread_state.native_thread_id, TID + 1, 8);
-	ck_assert_int_eq(take_one(), TAKE_FOREIGN);
+	ck_assert_int_eq(capture_one(), CAPTURE_FOREIGN);
 	end();
 }
 END_TEST
@@ -255,10 +255,10 @@ START_TEST(test_other_holder)
 	begin(versions[_i], PAUSE_AUTO);
 	put_chain((const int[]){ 0, -1 });
 	put_gil(OTHER_STATE, 1);
-	ck_assert_int_eq(take(&taker, subject, &gil, true, &holder), TAKE_OTHER);
+	ck_assert_int_eq(capture_stack(&capturer, thread, &gil, true, &holder), CAPTURE_OTHER);
 	ck_assert_uint_eq(holder, OTHER_STATE);
 	put_gil(0, 2);
-	ck_assert_int_eq(take(&taker, subject, &gil, true, &holder), TAKE_OTHER);
+	ck_assert_int_eq(capture_stack(&capturer, thread, &gil, true, &holder), CAPTURE_OTHER);
 	ck_assert_uint_eq(holder, 0);
 	end();
 }
@@ -274,9 +274,9 @@ START_TEST(test_asleep)
 	script.task = (struct task_state){ .activity = TASK_SLEEPING, .syscall_number = 202 };
 	script.cpu_ns = 1000;
 	script.slices = 5;
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2");
-	ck_assert_int_eq(taker.quality == SAMPLE_VERIFIED || taker.quality == SAMPLE_PAUSED, 1);
+	ck_assert_int_eq(capturer.quality == SAMPLE_VERIFIED || capturer.quality == SAMPLE_PAUSED, 1);
 	ck_assert_uint_eq(script.pauses, 0);
 	end();
 }
@@ -299,8 +299,8 @@ START_TEST(test_woke_up)
 	script.before_schedstat = wake_up;
 	put_chain((const int[]){ 0, 1, 2, -1 });
 	for (int i = 0; i < 5; i++) {
-		ck_assert_int_eq(take_one(), TAKEN);
-		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || taker.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
+		ck_assert_int_eq(capture_one(), CAPTURED);
+		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || capturer.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
 	}
 	end();
 }
@@ -335,7 +335,7 @@ START_TEST(test_half_pushed)
 	for (int i = 0; i < 10; i++) {
 		put_chain((const int[]){ 0, 1, 5, -1 });
 		script.before = NULL;
-		ck_assert_int_eq(take_one(), TAKEN);
+		ck_assert_int_eq(capture_one(), CAPTURED);
 		ck_assert_str_ne(shown(), "f0;f5");
 	}
 	ck_assert_uint_gt(script.pauses, half_pushed_stops);
@@ -343,8 +343,8 @@ START_TEST(test_half_pushed)
 	/* and what was seen in one stop alone is no stack that is known */
 	put_frame(FRAME(2), FRAME(0), 5, 10);
 	script.pause = PAUSE_TIMEOUT;
-	ck_assert_int_eq(take_one(), TAKEN);
-	ck_assert_msg(strcmp(shown(), "f0;f5") != 0 || taker.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_msg(strcmp(shown(), "f0;f5") != 0 || capturer.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
 	end();
 }
 END_TEST
@@ -356,7 +356,7 @@ static void stand_in_third(void)
 	put_frame(FRAME(2), FRAME(1), 6, 12);
 }
 
-/* A stop shows what no look has: the sample belongs to the look, and is what is certain of that. */
+/* A stop shows what no snapshot has: the sample belongs to the snapshot, and is what is certain of that. */
 START_TEST(test_stop_of_another_moment)
 {
 	begin(versions[_i], PAUSE_AUTO);
@@ -364,7 +364,7 @@ START_TEST(test_stop_of_another_moment)
 	learn((const int[]){ 0, 3, -1 });
 	put_chain((const int[]){ 0, 1, 6, -1 });
 	script.at_pause = stand_in_third;
-	ck_assert_int_eq(take_one(), TAKEN);
+	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_ptr_null(strstr(shown(), "f3"));
 	end();
 }
@@ -386,8 +386,8 @@ START_TEST(test_other_root)
 	script.at_pause = stop_without_callers;
 	script.before = NULL;
 	stop_without_callers();
-	ck_assert_int_eq(take_one(), TAKEN);
-	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || taker.quality == SAMPLE_UNVERIFIED, "%s is believed at once", text);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || capturer.quality == SAMPLE_UNVERIFIED, "%s is believed at once", text);
 	end();
 }
 END_TEST
@@ -398,12 +398,12 @@ static const struct function *unsure;
 
 static void add_to_batch(struct batch *batch)
 {
-	const struct sample sample = { .quality = taker.quality };
+	const struct sample sample = { .quality = capturer.quality };
 
 	batch_add(batch, &sample);
-	for (size_t i = 0; i < taker.frame_count; i++)
-		batch_add_code(batch, &taker.frames[i]);
-	statistics.by_quality[taker.quality]++;
+	for (size_t i = 0; i < capturer.frame_count; i++)
+		batch_add_code(batch, &capturer.frames[i]);
+	statistics.by_quality[capturer.quality]++;
 }
 
 static const char *batch_shown(const struct batch *batch, size_t index)
@@ -418,12 +418,12 @@ static const char *batch_shown(const struct batch *batch, size_t index)
 	return text;
 }
 
-/* Settled code is not checked by each look: a batch is, before it is handed over. */
+/* Settled code is not checked by each snapshot: a batch is, before it is handed over. */
 static void settle(void)
 {
-	for (size_t i = 0; i < taker.frame_count; i++) {
-		taker.frames[i].code->is_settled = true;
-		taker.frames[i].is_checked = false;
+	for (size_t i = 0; i < capturer.frame_count; i++) {
+		capturer.frames[i].code->is_settled = true;
+		capturer.frames[i].is_checked = false;
 	}
 }
 
@@ -436,26 +436,26 @@ START_TEST(test_batch)
 	learn((const int[]){ 0, 1, 2, -1 });
 	settle();
 	add_to_batch(&batch);
-	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;f1;f2");
 	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 0);
 	batch_clear(&batch);
 	add_to_batch(&batch);
 	put_code(1, "other", 7, 77);
-	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;(partial)");
 	ck_assert_int_eq(batch.samples[0].sample.quality, SAMPLE_PARTIAL);
 	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 1);
 	batch_clear(&batch);
-	/* of two samples, the look of one has checked it */
+	/* of two samples, the snapshot of one has checked it */
 	learn((const int[]){ 0, 1, 2, -1 });
 	settle();
 	add_to_batch(&batch);
-	for (size_t i = 0; i < taker.frame_count; i++)
-		taker.frames[i].is_checked = true;
+	for (size_t i = 0; i < capturer.frame_count; i++)
+		capturer.frames[i].is_checked = true;
 	add_to_batch(&batch);
 	put_code(1, "third", 7, 78);
-	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;(partial)");
 	ck_assert_str_eq(batch_shown(&batch, 1), "f0;other;f2");
 	batch_release(&batch);
@@ -463,7 +463,7 @@ START_TEST(test_batch)
 }
 END_TEST
 
-/* What its own look has checked is true whatever comes later. */
+/* What its own snapshot has checked is true whatever comes later. */
 START_TEST(test_batch_checked)
 {
 	struct batch batch = { 0 };
@@ -472,11 +472,11 @@ START_TEST(test_batch_checked)
 	unsure = python_marker(&script.python, "(partial)");
 	learn((const int[]){ 0, 1, 2, -1 });
 	learn((const int[]){ 0, 1, 2, -1 });
-	for (size_t i = 0; i < taker.frame_count; i++)
-		ck_assert(taker.frames[i].is_checked);
+	for (size_t i = 0; i < capturer.frame_count; i++)
+		ck_assert(capturer.frames[i].is_checked);
 	add_to_batch(&batch);
 	put_code(1, "other", 7, 77);
-	batch_confirm(&batch, &taker.looker, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;f1;f2");
 	batch_release(&batch);
 	end();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads of the target that run no Python (a pool of OpenBLAS, of gRPC): they have native stacks and nothing else. */
-#ifndef PYROPE_SAMPLING_BYSTANDERS_H
-#define PYROPE_SAMPLING_BYSTANDERS_H
+#ifndef PYROPE_SAMPLING_NATIVE_THREADS_H
+#define PYROPE_SAMPLING_NATIVE_THREADS_H
 
 #include "sampling/activity.h"
 #include "pyrope/native.h"
 
-struct bystander {
+struct native_thread {
 	pid_t tid;
 	bool listed;       /* in the list of threads when that was read last */
 	struct activity activity;
@@ -21,8 +21,8 @@ struct bystander {
 };
 
 /* Zero-initialise; bystanders_release frees. */
-struct bystanders {
-	struct bystander **list;
+struct native_threads {
+	struct native_thread **list;
 	size_t count, capacity;
 	pid_t *tids;
 	size_t tid_capacity;
@@ -30,22 +30,22 @@ struct bystanders {
 };
 
 /* Lists the threads anew. is_python says which have a thread state. */
-void bystanders_refresh(struct bystanders *bystanders, struct target *target,
+void native_threads_refresh(struct native_threads *native_threads, struct target *target,
 	bool (*is_python)(const void *context, pid_t tid), const void *context);
-void bystanders_release(struct bystanders *bystanders);
+void native_threads_release(struct native_threads *native_threads);
 
-/* What became of the look at one. */
-struct bystander_look {
+/* What became of one that was looked at. */
+struct native_thread_snapshot {
 	struct task_state task;
 	bool was_paused;
 	struct pause pause; /* when it was */
 };
 
 /*
- * Takes the stack into bystander->merged: without a pause where the thread sleeps, else in one (if
- * may_pause). False: it is gone, or could not be stopped.
+ * Takes the stack into native_thread->merged: without a pause where the thread sleeps, else in one (if
+ * capturer_may_pause). False: it is gone, or could not be stopped.
  */
-bool bystander_take(struct bystanders *bystanders, struct bystander *bystander, struct target *target,
-	struct native *native, bool may_pause, int64_t deadline_ns, struct bystander_look *look);
+bool native_thread_take(struct native_threads *native_threads, struct native_thread *native_thread, struct target *target,
+	struct native *native, bool capturer_may_pause, int64_t deadline_ns, struct native_thread_snapshot *snapshot);
 
 #endif

@@ -2,9 +2,9 @@
 /* How long the holds were, in classes that grow with the length: a few hundred bytes for any number of them. */
 #include "config.h"
 
-#include "sampling/held.h"
+#include "sampling/hold_histogram.h"
 
-unsigned held_class(int64_t held_ns)
+unsigned hold_histogram_class(int64_t held_ns)
 {
 	uint64_t length = held_ns > 1 ? (uint64_t)held_ns : 1;
 	unsigned doublings = 63 - (unsigned)__builtin_clzll(length);

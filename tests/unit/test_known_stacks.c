@@ -5,10 +5,10 @@
 #include <check.h>
 #include <string.h>
 
-#include "sampling/proof.h"
+#include "sampling/known_stacks.h"
 #include "suite.h"
 
-static struct proofs proofs;
+static struct known_stacks known_stacks;
 static struct function functions[8];
 static struct code codes[ARRAY_LENGTH(functions)];
 static struct resolved_frame stack[4];
@@ -16,16 +16,16 @@ static struct resolved_frame stack[4];
 /* Is what a stop shows believed? The innermost frame is at this instruction, 0: it has executed none. */
 static bool stop(const struct resolved_frame *frames, size_t count, uint64_t instruction, int64_t cpu_ns)
 {
-	const struct sighting now = { proof_sighting(frames, count), instruction, instruction == 0 }, none = { 0 };
+	const struct sighting now = { known_stacks_sighting(frames, count), instruction, instruction == 0 }, none = { 0 };
 
-	return proof_add_stopped(&proofs, frames, count, &now, &none, cpu_ns);
+	return known_stacks_add_stopped(&known_stacks, frames, count, &now, &none, cpu_ns);
 }
 
-/* As a look makes them of frames with code and line. */
+/* As a snapshot makes them of frames with code and line. */
 static void chain(struct resolved_frame *frames, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		frames[i].path = proof_path(i ? frames[i - 1].path : hash_seed(), frames[i].code->function->id, frames[i].line);
+		frames[i].path = known_stacks_path(i ? frames[i - 1].path : hash_seed(), frames[i].code->function->id, frames[i].line);
 }
 
 static void set_line(size_t index, int line)
@@ -36,7 +36,7 @@ static void set_line(size_t index, int line)
 
 static void setup(void)
 {
-	memset(&proofs, 0, sizeof(proofs));
+	memset(&known_stacks, 0, sizeof(known_stacks));
 	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
 		functions[i].id = i + 1;
 		codes[i].function = &functions[i];
@@ -48,7 +48,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	proofs_release(&proofs);
+	known_stacks_release(&known_stacks);
 }
 
 START_TEST(test_itself_and_its_beginnings)
@@ -56,11 +56,11 @@ START_TEST(test_itself_and_its_beginnings)
 	struct resolved_frame inner[3] = { stack[1], stack[2], stack[3] };
 
 	chain(inner, 3);
-	ck_assert(!proof_known(&proofs, stack, 4));
-	proof_add(&proofs, stack, 4);
+	ck_assert(!known_stacks_has(&known_stacks, stack, 4));
+	known_stacks_add(&known_stacks, stack, 4);
 	for (size_t count = 0; count <= 4; count++)
-		ck_assert(proof_known(&proofs, stack, count));
-	ck_assert(!proof_known(&proofs, inner, 3));
+		ck_assert(known_stacks_has(&known_stacks, stack, count));
+	ck_assert(!known_stacks_has(&known_stacks, inner, 3));
 }
 END_TEST
 
@@ -68,11 +68,11 @@ END_TEST
 START_TEST(test_known_prefix_of_any_length)
 {
 	for (size_t known = 0; known <= 4; known++) {
-		proofs_release(&proofs);
-		memset(&proofs, 0, sizeof(proofs));
-		proof_add(&proofs, stack, known);
+		known_stacks_release(&known_stacks);
+		memset(&known_stacks, 0, sizeof(known_stacks));
+		known_stacks_add(&known_stacks, stack, known);
 		for (size_t count = 0; count <= 4; count++)
-			ck_assert_uint_eq(proof_known_prefix(&proofs, stack, count), count < known ? count : known);
+			ck_assert_uint_eq(known_stacks_prefix(&known_stacks, stack, count), count < known ? count : known);
 	}
 }
 END_TEST
@@ -87,12 +87,12 @@ START_TEST(test_mixtures_are_not_believed)
 	chain(other, 3);
 	chain(mixture, 3);
 	chain(line, 2);
-	proof_add(&proofs, stack, 3);
-	proof_add(&proofs, other, 3);
-	ck_assert(!proof_known(&proofs, mixture, 3));
-	ck_assert_uint_eq(proof_known_prefix(&proofs, mixture, 3), 2);
-	ck_assert(!proof_known(&proofs, line, 2));
-	ck_assert_uint_eq(proof_known_prefix(&proofs, line, 2), 1);
+	known_stacks_add(&known_stacks, stack, 3);
+	known_stacks_add(&known_stacks, other, 3);
+	ck_assert(!known_stacks_has(&known_stacks, mixture, 3));
+	ck_assert_uint_eq(known_stacks_prefix(&known_stacks, mixture, 3), 2);
+	ck_assert(!known_stacks_has(&known_stacks, line, 2));
+	ck_assert_uint_eq(known_stacks_prefix(&known_stacks, line, 2), 1);
 }
 END_TEST
 
@@ -100,14 +100,14 @@ END_TEST
 START_TEST(test_one_stop_proves_the_callers)
 {
 	ck_assert(!stop(stack, 4, 8, 1000000));
-	ck_assert(proof_known(&proofs, stack, 3));
-	ck_assert(!proof_known(&proofs, stack, 4));
+	ck_assert(known_stacks_has(&known_stacks, stack, 3));
+	ck_assert(!known_stacks_has(&known_stacks, stack, 4));
 	set_line(3, 77); /* the same function at another line: a second sighting */
 	ck_assert(!stop(stack, 4, 8, 1000100)); /* it has not run since: the same stop */
 	ck_assert(stop(stack, 4, 8, 2000000));
-	ck_assert(proof_known(&proofs, stack, 4));
+	ck_assert(known_stacks_has(&known_stacks, stack, 4));
 	set_line(3, 13);
-	ck_assert(!proof_known(&proofs, stack, 4));
+	ck_assert(!known_stacks_has(&known_stacks, stack, 4));
 }
 END_TEST
 
@@ -129,30 +129,30 @@ END_TEST
 
 START_TEST(test_the_look_before_counts)
 {
-	const struct sighting before = { proof_sighting(stack, 4), 8, false };
+	const struct sighting before = { known_stacks_sighting(stack, 4), 8, false };
 	struct sighting now = before;
 
 	/* at the same instruction it may not have run since, and the stop may be the same moment */
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, &now, &before, 1000));
+	ck_assert(!known_stacks_add_stopped(&known_stacks, stack, 4, &now, &before, 1000));
 	now.instruction = 10;
-	ck_assert(proof_add_stopped(&proofs, stack, 4, &now, &before, 1001));
-	ck_assert(proof_known(&proofs, stack, 4));
+	ck_assert(known_stacks_add_stopped(&known_stacks, stack, 4, &now, &before, 1001));
+	ck_assert(known_stacks_has(&known_stacks, stack, 4));
 }
 END_TEST
 
 /* What has executed nothing may be linked to whoever was there before. */
 START_TEST(test_fresh)
 {
-	const struct sighting before = { proof_sighting(stack, 4), 8, false };
-	const struct sighting now = { proof_sighting(stack, 4), 0, true };
+	const struct sighting before = { known_stacks_sighting(stack, 4), 8, false };
+	const struct sighting now = { known_stacks_sighting(stack, 4), 0, true };
 
-	ck_assert(!proof_add_stopped(&proofs, stack, 4, &now, &before, 1000000));
+	ck_assert(!known_stacks_add_stopped(&known_stacks, stack, 4, &now, &before, 1000000));
 	ck_assert(!stop(stack, 4, 0, 2000000));
 	ck_assert(!stop(stack, 4, 0, 3000000));
-	ck_assert(!proof_known(&proofs, stack, 4));
-	ck_assert(proof_known(&proofs, stack, 3));
+	ck_assert(!known_stacks_has(&known_stacks, stack, 4));
+	ck_assert(known_stacks_has(&known_stacks, stack, 3));
 	ck_assert(stop(stack, 4, 0, 4000000));
-	ck_assert(proof_known(&proofs, stack, 4));
+	ck_assert(known_stacks_has(&known_stacks, stack, 4));
 }
 END_TEST
 
@@ -163,9 +163,9 @@ START_TEST(test_fresh_of_a_known_call)
 	ck_assert(stop(stack, 4, 8, 2000000));
 	for (size_t count = 1; count <= 4; count++) {
 		set_line(count - 1, 1);
-		ck_assert(!proof_known(&proofs, stack, count));
+		ck_assert(!known_stacks_has(&known_stacks, stack, count));
 		ck_assert(stop(stack, count, 0, 2000001 + (int64_t)count));
-		ck_assert(proof_known(&proofs, stack, count));
+		ck_assert(known_stacks_has(&known_stacks, stack, count));
 		set_line(count - 1, 9 + (int)count);
 	}
 }
@@ -176,21 +176,21 @@ START_TEST(test_another_caller_line_is_another_sighting)
 	stop(stack, 4, 8, 1000000);
 	set_line(2, 50);
 	ck_assert(!stop(stack, 4, 8, 2000000));
-	ck_assert(!proof_known(&proofs, stack, 4));
+	ck_assert(!known_stacks_has(&known_stacks, stack, 4));
 }
 END_TEST
 
 START_TEST(test_doubts)
 {
 	for (uint64_t i = 0; i < 3; i++)
-		ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), i);
-	ck_assert_uint_eq(proof_doubts(&proofs, stack, 2, 4), 3);
-	ck_assert_uint_eq(proof_doubts(&proofs, stack, 2, 4), 3); /* asking how often is not asking */
+		ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 4), i);
+	ck_assert_uint_eq(known_stacks_doubts(&known_stacks, stack, 2, 4), 3);
+	ck_assert_uint_eq(known_stacks_doubts(&known_stacks, stack, 2, 4), 3); /* asking how often is not asking */
 	set_line(2, 50); /* a caller at another line */
-	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 4), 0);
-	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 0);
+	ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 4), 0);
+	ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 3), 0);
 	set_line(2, 51); /* the innermost frame goes on */
-	ck_assert_uint_eq(proof_doubt(&proofs, stack, 2, 3), 1);
+	ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 3), 1);
 }
 END_TEST
 
@@ -201,20 +201,20 @@ START_TEST(test_a_known_call_at_another_line)
 
 	elsewhere[1].line = 99;
 	chain(elsewhere, 2);
-	ck_assert(!proof_known_call(&proofs, elsewhere, 2, &is_only) && !is_only);
-	proof_add(&proofs, stack, 2);
-	ck_assert(!proof_known(&proofs, elsewhere, 2));
-	ck_assert(proof_known_call(&proofs, elsewhere, 2, &is_only) && is_only);
-	proof_add(&proofs, elsewhere, 2);
-	ck_assert(proof_known_call(&proofs, stack, 2, &is_only) && is_only);
+	ck_assert(!known_stacks_has_call(&known_stacks, elsewhere, 2, &is_only) && !is_only);
+	known_stacks_add(&known_stacks, stack, 2);
+	ck_assert(!known_stacks_has(&known_stacks, elsewhere, 2));
+	ck_assert(known_stacks_has_call(&known_stacks, elsewhere, 2, &is_only) && is_only);
+	known_stacks_add(&known_stacks, elsewhere, 2);
+	ck_assert(known_stacks_has_call(&known_stacks, stack, 2, &is_only) && is_only);
 	/* the same function from another line: a line of it may be of either call */
 	caller[0].line = 98;
 	chain(caller, 2);
-	ck_assert(!proof_known_call(&proofs, caller, 2, &is_only));
-	proof_add(&proofs, caller, 2);
-	ck_assert(proof_known_call(&proofs, caller, 2, &is_only) && !is_only);
-	ck_assert(proof_known_call(&proofs, stack, 2, &is_only) && !is_only);
-	ck_assert(!proof_known_call(&proofs, stack, 0, &is_only));
+	ck_assert(!known_stacks_has_call(&known_stacks, caller, 2, &is_only));
+	known_stacks_add(&known_stacks, caller, 2);
+	ck_assert(known_stacks_has_call(&known_stacks, caller, 2, &is_only) && !is_only);
+	ck_assert(known_stacks_has_call(&known_stacks, stack, 2, &is_only) && !is_only);
+	ck_assert(!known_stacks_has_call(&known_stacks, stack, 0, &is_only));
 }
 END_TEST
 
@@ -222,19 +222,19 @@ START_TEST(test_roots)
 {
 	struct resolved_frame root = stack[0];
 
-	ck_assert(proof_knows_root(&proofs, &stack[1])); /* who would know better */
-	proof_add(&proofs, stack, 3);
+	ck_assert(known_stacks_has_root(&known_stacks, &stack[1])); /* who would know better */
+	known_stacks_add(&known_stacks, stack, 3);
 	root.line = 99;
-	ck_assert(proof_knows_root(&proofs, &root));
-	ck_assert(!proof_knows_root(&proofs, &stack[1]));
-	ck_assert(!proof_knows_root(&proofs, &stack[2]));
+	ck_assert(known_stacks_has_root(&known_stacks, &root));
+	ck_assert(!known_stacks_has_root(&known_stacks, &stack[1]));
+	ck_assert(!known_stacks_has_root(&known_stacks, &stack[2]));
 }
 END_TEST
 
 START_TEST(test_no_frames)
 {
 	ck_assert(stop(stack, 0, 8, 0));
-	ck_assert(proof_known(&proofs, stack, 0));
+	ck_assert(known_stacks_has(&known_stacks, stack, 0));
 }
 END_TEST
 

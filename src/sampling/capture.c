@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How one stack is taken.
+ *
+ * The first snapshot decides which moment the sample belongs to. If its stack is a proven one, or the thread
+ * cannot have run while it was read, it is the sample. If not, the outermost frames that are a proven stack
+ * (the outer frames) are still certain; where its chain cannot be walked at all, those that its copy shows (outer_frames.h).
+ * Another snapshot or a pause may then supply the rest, but only when it shows the same outer frames, and behind it the same
+ * call: the same calls are still running. Otherwise the sample is its outer frames and a "(partial)" leaf. Taking whatever
+ * stack the pause finds would move samples out of code whose frames change fast, and bias the profile.
+ */
+#include "config.h"
+
+#include "sampling/capture.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "sampling/judge.h"
+#include "sampling/progress.h"
+#include "sampling/stop.h"
+
+#define LOOKS_BEFORE_PAUSE 4
+#define QUICK_LOOKS 3 /* of these */
+/*
+ * For each of DOUBTS samples: code that runs for a twentieth of the time is proven by then. They take a few hundred
+ * microseconds, so that there are fewer where ticks are near each other.
+ */
+#define PAUSES_FOR_NEW 3
+#define NEAR_TICKS_NS 1000000
+#define FAR_TICKS_NS 3000000 /* caches have gone cold, and one read more costs nothing that counts */
+#define ONCE_PATIENCE 20     /* times as many tries where there is one sample only */
+
+void capturer_init(struct capturer *capturer, struct python *python, const struct sampling_options *options,
+	struct sampling_statistics *statistics)
+{
+	*capturer = (struct capturer){ .policy = options->pause, .asked_policy = options->pause,
+		.pause_deadline_ns = options->once ? ONCE_DEADLINE_NS : PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
+		.is_once = options->once, .patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
+		.interval_ns = options->interval_ns, .is_slow = options->interval_ns >= FAR_TICKS_NS,
+		.pauses_for_new = options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
+	snapshot_reader_init(&capturer->reader, python, options->max_depth);
+}
+
+void capturer_release(struct capturer *capturer)
+{
+	snapshot_reader_release(&capturer->reader);
+	known_stacks_release(&capturer->known_stacks);
+	native_copy_release(&capturer->copy);
+	native_merged_release(&capturer->merged);
+	free(capturer->stop_frames);
+	free(capturer->fresh_frames);
+	free(capturer->frames);
+}
+
+/* ---- keeping what was found ---- */
+
+static void keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count, enum sample_quality quality)
+{
+	array_reserve(&capturer->frames, &capturer->frame_capacity, count + 1, sizeof(*capturer->frames));
+	if (count)
+		memcpy(capturer->frames, frames, count * sizeof(*capturer->frames));
+	capturer->frame_count = count;
+	capturer->quality = quality;
+}
+
+static void keep(struct capturer *capturer, const struct thread *thread, size_t count, enum sample_quality quality)
+{
+	keep_frames(capturer, thread->frames, count, quality);
+}
+
+/* ---- the policy ---- */
+
+static enum capture_result finish(struct thread *thread)
+{
+	thread_prune_checked(thread);
+	return CAPTURED;
+}
+
+/* Two snapshots that show the same chain: all the verification there is where nothing may be paused. */
+static bool snapshots_same(struct capturer *capturer, struct thread *thread)
+{
+	enum verdict verdict = capturer_decode(capturer, thread, snapshot_take(&capturer->reader, thread, NULL), ROOT_LOOKED);
+
+	return verdict == VERDICT_UNPROVEN && thread->frame_count == capturer->frame_count &&
+		capturer_begins_with(capturer, thread, capturer->frame_count);
+}
+
+/*
+ * Is the thread on the CPU that we are on? Then it is not running now. Where CPUs are scarce that is often
+ * so, and spares it a pause: it stands still as long as we are not switched away from and it is not moved.
+ */
+struct shared_cpu {
+	int cpu; /* -1: it is elsewhere */
+	long switches;
+};
+
+static long own_switches(void)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+static struct shared_cpu shared_cpu_begin(struct capturer *capturer, const struct thread *thread)
+{
+	struct shared_cpu shared = { .switches = own_switches(), .cpu = sched_getcpu() };
+
+	if (target_task_cpu(python_target(capturer->reader.python), thread->identity.tid) != shared.cpu)
+		shared.cpu = -1;
+	return shared;
+}
+
+static bool shared_cpu_held(struct capturer *capturer, const struct thread *thread, const struct shared_cpu *shared)
+{
+	return shared->cpu >= 0 &&
+		target_task_cpu(python_target(capturer->reader.python), thread->identity.tid) == shared->cpu &&
+		sched_getcpu() == shared->cpu && own_switches() == shared->switches;
+}
+
+static enum verdict snapshot_at_still(struct capturer *capturer, struct thread *thread, const struct gil *gil)
+{
+	struct shared_cpu shared = shared_cpu_begin(capturer, thread);
+	enum snapshot_result result = snapshot_take(&capturer->reader, thread, gil);
+	enum verdict verdict;
+
+	if (!shared_cpu_held(capturer, thread, &shared))
+		return capturer_judge(capturer, thread, gil, result);
+	verdict = capturer_decode(capturer, thread, result, ROOT_STOPPED);
+	return verdict == VERDICT_UNPROVEN ? capturer_judge_stopped(capturer, thread) : verdict;
+}
+
+/*
+ * Is what was looked at later the same moment as the first snapshot, of which `outer` frames are certain? The next frame may
+ * belong to a mixture, but it may as well be of a stack that has not been proven yet: then taking what is known, and never
+ * what is new, would go on for ever. So it has to be the same one for the first few times (DOUBTS).
+ */
+static bool same_moment(const struct capturer *capturer, const struct thread *thread, size_t outer)
+{
+	const struct resolved_frame *first, *later;
+
+	if (capturer->is_once)
+		return true;
+	if (!capturer_begins_with(capturer, thread, outer))
+		return false;
+	if (!capturer->may_be_new || outer == capturer->frame_count || outer == thread->frame_count)
+		return true;
+	first = &capturer->frames[outer];
+	later = &thread->frames[outer];
+	/* a caller's line stays while its callee runs, the innermost frame goes on */
+	return first->code == later->code && (first->line == later->line || outer + 1 == capturer->frame_count);
+}
+
+/* A snapshot, and what it is worth by either of the two thread states that it has read. */
+static enum verdict snapshot_and_judge(struct capturer *capturer, struct thread *thread, const struct gil *gil, bool is_first)
+{
+	return capturer_judge_either(capturer, thread, gil, snapshot_take(&capturer->reader, thread, gil), is_first);
+}
+
+/* Looks again a few times, at once: often a frame was just being pushed. Where the thread is takes longer to ask than a snapshot. */
+static enum verdict snapshot_again(struct capturer *capturer, struct thread *thread, const struct gil *gil, size_t outer)
+{
+	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE * capturer->patience; attempt++) {
+		enum verdict verdict = attempt < QUICK_LOOKS ? snapshot_and_judge(capturer, thread, gil, false)
+								: snapshot_at_still(capturer, thread, gil);
+
+		if (verdict == VERDICT_FOREIGN || (verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)))
+			return verdict;
+	}
+	return VERDICT_UNPROVEN;
+}
+
+/*
+ * Where each sample is a stop, it belongs to the first stop that shows a whole chain, as all others do: what the snapshot before it
+ * showed is of another moment. capturer has the frames of that stop then; *outer of them are certain.
+ */
+static enum verdict pause_for_sample(struct capturer *capturer, struct thread *thread, size_t *outer)
+{
+	enum verdict verdict = VERDICT_NOTHING;
+
+	for (int attempt = 0; attempt < PAUSES_FOR_ONE * capturer->patience; attempt++) {
+		if (attempt)
+			stop_let_run();
+		verdict = capturer_pause_and_watch(capturer, thread);
+		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN || capturer->stopped.path)
+			break;
+	}
+	if (verdict != VERDICT_PROVEN && !capturer->stopped.path)
+		return verdict;
+	if (verdict == VERDICT_PROVEN) {
+		keep(capturer, thread, thread->frame_count, SAMPLE_UNVERIFIED);
+	} else {
+		keep_frames(capturer, capturer->stop_frames, capturer->stop_count, SAMPLE_UNVERIFIED);
+		capturer->seen = capturer->stopped;
+	}
+	capturer->first = VERDICT_UNPROVEN;
+	*outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	return verdict;
+}
+
+/*
+ * verdict: of a pause that there was already. What may be new is given several pauses, each at another distance from the snapshot: what is known and takes turns with it would
+ * be met at the same distance each time.
+ */
+static enum verdict pause_for_moment(struct capturer *capturer, struct thread *thread, size_t outer, enum verdict verdict)
+{
+	if (capturer->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
+		verdict = pause_for_sample(capturer, thread, &outer);
+	if (capturer->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && !capturer->stopped.path)
+		return verdict;
+	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
+		verdict = capturer_pause_until_proven(capturer, thread);
+	for (int attempt = 1; attempt < capturer->pauses_for_new && capturer->may_be_new && verdict == VERDICT_PROVEN &&
+		!same_moment(capturer, thread, outer) && capturer_may_pause(capturer); attempt++) {
+		stop_let_run();
+		verdict = capturer_pause_until_proven(capturer, thread);
+	}
+	return verdict;
+}
+
+/* Is the line that the first snapshot shows of the innermost frame, which is not proven, one of its own call for sure? */
+static bool line_is_sure(const struct capturer *capturer)
+{
+	const size_t callers = capturer->frame_count - 1;
+	bool is_only;
+
+	return known_stacks_has_call(&capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only) && is_only &&
+		known_stacks_doubts(&capturer->known_stacks, capturer->frames, callers, capturer->frame_count) >= DOUBTS;
+}
+
+/*
+ * A line is not worth a sample: the call that the first snapshot showed is known, and only the line of its innermost frame has not
+ * been proven. Where the function is called from elsewhere, too, that may be another call's line, and its first one is said.
+ */
+static bool keep_call(struct capturer *capturer, size_t outer)
+{
+	struct resolved_frame *innermost;
+	bool is_only;
+
+	if (capturer->first != VERDICT_UNPROVEN || outer + 1 != capturer->frame_count ||
+		!known_stacks_has_call(&capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only))
+		return false;
+	innermost = &capturer->frames[outer];
+	if (!line_is_sure(capturer))
+		innermost->line = innermost->code->function->first_line;
+	capturer->quality = SAMPLE_VERIFIED;
+	return true;
+}
+
+/* Does the thread not run Python, but compute in C or do a system call, without the GIL or detached? */
+static bool is_outside(const struct capturer *capturer)
+{
+	return !capturer->is_holder && (capturer->gil || (capturer->defers && !capturer->native));
+}
+
+/* Something better than the first snapshot, which capturer holds: VERDICT_PROVEN, and what it is worth in *quality. */
+static enum verdict find_better(struct capturer *capturer, struct thread *thread, const struct gil *gil,
+	enum sample_quality *quality)
+{
+	size_t outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	enum verdict verdict = VERDICT_UNPROVEN;
+
+	capturer->may_be_new = outer < capturer->frame_count &&
+		known_stacks_doubt(&capturer->known_stacks, capturer->frames, outer, capturer->frame_count) < DOUBTS;
+	*quality = SAMPLE_VERIFIED;
+	if (capturer->policy == PAUSE_AUTO && outer + 1 == capturer->frame_count && line_is_sure(capturer))
+		return VERDICT_UNPROVEN;
+	/* where a sample may take many snapshots, a thread that sleeps is not to cost them all */
+	if (capturer->patience > 1)
+		verdict = capturer_look_asleep(capturer, thread);
+	if (verdict == VERDICT_UNPROVEN && (capturer->policy != PAUSE_ALWAYS || is_outside(capturer)))
+		verdict = snapshot_again(capturer, thread, gil, outer);
+	if (verdict == VERDICT_UNPROVEN)
+		verdict = capturer_look_asleep(capturer, thread);
+	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
+		return verdict;
+	/* code that is new all the time has used up the pauses; those that are left are for what does not go on */
+	if (capturer->policy == PAUSE_AUTO && capturer->is_holder && !capturer_may_pause(capturer)) {
+		verdict = progress_of_snapshot(capturer, thread);
+		if (verdict != VERDICT_UNPROVEN)
+			return verdict;
+	}
+	*quality = SAMPLE_PAUSED;
+	capturer->is_deferred = capturer->defers && capturer_may_pause(capturer);
+	return capturer->is_deferred ? VERDICT_UNPROVEN : pause_for_moment(capturer, thread, outer, VERDICT_UNPROVEN);
+}
+
+/*
+ * What the first snapshot's copy showed of the outer frames when its chain did not hold. True: what was seen
+ * later is of another moment, in other calls; capturer has what is certain of the first one.
+ */
+static bool keep_outer(struct capturer *capturer, const struct thread *thread, enum verdict verdict)
+{
+	const bool has_frames = verdict == VERDICT_PROVEN || verdict == VERDICT_UNPROVEN;
+	const size_t known = known_stacks_prefix(&capturer->known_stacks, thread->outer_frames, thread->outer_count);
+
+	if (!known)
+		return false;
+	keep_frames(capturer, thread->outer_frames, known, SAMPLE_UNVERIFIED);
+	return !has_frames || !(capturer->is_once || capturer_begins_with(capturer, thread, known));
+}
+
+/* What a sample becomes of which the first snapshot was not enough. capturer has what that showed, if anything. */
+static enum capture_result finish_hard(struct capturer *capturer, struct thread *thread, enum verdict verdict,
+	enum sample_quality quality)
+{
+	const enum verdict first = capturer->first;
+	size_t outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+
+	if (verdict == VERDICT_FOREIGN)
+		return CAPTURE_FOREIGN;
+	if (verdict == VERDICT_PROVEN)
+		snapshot_learn_outer(&capturer->reader, thread);
+	if (verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)) {
+		keep(capturer, thread, thread->frame_count, quality);
+	} else if (first == VERDICT_UNPROVEN && outer == capturer->frame_count) {
+		capturer->quality = SAMPLE_VERIFIED; /* what has been proven meanwhile is what the first snapshot saw */
+	} else if (keep_call(capturer, outer)) {
+		/* its line may be in doubt, the call is not */
+	} else if (capturer->policy == PAUSE_NEVER) {
+		if (first == VERDICT_UNPROVEN && snapshots_same(capturer, thread))
+			capturer->quality = SAMPLE_VERIFIED;
+	} else if (outer) {
+		capturer->frame_count = outer;
+		capturer->quality = SAMPLE_PARTIAL;
+	} else if (first != VERDICT_UNPROVEN && first != VERDICT_TORN && verdict == VERDICT_UNPROVEN) {
+		/* the first snapshot showed nothing; the callers that the last stop showed are certain */
+		size_t callers = known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count);
+
+		keep(capturer, thread, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
+	}
+	/* frames that have lost their callers are not to look like the outermost ones of a thread */
+	if (capturer->quality == SAMPLE_UNVERIFIED && capturer->frame_count && !known_stacks_has_root(&capturer->known_stacks, capturer->frames))
+		capturer->is_cut = true;
+	return finish(thread);
+}
+
+/* The first snapshot was not enough. What it showed is in thread, unless it showed nothing or capturer has its outer frames. */
+static enum capture_result capture_hard(struct capturer *capturer, struct thread *thread, const struct gil *gil,
+	enum verdict first, bool has_outer)
+{
+	bool has_first = first == VERDICT_UNPROVEN || first == VERDICT_TORN;
+	enum sample_quality quality;
+	enum verdict verdict;
+
+	if (has_outer)
+		first = VERDICT_TORN;
+	capturer->first = first;
+	if (!has_outer)
+		keep(capturer, thread, has_first ? thread->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
+	capturer->seen = capturer_sighting(capturer, thread, capturer->frames, capturer->frame_count);
+	verdict = find_better(capturer, thread, gil, &quality);
+	return capturer->is_deferred ? CAPTURE_DEFERRED : finish_hard(capturer, thread, verdict, quality);
+}
+
+/* The snapshot was enough, and a pause was asked for all the same; verdict: of one that there was already. */
+static enum capture_result finish_proven(struct capturer *capturer, struct thread *thread, enum verdict verdict)
+{
+	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
+		verdict = capturer_pause_until_proven(capturer, thread);
+	if (verdict == VERDICT_FOREIGN)
+		return CAPTURE_FOREIGN;
+	if (verdict == VERDICT_PROVEN) /* else what the snapshot has shown is true as well */
+		keep(capturer, thread, thread->frame_count, SAMPLE_PAUSED);
+	return finish(thread);
+}
+
+/*
+ * Merges what was copied, if anything. False: the calls on the C stack are not those of the chain, so that
+ * the stop was in the middle of linking one.
+ */
+static bool merge_copy(struct capturer *capturer, struct thread *thread)
+{
+	if (!capturer->has_copy)
+		return true;
+	native_merge(capturer->native, &capturer->copy, &thread->walk, thread->uses_after ? thread->state_after : thread->state,
+		&capturer->merged);
+	thread->stack_end = capturer->copy.stack_end;
+	return !capturer->merged.contradicts;
+}
+
+/*
+ * With native frames each sample is a stop (or a sleep): the registers are in no memory that could be looked
+ * at. So the moment of the sample is the first stop that shows a whole chain; the snapshot before it has told
+ * where everything lies, and is the second sighting that an innermost frame may need.
+ */
+static enum capture_result finish_native(struct capturer *capturer, struct thread *thread, enum verdict first,
+	enum verdict verdict, enum sample_quality quality)
+{
+	bool has_stopped = false;
+	size_t outer;
+
+	if (verdict == VERDICT_PROVEN && !merge_copy(capturer, thread))
+		verdict = quality == SAMPLE_PAUSED ? VERDICT_NOTHING : VERDICT_UNPROVEN;
+	for (int stops = 0; stops < PAUSES_FOR_ONE * capturer->patience && capturer_may_pause(capturer);) {
+		const uint64_t timeouts = capturer->statistics->pause_timeouts;
+
+		/* proven without a copy: it had just let go of the GIL, and was not stopped for that */
+		if ((verdict == VERDICT_PROVEN && capturer->has_copy) || verdict == VERDICT_FOREIGN)
+			break;
+		if (has_stopped)
+			stop_let_run();
+		has_stopped = true;
+		quality = SAMPLE_PAUSED;
+		capturer->has_copy = false;
+		verdict = capturer_pause(capturer, thread);
+		if (verdict == VERDICT_PROVEN && !merge_copy(capturer, thread))
+			verdict = VERDICT_NOTHING;
+		stops += capturer_counts_stop(capturer, timeouts);
+	}
+	if (verdict == VERDICT_FOREIGN)
+		return CAPTURE_FOREIGN;
+	capturer->has_merged = verdict == VERDICT_PROVEN && capturer->has_copy;
+	capturer->lacks_native = !capturer->has_merged;
+	if (verdict == VERDICT_PROVEN) {
+		keep(capturer, thread, thread->frame_count, quality);
+		if (capturer->was_asleep)
+			capture_keep(capturer, thread);
+	} else if (first != VERDICT_PROVEN || (verdict == VERDICT_UNPROVEN && capturer->has_copy)) {
+		/* else it could not be stopped, and what the snapshot has shown is true as well */
+		outer = verdict == VERDICT_UNPROVEN
+			? known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count) : 0;
+		keep(capturer, thread, outer, outer ? SAMPLE_PARTIAL : SAMPLE_FAILED);
+		capturer->lacks_native = false;
+	}
+	return finish(thread);
+}
+
+bool capture_sleeps_still(const struct capturer *capturer, const struct thread *thread)
+{
+	uint64_t cpu_ns, slices;
+
+	return thread->is_kept && thread->kept_asleep &&
+		target_task_schedstat(python_target(capturer->reader.python), thread->identity.tid, &cpu_ns, &slices) &&
+		cpu_ns == thread->kept_cpu_ns && slices == thread->kept_slices;
+}
+
+static enum capture_result capture_native(struct capturer *capturer, struct thread *thread, enum verdict first)
+{
+	enum verdict verdict;
+
+	if ((first == VERDICT_PROVEN || first == VERDICT_UNPROVEN) && thread->frame_count == thread->kept_count &&
+		capture_sleeps_still(capturer, thread) && capture_kept(capturer, thread))
+		return finish(thread);
+	keep(capturer, thread, first == VERDICT_PROVEN ? thread->frame_count : 0, SAMPLE_VERIFIED);
+	capturer->seen = (struct sighting){ 0 };
+	if (first == VERDICT_UNPROVEN)
+		capturer->seen = capturer_sighting(capturer, thread, thread->frames, thread->frame_count);
+	capturer->was_asleep = false;
+	verdict = capturer_look_asleep(capturer, thread);
+	if (capturer->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN && capturer_may_pause(capturer)) {
+		capturer->first = first;
+		return CAPTURE_DEFERRED;
+	}
+	return finish_native(capturer, thread, first, verdict, SAMPLE_VERIFIED);
+}
+
+/* ---- samples that are put off, so that several threads are held at one moment ---- */
+
+void capture_save(const struct capturer *capturer, struct first_snapshot *first)
+{
+	first->verdict = capturer->first;
+	first->quality = capturer->quality;
+	first->seen = capturer->seen;
+	first->may_be_new = capturer->may_be_new;
+	first->is_cut = capturer->is_cut;
+	first->is_holder = capturer->is_holder;
+	first->count = capturer->frame_count;
+	array_reserve(&first->frames, &first->capacity, first->count + 1, sizeof(*first->frames));
+	if (first->count)
+		memcpy(first->frames, capturer->frames, first->count * sizeof(*first->frames));
+}
+
+static void restore(struct capturer *capturer, const struct first_snapshot *first)
+{
+	keep_frames(capturer, first->frames, first->count, first->quality);
+	capturer->first = first->verdict;
+	capturer->seen = first->seen;
+	capturer->may_be_new = first->may_be_new;
+	capturer->is_cut = first->is_cut;
+	capturer->is_holder = first->is_holder;
+	capturer->was_asleep = capturer->has_copy = capturer->has_merged = capturer->lacks_native = false;
+	capturer->gil = NULL;
+}
+
+static void swap_copies(struct capturer *capturer, struct held_snapshot *snapshot)
+{
+	const struct native_copy copy = capturer->copy;
+
+	capturer->copy = snapshot->copy;
+	snapshot->copy = copy;
+}
+
+void capture_held(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first, struct pause *held,
+	struct held_snapshot *snapshot)
+{
+	restore(capturer, first);
+	thread_mark_checked(thread);
+	capturer->held = held;
+	snapshot->verdict = capturer_pause(capturer, thread);
+	capturer->held = NULL;
+	snapshot->is_cut = capturer->is_cut;
+	snapshot->has_copy = capturer->has_copy;
+	if (snapshot->has_copy)
+		swap_copies(capturer, snapshot);
+}
+
+enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first,
+	struct held_snapshot *snapshot)
+{
+	size_t outer;
+
+	restore(capturer, first);
+	thread_mark_checked(thread);
+	if (snapshot->verdict == VERDICT_PROVEN)
+		capturer->is_cut = snapshot->is_cut;
+	capturer->has_copy = snapshot->has_copy;
+	if (snapshot->has_copy)
+		swap_copies(capturer, snapshot);
+	if (capturer->native)
+		return finish_native(capturer, thread, first->verdict, snapshot->verdict, SAMPLE_PAUSED);
+	if (first->verdict == VERDICT_PROVEN)
+		return finish_proven(capturer, thread, snapshot->verdict);
+	outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	return finish_hard(capturer, thread, pause_for_moment(capturer, thread, outer, snapshot->verdict), SAMPLE_PAUSED);
+}
+
+/* Is this code object, which a snapshot before the last one met, the same one still, as the last one has checked? */
+static bool is_same_still(const struct capturer *capturer, const struct thread *thread, struct code *code)
+{
+	return python_code_known(capturer->reader.python, code->address) == code &&
+		(!code_may_go(code) || code->checked_look == thread->last_read);
+}
+
+/*
+ * The first snapshot met code objects that it has not checked. Another snapshot does that. But the sample belongs to the first one's moment: where all
+ * of them are the same still, its frames count. (Taking what the other snapshot shows would leave code out that is known too short to
+ * be trusted, and that takes turns with other code: it was never sampled, and so never known for longer.) Where some are not,
+ * its callers tell whether the other snapshot shows the same moment.
+ */
+static enum verdict check_fresh(struct capturer *capturer, struct thread *thread, const struct gil *gil)
+{
+	const size_t count = thread->frame_count;
+	const struct raw_frame innermost = thread->innermost;
+	const bool wants_outer = thread->wants_outer;
+	enum verdict verdict;
+	size_t same = 0;
+
+	array_reserve(&capturer->fresh_frames, &capturer->fresh_capacity, count + 1, sizeof(*capturer->fresh_frames));
+	memcpy(capturer->fresh_frames, thread->frames, count * sizeof(*capturer->fresh_frames));
+	verdict = snapshot_and_judge(capturer, thread, gil, true);
+	if (verdict == VERDICT_FOREIGN || capturer->native)
+		return verdict;
+	while (same < count && is_same_still(capturer, thread, capturer->fresh_frames[same].code)) {
+		capturer->fresh_frames[same].is_checked = code_may_go(capturer->fresh_frames[same].code);
+		same++;
+	}
+	if (same == count) {
+		array_reserve(&thread->frames, &thread->frame_capacity, count + 1, sizeof(*thread->frames));
+		memcpy(thread->frames, capturer->fresh_frames, count * sizeof(*thread->frames));
+		thread->frame_count = count;
+		thread->innermost = innermost;
+		return known_stacks_has(&capturer->known_stacks, thread->frames, count) ? VERDICT_PROVEN : VERDICT_UNPROVEN;
+	}
+	if (wants_outer && !thread->outer_count) {
+		array_reserve(&thread->outer_frames, &thread->outer_capacity, same + 1, sizeof(*thread->outer_frames));
+		memcpy(thread->outer_frames, capturer->fresh_frames, same * sizeof(*thread->outer_frames));
+		thread->outer_count = same;
+		thread->wants_outer = false;
+	}
+	return verdict;
+}
+
+/* Who held the GIL when the snapshot began? */
+static raddr_t holder_before(struct capturer *capturer)
+{
+	struct gil_state state;
+
+	python_decode_gil(capturer->reader.python, capturer->reader.gil_before, &state);
+	return state.holder;
+}
+
+enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil, bool must_hold,
+	raddr_t *holder)
+{
+	enum snapshot_result result;
+	enum verdict verdict;
+	bool has_outer;
+
+	thread->wants_outer = !capturer->native && capturer->policy != PAUSE_NEVER;
+	thread->outer_count = 0;
+	thread_mark_checked(thread);
+	if (capturer->is_slow)
+		snapshot_warm(&capturer->reader, thread, gil);
+	result = snapshot_take(&capturer->reader, thread, gil);
+	capturer->gil = gil;
+	capturer->is_holder = capturer->is_deferred = false;
+	if (capturer->retry_ns)
+		capturer_bear_refusal(capturer);
+	capturer->has_merged = capturer->has_copy = false;
+	capturer->lacks_native = capturer->native && capturer->policy == PAUSE_NEVER;
+	if (result == SNAPSHOT_FOREIGN)
+		return CAPTURE_FOREIGN; /* perhaps nothing could be read at all, the lock neither */
+	if (gil) {
+		*holder = holder_before(capturer);
+		capturer->is_holder = *holder == thread->identity.state;
+		if (must_hold && *holder != thread->identity.state)
+			return CAPTURE_OTHER;
+	} else if (capturer->defers && !capturer->native) {
+		capturer->is_holder = python_thread_attached(capturer->reader.python, &thread->identity);
+	}
+	verdict = capturer_judge_either(capturer, thread, gil, result, true);
+	if (verdict == VERDICT_FRESH)
+		verdict = check_fresh(capturer, thread, gil);
+	if (verdict == VERDICT_FOREIGN)
+		return CAPTURE_FOREIGN;
+	if (capturer->native && capturer->policy != PAUSE_NEVER)
+		return capture_native(capturer, thread, verdict);
+	if (verdict == VERDICT_NOTHING)
+		snapshot_find_outer(&capturer->reader, thread);
+	thread->wants_outer = false;
+	has_outer = keep_outer(capturer, thread, verdict);
+	thread_count_snapshot(thread, verdict != VERDICT_PROVEN || has_outer);
+	if (verdict != VERDICT_PROVEN || has_outer)
+		return capture_hard(capturer, thread, gil, verdict, has_outer);
+	keep(capturer, thread, thread->frame_count, SAMPLE_VERIFIED);
+	snapshot_learn_outer(&capturer->reader, thread);
+	/* its frames stand still anyway then */
+	if (capturer->policy != PAUSE_ALWAYS || is_outside(capturer))
+		return finish(thread);
+	capturer->seen = capturer_sighting(capturer, thread, capturer->frames, capturer->frame_count);
+	if (capturer->defers) {
+		capturer->first = VERDICT_PROVEN;
+		return CAPTURE_DEFERRED;
+	}
+	return finish_proven(capturer, thread, VERDICT_UNPROVEN);
+}
+
+static void copy_merged(struct native_merged *to, const struct native_merged *from)
+{
+	array_reserve(&to->frames, &to->capacity, from->count + 1, sizeof(*to->frames));
+	memcpy(to->frames, from->frames, from->count * sizeof(*to->frames));
+	to->count = from->count;
+	to->truncated = from->truncated;
+}
+
+void capture_keep(const struct capturer *capturer, struct thread *thread)
+{
+	thread->is_kept = capturer->quality == SAMPLE_VERIFIED || capturer->quality == SAMPLE_PAUSED;
+	if (!thread->is_kept)
+		return;
+	array_reserve(&thread->kept, &thread->kept_capacity, capturer->frame_count + 1, sizeof(*thread->kept));
+	if (capturer->frame_count)
+		memcpy(thread->kept, capturer->frames, capturer->frame_count * sizeof(*thread->kept));
+	thread->kept_count = capturer->frame_count;
+	thread->kept_is_cut = capturer->is_cut;
+	thread->kept_asleep = capturer->has_merged && capturer->was_asleep;
+	if (thread->kept_asleep) {
+		thread->kept_cpu_ns = capturer->slept_cpu_ns;
+		thread->kept_slices = capturer->slept_slices;
+		copy_merged(&thread->kept_merged, &capturer->merged);
+	}
+}
+
+bool capture_kept(struct capturer *capturer, const struct thread *thread)
+{
+	if (!thread->is_kept)
+		return false;
+	array_reserve(&capturer->frames, &capturer->frame_capacity, thread->kept_count + 1, sizeof(*capturer->frames));
+	if (thread->kept_count)
+		memcpy(capturer->frames, thread->kept, thread->kept_count * sizeof(*capturer->frames));
+	capturer->frame_count = thread->kept_count;
+	capturer->is_cut = thread->kept_is_cut;
+	capturer->quality = SAMPLE_VERIFIED;
+	capturer->lacks_native = false;
+	capturer->was_asleep = capturer->has_merged = thread->kept_asleep;
+	capturer->slept_cpu_ns = thread->kept_cpu_ns;
+	capturer->slept_slices = thread->kept_slices;
+	if (capturer->has_merged)
+		copy_merged(&capturer->merged, &thread->kept_merged);
+	return true;
+}
