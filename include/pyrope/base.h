@@ -15,6 +15,17 @@
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/*
+ * low becomes how many of `count` elements, which are in order, come before what is sought: is_before is an expression that asks it of
+ * the element with the index `i`, true of the first ones and of none behind them. By bisection.
+ */
+#define LOWER_BOUND(low, count, i, is_before) \
+	for (size_t high_ = ((low) = 0, (count)), i; (low) < high_;) \
+		if ((i) = (low) + (high_ - (low)) / 2, (is_before)) \
+			(low) = (i) + 1; \
+		else \
+			high_ = (i)
+
 /* An address in the target. Never a pointer of ours. */
 typedef uint64_t raddr_t;
 

@@ -47,16 +47,9 @@ static const struct {
 
 static bool is_hidden(uint32_t code_point)
 {
-	size_t low = 0, high = ARRAY_LENGTH(hidden);
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (hidden[middle].last < code_point)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, ARRAY_LENGTH(hidden), i, hidden[i].last < code_point);
 	return low < ARRAY_LENGTH(hidden) && hidden[low].first <= code_point;
 }
 

@@ -123,16 +123,9 @@ static bool in_spans(const struct code_span *spans, size_t count, raddr_t pc)
 /* The code of a file that pc lies in, or NULL. */
 static const struct code_span *find_file(const struct evaluation *evaluation, raddr_t pc)
 {
-	size_t low = 0, high = evaluation->file_count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (pc >= evaluation->files[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, evaluation->file_count, i, evaluation->files[i].end <= pc);
 	return low < evaluation->file_count && pc >= evaluation->files[low].start ? &evaluation->files[low] : NULL;
 }
 

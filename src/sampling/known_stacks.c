@@ -84,19 +84,12 @@ bool known_stacks_has(const struct known_stacks *known_stacks, const struct reso
 /* What is proven has all its beginnings proven, so that few of them are asked for, however deep the stack is. */
 size_t known_stacks_prefix(const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count)
 {
-	size_t low = 0, high = count;
+	size_t known;
 
 	if (!count || u64_map_get(&known_stacks->paths, frames[count - 1].path))
 		return count;
-	while (low + 1 < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (u64_map_get(&known_stacks->paths, frames[middle - 1].path))
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	LOWER_BOUND(known, count - 1, i, u64_map_get(&known_stacks->paths, frames[i].path));
+	return known;
 }
 
 static uint64_t doubt_hash(const struct resolved_frame *frames, size_t known, size_t count)

@@ -10,16 +10,9 @@
 
 static struct native_thread *find(const struct native_threads *native_threads, pid_t tid)
 {
-	size_t low = 0, high = native_threads->count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (native_threads->list[middle]->tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, native_threads->count, i, native_threads->list[i]->tid < tid);
 	return low < native_threads->count && native_threads->list[low]->tid == tid ? native_threads->list[low] : NULL;
 }
 

@@ -114,18 +114,12 @@ static raddr_t range_end(const struct range *range)
 }
 
 /* The first range that ends at or behind address - MERGE_GAP. */
-static size_t lower_bound(const struct thread *thread, raddr_t address)
+static size_t first_near(const struct thread *thread, raddr_t address)
 {
-	size_t low = 0, high = thread->range_count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (range_end(&thread->ranges[middle]) + MERGE_GAP < address && range_end(&thread->ranges[middle]) < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, thread->range_count, i,
+		range_end(&thread->ranges[i]) + MERGE_GAP < address && range_end(&thread->ranges[i]) < address);
 	return low;
 }
 
@@ -142,7 +136,7 @@ static void lay_out(struct thread *thread)
 void thread_add_range(struct thread *thread, raddr_t start, size_t length)
 {
 	raddr_t end = start + length;
-	size_t first = lower_bound(thread, start), last = first;
+	size_t first = first_near(thread, start), last = first;
 	uint32_t used = thread->snapshots + RANGE_PROBATION - RANGE_AGE;
 
 	if (end < start)
@@ -254,20 +248,11 @@ void thread_clear_ranges(struct thread *thread)
 
 struct range *thread_range_of(const struct thread *thread, raddr_t address)
 {
-	size_t low = 0, high = thread->range_count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct range *range = &thread->ranges[middle];
-
-		if (address < range->start)
-			high = middle;
-		else if (address - range->start >= range->length)
-			low = middle + 1;
-		else
-			return range;
-	}
-	return NULL;
+	LOWER_BOUND(low, thread->range_count, i,
+		thread->ranges[i].start <= address && address - thread->ranges[i].start >= thread->ranges[i].length);
+	return low < thread->range_count && thread->ranges[low].start <= address ? &thread->ranges[low] : NULL;
 }
 
 const void *thread_bytes(const struct thread *thread, raddr_t address, size_t length)

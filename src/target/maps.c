@@ -231,15 +231,8 @@ void maps_release(struct maps *maps)
 
 const struct mapping *maps_find(const struct maps *maps, raddr_t address)
 {
-	size_t low = 0, high = maps->count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address >= maps->mappings[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, maps->count, i, maps->mappings[i].end <= address);
 	return low < maps->count && address >= maps->mappings[low].start ? &maps->mappings[low] : NULL;
 }

@@ -330,16 +330,9 @@ void modules_update(struct modules *modules, int64_t now_ns, bool force)
 
 static const struct code_range *find_range(const struct modules *modules, raddr_t pc)
 {
-	size_t low = 0, high = modules->range_count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (pc >= modules->ranges[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, modules->range_count, i, modules->ranges[i].end <= pc);
 	return low < modules->range_count && pc >= modules->ranges[low].start ? &modules->ranges[low] : NULL;
 }
 

@@ -109,7 +109,7 @@ static void load(struct cython_lines *lines, const struct roots *roots, const ch
 
 int cython_line(struct cython_lines *lines, const struct roots *roots, const char *path, int generated)
 {
-	size_t low = 0, high;
+	size_t low;
 
 	if (path[0] != '/')
 		return 0;
@@ -117,14 +117,6 @@ int cython_line(struct cython_lines *lines, const struct roots *roots, const cha
 		load(lines, roots, path);
 	if (lines->is_mapped)
 		return generated;
-	high = lines->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (lines->list[middle].generated <= generated)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, lines->count, i, lines->list[i].generated <= generated);
 	return low ? lines->list[low - 1].original : 0;
 }

@@ -286,16 +286,9 @@ void line_table_release(struct line_table *table)
 
 static const struct line_span *find_span(const struct line_table *table, uint64_t vaddr)
 {
-	size_t low = 0, high = table->count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (table->spans[middle].start <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, table->count, i, table->spans[i].start <= vaddr);
 	return low && vaddr < table->spans[low - 1].end ? &table->spans[low - 1] : NULL;
 }
 

@@ -197,16 +197,9 @@ static void look_again(struct perf_map *map)
 static const struct entry *find_entry(const struct perf_map *map, raddr_t address)
 {
 	const struct entry *found = NULL;
-	size_t low = 0, high = map->count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (map->entries[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, map->count, i, map->entries[i].start <= address);
 	for (size_t i = low; i-- > 0 && low - i <= OVERLAP_LIMIT;) {
 		const struct entry *entry = &map->entries[i];
 

@@ -31,16 +31,9 @@ void ranges_sort(struct ranges *ranges)
 
 const struct range *ranges_find(const struct ranges *ranges, uint64_t vaddr)
 {
-	size_t low = 0, high = ranges->count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges->list[middle].start <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, ranges->count, i, ranges->list[i].start <= vaddr);
 	return low && vaddr < ranges->list[low - 1].end ? &ranges->list[low - 1] : NULL;
 }
 

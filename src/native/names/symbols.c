@@ -271,16 +271,9 @@ static bool same_section(const struct symbols *symbols, uint64_t start, uint64_t
 /* How many begin at vaddr or before. */
 static size_t count_before(const struct symbols *symbols, uint64_t vaddr)
 {
-	size_t low = 0, high = symbols->count;
+	size_t low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (symbols->list[middle].start <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	LOWER_BOUND(low, symbols->count, i, symbols->list[i].start <= vaddr);
 	return low;
 }
 
