@@ -7,6 +7,7 @@
 
 #include "internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ static void window_init(struct window *window, const struct series *series, size
 	const size_t count = series->bin_count;
 	double sum = 0;
 
+	assert(count && length <= count);
 	window->length = length;
 	window->bin_count = count;
 	window->squares = 0;

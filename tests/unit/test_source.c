@@ -187,7 +187,7 @@ END_TEST
 START_TEST(any_bytes_are_read)
 {
 	uint64_t state = (uint64_t)_i;
-	char bytes[400];
+	char bytes[400] = { 0 };
 
 	for (int round = 0; round < 200; round++) {
 		static const char frequent[] = "\n\n\n  \t'\"\"\"'\\#()[]{}@:defclassa\r\f";
