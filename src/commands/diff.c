@@ -192,6 +192,17 @@ static void append_rows_name(struct buffer *text, const struct diff *diff, const
 									       : "run");
 }
 
+/* What a side is in all: samples, and where it is known the time that they are. */
+static void append_size(struct buffer *text, const struct diff *diff, size_t number, const char *word)
+{
+	const struct side *side = &diff->sides[number];
+
+	buffer_printf(text, "%" PRIu64 "%s", side->samples, word);
+	if (side->circumstances.is_known && !side->lacks_time)
+		buffer_printf(text, " (%.1f s)",
+			(double)(side->samples + side->missed) * (double)side->circumstances.interval_ns / 1e9);
+}
+
 static void append_table(struct buffer *text, const struct diff *diff, const struct comparison *comparison)
 {
 	const struct options *options = diff->options;
@@ -217,8 +228,11 @@ static void append_table(struct buffer *text, const struct diff *diff, const str
 	}
 	if (left_out)
 		buffer_printf(text, "and %zu more (--limit=0 shows all)\n", left_out);
-	buffer_printf(text, "\n%" PRIu64 " samples before, %" PRIu64 " after; ", diff->sides[0].samples,
-		diff->sides[1].samples);
+	buffer_append_char(text, '\n');
+	append_size(text, diff, 0, " samples");
+	buffer_append_string(text, " before, ");
+	append_size(text, diff, 1, "");
+	buffer_append_string(text, " after; ");
 	if (options->per_process)
 		buffer_printf(text, "%zu processes before, %zu after; ", diff->processes[0].count,
 			diff->processes[1].count);
