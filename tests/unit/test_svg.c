@@ -342,6 +342,7 @@ END_TEST
 
 static void add_tests(TCase *tests)
 {
+	tcase_set_timeout(tests, 120); /* 400,000 frames, where the machine is busy */
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, test_kind, 0, ARRAY_LENGTH(kinds));
 	tcase_add_test(tests, test_frames);
