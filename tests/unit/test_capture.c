@@ -392,6 +392,70 @@ START_TEST(test_other_root)
 }
 END_TEST
 
+/* ---- calls that go on, where pauses are used up ---- */
+
+static int went_on;
+
+/* The innermost frame is elsewhere in f5 at each look. */
+static void go_on(raddr_t address)
+{
+	if (address < STATE || address >= STATE + 256)
+		return;
+	put_chain((const int[]){ 0, 1, 5, -1 });
+	put_frame(FRAME(2), FRAME(1), 5, 10 + went_on++ % 7);
+}
+
+/* The same, but f6 was called in between, seldom. */
+static void go_on_and_return(raddr_t address)
+{
+	go_on(address);
+	if (address >= STATE && address < STATE + 256 && went_on % 11 == 0)
+		put_chain((const int[]){ 0, 1, 6, -1 });
+}
+
+/* Samples of f0;f1;f5 that are not proven, and may not be paused, until one is verified; how many there were. */
+static int samples_until_verified(int version, void (*before)(raddr_t address), int limit)
+{
+	int samples = 0;
+
+	begin(version, PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	taker.charged_ns = INT64_MAX / 2;
+	put_chain((const int[]){ 0, 1, 5, -1 });
+	script.before = before;
+	do {
+		samples++;
+		ck_assert_int_eq(take_one(), TAKEN);
+	} while (taker.quality != SAMPLE_VERIFIED && samples < limit);
+	ck_assert_uint_eq(script.pauses, 0);
+	ck_assert_uint_eq(statistics.seen_going_on, taker.quality == SAMPLE_VERIFIED);
+	ck_assert_str_eq(shown(), taker.quality == SAMPLE_VERIFIED ? "f0;f1;f5" : "f0;f1");
+	end();
+	return samples;
+}
+
+START_TEST(test_goes_on)
+{
+	/* the first one, unless something else has the CPU */
+	ck_assert_int_lt(samples_until_verified(versions[_i], go_on, 10000), 10000);
+}
+END_TEST
+
+/* One that stands still, or that shows another call meanwhile, is no evidence. */
+START_TEST(test_stands_still)
+{
+	ck_assert_int_eq(samples_until_verified(versions[_i], NULL, 50), 50);
+	ck_assert_int_eq(taker.quality, SAMPLE_PARTIAL);
+}
+END_TEST
+
+START_TEST(test_calls_another)
+{
+	ck_assert_int_eq(samples_until_verified(versions[_i], go_on_and_return, 50), 50);
+	ck_assert_int_eq(taker.quality, SAMPLE_PARTIAL);
+}
+END_TEST
+
 /* ---- batches ---- */
 
 static const struct function *unsure;
@@ -500,6 +564,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_asleep, 0, count);
 	tcase_add_loop_test(tests, test_woke_up, 0, count);
 	tcase_add_loop_test(tests, test_half_pushed, 0, count);
+	tcase_add_loop_test(tests, test_goes_on, 0, count);
+	tcase_add_loop_test(tests, test_stands_still, 0, count);
+	tcase_add_loop_test(tests, test_calls_another, 0, count);
 	tcase_add_loop_test(tests, test_stop_of_another_moment, 0, count);
 	tcase_add_test(tests, test_other_root);
 	tcase_add_loop_test(tests, test_batch, 0, count);
