@@ -234,6 +234,5 @@ bool is_hurried(void);
 int64_t monotonic_ns(void);
 int64_t realtime_ns(void);
 int64_t thread_cpu_ns(void);  /* CPU time of the calling thread */
-int64_t process_cpu_ns(void); /* CPU time of this process */
 
 #endif

@@ -78,8 +78,7 @@ bool target_read(struct target *target, raddr_t address, void *data, size_t leng
 size_t target_read_upto(struct target *target, raddr_t address, void *data, size_t length);
 /* How many system calls the reads of this target have made so far. */
 uint64_t target_read_calls(const struct target *target);
-/* For tests: use /proc/PID/mem even where process_vm_readv works (also PYROPE_NO_VM_READV=1 in the environment). */
-void target_force_proc_mem(struct target *target, bool force);
+/* With PYROPE_NO_VM_READV=1 in the environment all reads are made through /proc/PID/mem. */
 
 /* ---- what a person knows it by ---- */
 

@@ -156,20 +156,20 @@ static void say_obstacle(struct recording *recording, struct member *member)
 
 	member->said = true;
 	if (member->launched) {
-		note(recording, "no samples of '%s': %s", recording->options->launch[0], member->obstacle.message);
+		recording_note(recording, "no samples of '%s': %s", recording->options->launch[0], member->obstacle.message);
 		return;
 	}
 	if (!member->was_sampled) {
-		note(recording, "%s", member->obstacle.message);
+		recording_note(recording, "%s", member->obstacle.message);
 		return;
 	}
 	/* nothing is known of it then, and it may run what it did */
 	if (member->obstacle.kind == ERROR_SYSTEM) {
-		note(recording, "process %d is not sampled any more: %s", (int)member->pid, member->obstacle.message);
+		recording_note(recording, "process %d is not sampled any more: %s", (int)member->pid, member->obstacle.message);
 		return;
 	}
 	target_task_comm(member->target, member->pid, name);
-	note(recording, "process %d runs another program now (%s) and is watched, but there is nothing to sample: %s",
+	recording_note(recording, "process %d runs another program now (%s) and is watched, but there is nothing to sample: %s",
 		(int)member->pid, *name ? name : "?",
 		member->obstacle.kind == ERROR_UNSUPPORTED ? "it is not a Python" : member->obstacle.message);
 }
@@ -184,7 +184,7 @@ static void count_failure(struct follow *follow, struct member *member)
 	member->said = true;
 	follow->recording->processes.failed++;
 	if (!follow->told_failure)
-		note(follow->recording, "process %d is not sampled: %s", (int)member->pid, member->obstacle.message);
+		recording_note(follow->recording, "process %d is not sampled: %s", (int)member->pid, member->obstacle.message);
 	follow->told_failure = true;
 }
 
@@ -282,7 +282,7 @@ static void watch_ended(void *context, void *owner, const struct watch_result *r
 	struct member *member = owner;
 
 	if (result->statistics.note)
-		note(recording, "%s", result->statistics.note);
+		recording_note(recording, "%s", result->statistics.note);
 	if (recording->stream.kind == ERROR_NONE)
 		events_missed(recording, &member->told, &result->statistics, &recording->stream);
 	member_ended(member);
@@ -427,7 +427,7 @@ static void count_left_out(struct follow *follow)
 	if (!follow->recording->processes.left_out || follow->told_limit)
 		return;
 	follow->told_limit = true;
-	note(follow->recording, "there are more than %d processes: those beyond are counted, and not sampled", PROCESSES_LIMIT);
+	recording_note(follow->recording, "there are more than %d processes: those beyond are counted, and not sampled", PROCESSES_LIMIT);
 }
 
 static int64_t poll(void *context)
@@ -541,7 +541,7 @@ static int add_named(struct follow *follow, struct error *err)
 		if (err->kind == ERROR_NONE)
 			*err = own;
 		if (options->pid_count > 1)
-			say(follow->recording, "%s", own.message);
+			recording_say(follow->recording, "%s", own.message);
 		member->said = true;
 		if (own.kind != ERROR_UNSUPPORTED || !follow->tree)
 			lose(follow, member);

@@ -146,7 +146,7 @@ static int begin(struct member *member, struct recording *recording, struct erro
 	if (recording->options->native && native_new(&member->native, python, &native, err) != 0)
 		return -1;
 	if (python_warning(python) && !recording->warned)
-		say(recording, "%s", python_warning(python));
+		recording_say(recording, "%s", python_warning(python));
 	recording->warned |= python_warning(python) != NULL;
 	recording->has_python = true;
 	roots_learn(&recording->roots, member->target);

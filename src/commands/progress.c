@@ -148,7 +148,7 @@ void progress_clear(struct recording *recording)
 	buffer_release(&text);
 }
 
-void say(struct recording *recording, const char *format, ...)
+void recording_say(struct recording *recording, const char *format, ...)
 {
 	char message[ERROR_MESSAGE_BYTES + 256];
 	struct buffer text = { 0 };
@@ -163,7 +163,7 @@ void say(struct recording *recording, const char *format, ...)
 	buffer_release(&text);
 }
 
-void note(struct recording *recording, const char *format, ...)
+void recording_note(struct recording *recording, const char *format, ...)
 {
 	char message[ERROR_MESSAGE_BYTES + 256];
 	va_list arguments;
@@ -175,5 +175,5 @@ void note(struct recording *recording, const char *format, ...)
 		buffer_append_string(&recording->notes, "; ");
 	buffer_append_string(&recording->notes, message);
 	if (recording->options->summary != SUMMARY_JSON)
-		say(recording, "%s", message);
+		recording_say(recording, "%s", message);
 }

@@ -70,23 +70,23 @@ static void explain_no_samples(struct recording *recording, enum follow_end end)
 	if (filter_kept(recording->outputs.filter) || !recording->has_python)
 		return;
 	if (filter_idle(recording->outputs.filter))
-		note(recording, "no samples: there was nothing but idle time, which -x leaves out");
+		recording_note(recording, "no samples: there was nothing but idle time, which -x leaves out");
 	else if (filter_left_out(recording->outputs.filter))
-		note(recording, "no samples: " NOTHING_MATCHES);
+		recording_note(recording, "no samples: " NOTHING_MATCHES);
 	else if (!recording->was_on)
-		note(recording, "no samples: sampling had not begun: %s",
+		recording_note(recording, "no samples: sampling had not begun: %s",
 			recording->options->paused ? "--paused waits for SIGUSR1" : "the --delay was not over");
 	else if (end == FOLLOW_EXITED && recording->statistics.unchecked)
-		note(recording,
+		recording_note(recording,
 			"no samples: the process exited and another one has its number: what there was had not been checked by then");
 	else if (end == FOLLOW_EXITED)
-		note(recording,
+		recording_note(recording,
 			"no samples: the process exited before the first one was due: try a shorter "
 			"interval, as -r 1ms");
 	else if (end == FOLLOW_SIGNAL)
-		note(recording, "no samples: stopped before the first one was due");
+		recording_note(recording, "no samples: stopped before the first one was due");
 	else
-		note(recording, "no samples: the time was over before the first one was due");
+		recording_note(recording, "no samples: the time was over before the first one was due");
 }
 
 /*
@@ -108,13 +108,13 @@ static int finish(struct recording *recording, enum follow_end end, struct error
 	progress_clear(recording);
 	explain_no_samples(recording, end);
 	if (files_unanswered())
-		note(recording, FILES_UNANSWERED);
+		recording_note(recording, FILES_UNANSWERED);
 	if (descriptors_lacking())
-		note(recording, SHORT_OF_DESCRIPTORS, descriptor_limit());
+		recording_note(recording, SHORT_OF_DESCRIPTORS, descriptor_limit());
 	if (filter_kept(recording->outputs.filter) && end == FOLLOW_EXITED && recording->options->cgroup_count)
-		note(recording, "the control group is gone: this is what was sampled until then");
+		recording_note(recording, "the control group is gone: this is what was sampled until then");
 	else if (filter_kept(recording->outputs.filter) && !recording->options->launch && end == FOLLOW_EXITED)
-		note(recording, "process %d has exited: this is what was sampled until then",
+		recording_note(recording, "process %d has exited: this is what was sampled until then",
 			(int)recording->options->pid);
 	summary_print(recording);
 	if (result == 0 && !filter_kept(recording->outputs.filter) && recording->options->require_samples)
@@ -137,7 +137,7 @@ static int record_process(struct recording *recording, struct error *err)
 		return -1;
 	}
 	if (result != 0)
-		note(recording, "%s: this is what was sampled until then", sampling.message);
+		recording_note(recording, "%s: this is what was sampled until then", sampling.message);
 	if (finish(recording, end, err) != 0)
 		return -1;
 	if (end == FOLLOW_SIGNAL)
@@ -155,7 +155,7 @@ static void say_waiting(struct recording *recording, pid_t child)
 	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child)
 		return;
 	if (recording->options->summary != SUMMARY_JSON)
-		say(recording, "profile written; waiting for %d (%s)", (int)child,
+		recording_say(recording, "profile written; waiting for %d (%s)", (int)child,
 			recording->options->launch[0]);
 }
 
@@ -190,7 +190,7 @@ static int record_command(struct recording *recording, struct error *err)
 	if (followed != 0)
 		err->exit_code = 1; /* that it is not the command which has failed is said here, or has been said */
 	if (sampling.message[0])
-		note(recording, "%s: this is what was sampled until then", sampling.message);
+		recording_note(recording, "%s: this is what was sampled until then", sampling.message);
 	result = finish(recording, end, err);
 	if (result == 0)
 		say_waiting(recording, child);

@@ -84,9 +84,9 @@ void progress_draw(struct recording *recording, const struct sampling_statistics
 /* Takes the line away, so that something else can be printed. */
 void progress_clear(struct recording *recording);
 /* A line of its own on standard error, "pyrope: ...". */
-void say(struct recording *recording, const char *format, ...) PRINTF_LIKE(2, 3);
+void recording_say(struct recording *recording, const char *format, ...) PRINTF_LIKE(2, 3);
 /* What belongs to the result: said in the same way, or with --summary=json as its "note", so that nothing but JSON is there. */
-void note(struct recording *recording, const char *format, ...) PRINTF_LIKE(2, 3);
+void recording_note(struct recording *recording, const char *format, ...) PRINTF_LIKE(2, 3);
 void print_error_stream(const struct buffer *text);
 
 /* ---- summary.c ---- */

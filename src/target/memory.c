@@ -137,8 +137,3 @@ uint64_t target_read_calls(const struct target *target)
 {
 	return target->read_calls;
 }
-
-void target_force_proc_mem(struct target *target, bool force)
-{
-	target->proc_mem = force;
-}

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes a recording of a made-up service: so many samples of so many different stacks, of eight threads, at 1 kHz. The same
- * arguments give the same bytes; another seed is another run of the same service. For tests/bench/differences.py and formats.py.
+ * arguments give the same bytes; another seed is another run of the same service. For tests/bench/differences.py, formats.py and
+ * recordings.py.
  *
- * Usage: make_recording FILE SAMPLES STACKS SEED [STAY]     (a thread stays in a stack for STAY ticks, on average; default 20)
+ * Usage: make_recording FILE SAMPLES STACKS SEED [STAY [THREADS AWAKE HZ]]
+ *
+ * A thread stays in a stack for STAY ticks, on average (default 20). Of THREADS (at most 64; default 8) the first AWAKE compute (all);
+ * the others sleep in a system call, and are elsewhere once in a thousand ticks. HZ: ticks a second (1,000).
  */
 #include "config.h"
 
@@ -14,9 +18,11 @@
 #include <unistd.h>
 
 #define INTERVAL_NS 1000000
-#define START_NS (INT64_C(5000) * INTERVAL_NS)
+#define START_NS INT64_C(5000000000)
 #define FUNCTIONS 3000
 #define THREADS 8
+#define THREADS_LIMIT 64
+#define SLEEPERS_STAY 1000
 #define DEEPEST 40
 #define LEAST_DEEP 8
 #define STAY 20
@@ -83,36 +89,44 @@ static struct stack *make_stacks(const struct function *const *functions, size_t
 	return stacks;
 }
 
-static void play(struct sink *sink, const struct stack *stacks, size_t stack_count, uint64_t samples, uint64_t stay)
+/* What is to be made. */
+struct plan {
+	size_t stacks, threads, awake;
+	uint64_t samples, stay;
+	int64_t interval_ns;
+};
+
+static void play(struct sink *sink, const struct stack *stacks, const struct plan *plan)
 {
 	static const struct process_info process = { .name = "python3",
 		.command_line = "python3 service.py",
 		.version = "3.11.7",
 		.roots = "/srv/app/\n" };
-	const struct run_info run = { "0.1.0", "pyrope", "Linux", 2, INTERVAL_NS, 0, "wall", false };
+	const struct run_info run = { "0.1.0", "pyrope", "Linux", 2, plan->interval_ns, 0, "wall", false };
 	struct error err = { .message = "" };
 	struct event event = { .kind = EVENT_BEGIN, .time_ns = START_NS, .run = &run };
-	size_t now[THREADS] = { 0 };
+	size_t now[THREADS_LIMIT] = { 0 };
 
 	check(sink_take(sink, &event, &err), &err);
 	event = (struct event){ .kind = EVENT_PROCESS, .time_ns = START_NS, .pid = 100, .process = &process };
 	check(sink_take(sink, &event, &err), &err);
-	for (uint64_t i = 0; i < samples; i++) {
-		const size_t thread = i % THREADS;
-		const int64_t time_ns = START_NS + (int64_t)(i / THREADS) * INTERVAL_NS;
+	for (uint64_t i = 0; i < plan->samples; i++) {
+		const size_t thread = i % plan->threads;
+		const bool sleeps = thread >= plan->awake;
+		const int64_t time_ns = START_NS + (int64_t)(i / plan->threads) * plan->interval_ns;
 		const struct stack *stack;
 		struct sample sample;
 
-		if (random_below(stay) == 0)
-			now[thread] = random_below(1 + random_below(stack_count)); /* some are frequent */
+		if (random_below(sleeps ? SLEEPERS_STAY : plan->stay) == 0)
+			now[thread] = random_below(1 + random_below(plan->stacks)); /* some are frequent */
 		stack = &stacks[now[thread]];
 		sample = (struct sample){ .time_ns = time_ns,
 			.pid = 100,
 			.tid = 100 + (pid_t)thread,
 			.process_name = "python3",
 			.thread_name = thread ? "worker" : "MainThread",
-			.state = thread ? THREAD_RUNNING : THREAD_HOLDS_GIL,
-			.syscall_number = -1,
+			.state = sleeps ? THREAD_SLEEPING : thread ? THREAD_RUNNING : THREAD_HOLDS_GIL,
+			.syscall_number = sleeps ? 202 : -1,
 			.weight = 1,
 			.frames = stack->frames,
 			.frame_count = stack->count };
@@ -122,7 +136,8 @@ static void play(struct sink *sink, const struct stack *stacks, size_t stack_cou
 		event.last_ns = time_ns;
 		check(sink_take(sink, &event, &err), &err);
 	}
-	event = (struct event){ .kind = EVENT_END, .time_ns = START_NS + (int64_t)(samples / THREADS) * INTERVAL_NS };
+	event = (struct event){ .kind = EVENT_END,
+		.time_ns = START_NS + (int64_t)(plan->samples / plan->threads) * plan->interval_ns };
 	event.reason = "the time was over";
 	check(sink_take(sink, &event, &err), &err);
 	check(sink_finish(sink, &err), &err);
@@ -135,11 +150,21 @@ int main(int argc, char **argv)
 	struct functions *functions;
 	struct stack *stacks;
 	struct sink *sink;
+	struct plan plan = { .threads = THREADS, .awake = THREADS, .stay = STAY, .interval_ns = INTERVAL_NS };
 
-	if ((argc != 5 && argc != 6) || (argc == 6 && strtoull(argv[5], NULL, 10) == 0)) {
-		fputs("usage: make_recording FILE SAMPLES STACKS SEED [STAY]\n", stderr);
+	if (argc > 5)
+		plan.stay = strtoull(argv[5], NULL, 10);
+	if (argc == 9) {
+		plan.threads = strtoull(argv[6], NULL, 10);
+		plan.awake = strtoull(argv[7], NULL, 10);
+		plan.interval_ns = 1000000000 / (strtoll(argv[8], NULL, 10) > 0 ? strtoll(argv[8], NULL, 10) : 1);
+	}
+	if ((argc != 5 && argc != 6 && argc != 9) || !plan.stay || !plan.threads || plan.threads > THREADS_LIMIT) {
+		fputs("usage: make_recording FILE SAMPLES STACKS SEED [STAY [THREADS AWAKE HZ]]\n", stderr);
 		return 2;
 	}
+	plan.samples = strtoull(argv[2], NULL, 10);
+	plan.stacks = strtoull(argv[3], NULL, 10);
 	bytes.context = fopen(argv[1], "we");
 	if (!bytes.context) {
 		perror(argv[1]);
@@ -147,11 +172,10 @@ int main(int argc, char **argv)
 	}
 	functions = functions_new();
 	make_functions(functions, list);
-	stacks = make_stacks(list, strtoull(argv[3], NULL, 10));
+	stacks = make_stacks(list, plan.stacks);
 	random_state = 1000 + strtoull(argv[4], NULL, 10);
 	sink = recorder_new(&bytes);
-	play(sink, stacks, strtoull(argv[3], NULL, 10), strtoull(argv[2], NULL, 10),
-		argc == 6 ? strtoull(argv[5], NULL, 10) : STAY);
+	play(sink, stacks, &plan);
 	sink_free(sink);
 	free(stacks);
 	functions_free(functions);
