@@ -6,7 +6,7 @@ usage: work.py [ROUNDS]
 import os
 import sys
 
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 4500
 SLOWER = float(os.environ.get("SLOWER", "1"))
 
 
