@@ -135,7 +135,7 @@ static int apply(struct parser *parser, const struct option_row *row, const char
 		options->command = row->means;
 	else if (row->apply(options, value, parser->err) != 0)
 		return error_wrap(parser->err, "option '%.64s'", written);
-	parser->given = xreallocarray(parser->given, parser->given_count + 1, sizeof(*parser->given));
+	parser->given = xreallocarray(parser->given, parser->given_count + 1, sizeof(struct option_row *));
 	parser->given[parser->given_count++] = row;
 	parser->ended |= !options->command->options; /* only prints something */
 	return 0;

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "internal.h"
+#include "compare/internal.h"
 
 #include <math.h>
 
