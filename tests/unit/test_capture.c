@@ -396,7 +396,7 @@ END_TEST
 
 static int went_on;
 
-/* The innermost frame is elsewhere in f5 at each look. */
+/* The innermost frame is elsewhere in f5 at each snapshot. */
 static void go_on(raddr_t address)
 {
 	if (address < STATE || address >= STATE + 256)
@@ -420,16 +420,16 @@ static int samples_until_verified(int version, void (*before)(raddr_t address), 
 
 	begin(version, PAUSE_AUTO);
 	learn((const int[]){ 0, 1, 2, -1 });
-	taker.charged_ns = INT64_MAX / 2;
+	capturer.charged_ns = INT64_MAX / 2;
 	put_chain((const int[]){ 0, 1, 5, -1 });
 	script.before = before;
 	do {
 		samples++;
-		ck_assert_int_eq(take_one(), TAKEN);
-	} while (taker.quality != SAMPLE_VERIFIED && samples < limit);
+		ck_assert_int_eq(capture_one(), CAPTURED);
+	} while (capturer.quality != SAMPLE_VERIFIED && samples < limit);
 	ck_assert_uint_eq(script.pauses, 0);
-	ck_assert_uint_eq(statistics.seen_going_on, taker.quality == SAMPLE_VERIFIED);
-	ck_assert_str_eq(shown(), taker.quality == SAMPLE_VERIFIED ? "f0;f1;f5" : "f0;f1");
+	ck_assert_uint_eq(statistics.seen_going_on, capturer.quality == SAMPLE_VERIFIED);
+	ck_assert_str_eq(shown(), capturer.quality == SAMPLE_VERIFIED ? "f0;f1;f5" : "f0;f1");
 	end();
 	return samples;
 }
@@ -445,14 +445,14 @@ END_TEST
 START_TEST(test_stands_still)
 {
 	ck_assert_int_eq(samples_until_verified(versions[_i], NULL, 50), 50);
-	ck_assert_int_eq(taker.quality, SAMPLE_PARTIAL);
+	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
 }
 END_TEST
 
 START_TEST(test_calls_another)
 {
 	ck_assert_int_eq(samples_until_verified(versions[_i], go_on_and_return, 50), 50);
-	ck_assert_int_eq(taker.quality, SAMPLE_PARTIAL);
+	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
 }
 END_TEST
 
