@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints the completions of one shell, as `pyrope --completion SHELL' does. Only for cross-compiling, where pyrope cannot
- * run on the machine that builds it: this is compiled for that machine, of the few files that need no library.
+ * Prints the completions of one shell, as `pyrope --completion SHELL' does. Only for cross-compiling, where
+ * pyrope cannot run on the machine that builds it: this is compiled for that machine, of the few files that
+ * need no library.
  */
 #include "config.h"
 

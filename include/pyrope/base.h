@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What C lacks: errors as objects, memory that cannot fail, growable buffers, hashing, UTF-8 cleaning, numbers with
- * units, clocks. This stage knows nothing of processes or of Python, and every other stage may use it.
+ * What C lacks: errors as objects, memory that cannot fail, growable buffers, hashing, UTF-8 cleaning,
+ * numbers with units, clocks. This stage knows nothing of processes or of Python, and every other stage may
+ * use it.
  */
 #ifndef PYROPE_BASE_H
 #define PYROPE_BASE_H
@@ -16,8 +17,9 @@
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * low becomes how many of `count` elements, which are in order, come before what is sought: is_before is an expression that asks it of
- * the element with the index `i`, true of the first ones and of none behind them. By bisection.
+ * low becomes how many of `count` elements, which are in order, come before what is sought: is_before is an
+ * expression that asks it of the element with the index `i`, true of the first ones and of none behind them.
+ * By bisection.
  */
 #define LOWER_BOUND(low, count, i, is_before) \
 	for (size_t high_ = ((low) = 0, (count)), i; (low) < high_;) \
@@ -48,13 +50,20 @@ enum error_kind {
 /* Lives on the caller's stack; needs no release. Zero-initialise with {0}. */
 struct error {
 	enum error_kind kind;
-	int exit_code; /* 0: derived from kind (1, or 2 for usage); else the code to exit with, e.g. 126, 127 */
+	/* 0: derived from kind (1, or 2 for usage); else the code to exit with, e.g. 126, 127 */
+	int exit_code;
 	char message[ERROR_MESSAGE_BYTES];
 };
 
-/* Sets kind and message, once, where the failure is. Always returns -1, so that `return error_set(...)` reads well. */
+/*
+ * Sets kind and message, once, where the failure is. Always returns -1, so that `return error_set(...)`
+ * reads well.
+ */
 int error_set(struct error *err, enum error_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
-/* As error_set, with ": " and strerror(errno_value) behind the message, and what to do when there are no descriptors left. */
+/*
+ * As error_set, with ": " and strerror(errno_value) behind the message, and what to do when there are no
+ * descriptors left.
+ */
 int error_set_errno(struct error *err, enum error_kind kind, int errno_value, const char *format, ...)
 	PRINTF_LIKE(4, 5);
 /* Puts "context: " before the message; the kind stays. Returns -1. */
@@ -74,7 +83,9 @@ char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t bytes);
 char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Grows *array (of elements of element_bytes, *capacity of them) so that it holds at least needed elements. */
+/*
+ * Grows *array (of elements of element_bytes, *capacity of them) so that it holds at least needed elements.
+ */
 void array_reserve(void *array, size_t *capacity, size_t needed, size_t element_bytes);
 
 /* ---- buffer: bytes that grow; always NUL-terminated behind length when data is not NULL ---- */
@@ -127,7 +138,10 @@ struct u64_map {
 /* NULL when the key is not there. The pointer is good until the next put. */
 uint64_t *u64_map_get(const struct u64_map *map, uint64_t key);
 void u64_map_put(struct u64_map *map, uint64_t key, uint64_t value);
-/* Room for so many more, so that as many put() do not make it grow: that takes a moment for each that it holds. */
+/*
+ * Room for so many more, so that as many put() do not make it grow: that takes a moment for each that it
+ * holds.
+ */
 void u64_map_reserve(struct u64_map *map, size_t more);
 void u64_map_clear(struct u64_map *map); /* count = 0, memory kept */
 void u64_map_release(struct u64_map *map);
@@ -135,10 +149,10 @@ void u64_map_release(struct u64_map *map);
 /* ---- text ---- */
 
 /*
- * Appends text to buffer as valid UTF-8 that is safe on a terminal and in every output format: invalid sequences,
- * surrogates and noncharacters become U+FFFD; newline, carriage return and tab become a space; other control characters
- * (C0, DEL, C1) and what is invisible or turns the direction of text (Unicode's Default_Ignorable_Code_Point and
- * Bidi_Control) are dropped.
+ * Appends text to buffer as valid UTF-8 that is safe on a terminal and in every output format: invalid
+ * sequences, surrogates and noncharacters become U+FFFD; newline, carriage return and tab become a space;
+ * other control characters (C0, DEL, C1) and what is invisible or turns the direction of text (Unicode's
+ * Default_Ignorable_Code_Point and Bidi_Control) are dropped.
  */
 void utf8_clean(struct buffer *buffer, const char *bytes, size_t length);
 /* Is it printable ASCII, which utf8_clean leaves as it is? */
@@ -157,9 +171,10 @@ enum fit { FIT_KEEP_BEGIN, FIT_KEEP_END };
 void buffer_append_fit(struct buffer *buffer, const char *text, size_t columns, enum fit fit);
 
 /*
- * A span of time: a number, with an optional unit ns, us, ms, s, m, h, d ("0.01", "5ms", "2m", "1e-3"). No unit means
- * seconds. Negative, nan, infinite, empty, trailing garbage and values over INT64_MAX nanoseconds are errors of kind
- * ERROR_USAGE that quote the text; zero is allowed here. Independent of the locale. *nanoseconds is set on success only.
+ * A span of time: a number, with an optional unit ns, us, ms, s, m, h, d ("0.01", "5ms", "2m", "1e-3"). No
+ * unit means seconds. Negative, nan, infinite, empty, trailing garbage and values over INT64_MAX nanoseconds
+ * are errors of kind ERROR_USAGE that quote the text; zero is allowed here. Independent of the locale.
+ * *nanoseconds is set on success only.
  */
 int parse_duration(const char *text, int64_t *nanoseconds, struct error *err);
 /* A rate per second, > 0: "250", "0.5", "1k", "250Hz"; gives the interval in nanoseconds, at least 1. */
@@ -187,24 +202,29 @@ void syscall_append(struct buffer *buffer, long number);
 size_t read_file_at(int fd, void *data, size_t length, uint64_t offset);
 struct stat;
 /*
- * Turns an O_PATH descriptor, which is closed, into one for reading: only when it is a regular file, for opening others may
- * block or do something. -1: it is not, or path_fd was -1. *status is the file's when it is opened.
+ * Turns an O_PATH descriptor, which is closed, into one for reading: only when it is a regular file, for
+ * opening others may block or do something. -1: it is not, or path_fd was -1. *status is the file's when it
+ * is opened.
  */
 int open_regular(int path_fd, struct stat *status);
 
 /*
- * Opens the regular file at a path that somebody else has chosen, for reading, as open_regular does. Not from the root of the
- * file system that the descriptor directory belongs to when in_root: then directory is the root, and no symbolic link leads out
- * of it. On a file system that does not answer (FUSE, NFS) it gives up after a second: -1, ETIMEDOUT, and at once from the
- * second time on for the same device (0: not known). Safe from any thread.
+ * Opens the regular file at a path that somebody else has chosen, for reading, as open_regular does. Not from
+ * the root of the file system that the descriptor directory belongs to when in_root: then directory is the
+ * root, and no symbolic link leads out of it. On a file system that does not answer (FUSE, NFS) it gives up
+ * after a second: -1, ETIMEDOUT, and at once from the second time on for the same device (0: not known). Safe
+ * from any thread.
  */
 int open_chosen(int directory, const char *path, bool in_root, uint64_t device, struct stat *status);
 /*
- * Looks for file systems that may not answer in the mount namespace of the process that this folder of /proc is of, and in ours.
- * When a process is opened; what is mounted later is not known.
+ * Looks for file systems that may not answer in the mount namespace of the process that this folder of /proc
+ * is of, and in ours. When a process is opened; what is mounted later is not known.
  */
 void opener_learn_mounts(int proc_fd);
-/* Which file is at this path, without asking a file system that may not answer? False: there is none to be seen. */
+/*
+ * Which file is at this path, without asking a file system that may not answer? False: there is none to be
+ * seen.
+ */
 bool identify_file(int directory, const char *path, dev_t *device, uint64_t *inode);
 /* How often open_chosen has given up. */
 uint64_t files_unanswered(void);
@@ -212,8 +232,8 @@ uint64_t files_unanswered(void);
 /* How many descriptors pyrope may have open (the soft limit, which has been raised to the hard one). */
 size_t descriptor_limit(void);
 /*
- * Something was left out because it could not be opened: counted when the reason is that there are no descriptors left, so
- * that it can be said at the end. Safe from any thread; errno stays.
+ * Something was left out because it could not be opened: counted when the reason is that there are no
+ * descriptors left, so that it can be said at the end. Safe from any thread; errno stays.
  */
 void descriptors_note(int errno_value);
 uint64_t descriptors_lacking(void);
@@ -221,9 +241,9 @@ uint64_t descriptors_lacking(void);
 /*
  * ---- being told to end ----
  *
- * A signal asks pyrope to write what there is and end, and that is to be done within a second, whatever a target holds. So what
- * takes long when a target wants it to asks inside of its loops: sampling ends at once, and names that are not known
- * after some tenths of a second are left out.
+ * A signal asks pyrope to write what there is and end, and that is to be done within a second, whatever a
+ * target holds. So what takes long when a target wants it to asks inside of its loops: sampling ends at once,
+ * and names that are not known after some tenths of a second are left out.
  */
 void interrupt(void); /* safe in a signal handler */
 bool is_interrupted(void);
@@ -233,6 +253,6 @@ bool is_hurried(void);
 
 int64_t monotonic_ns(void);
 int64_t realtime_ns(void);
-int64_t thread_cpu_ns(void);  /* CPU time of the calling thread */
+int64_t thread_cpu_ns(void); /* CPU time of the calling thread */
 
 #endif

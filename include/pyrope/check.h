@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Budgets: what a profile may at most be. They are read from words of the command line or from a file, judged against what was
- * measured, and reported for people and for the machines of a CI. This stage measures nothing itself.
+ * Budgets: what a profile may at most be. They are read from words of the command line or from a file, judged
+ * against what was measured, and reported for people and for the machines of a CI. This stage measures
+ * nothing itself.
  */
 #ifndef PYROPE_CHECK_H
 #define PYROPE_CHECK_H
@@ -17,9 +18,10 @@
 #define BUDGETS_LIMIT 64 /* of one check: a bit each */
 
 enum budget_kind {
-	BUDGET_MAX,      /* all that functions are in whose name matches */
-	BUDGET_TOTAL,    /* all that is shown */
-	BUDGET_GIL_WAIT, /* of all time in which threads did not sleep, that in which they waited for the GIL */
+	BUDGET_MAX,   /* all that functions are in whose name matches */
+	BUDGET_TOTAL, /* all that is shown */
+	/* of all time in which threads did not sleep, that in which they waited for the GIL */
+	BUDGET_GIL_WAIT,
 	BUDGET_IDLE,
 	BUDGET_NO_CALL, /* no sample at all in such a function */
 	BUDGET_GROWTH,  /* of each function, against the baseline */
@@ -49,14 +51,14 @@ struct budgets {
 extern const char *const budget_names[BUDGET_KINDS];
 
 /*
- * One budget: the key is one of budget_names, the value what stands behind it ("json.*:dumps=10%", "90s", "re:compile").
- * ERROR_USAGE, without the source, when it makes no sense. The source is copied.
+ * One budget: the key is one of budget_names, the value what stands behind it ("json.*:dumps=10%", "90s",
+ * "re:compile"). ERROR_USAGE, without the source, when it makes no sense. The source is copied.
  */
 int budgets_add(
 	struct budgets *budgets, const char *key, const char *value, const char *source, struct error *err);
 /*
- * What the file says, in YAML: a key for each option. ERROR_USAGE that names file and line; ERROR_UNSUPPORTED where pyrope was
- * built without libyaml. The text is hostile: its length is the caller's to bound.
+ * What the file says, in YAML: a key for each option. ERROR_USAGE that names file and line; ERROR_UNSUPPORTED
+ * where pyrope was built without libyaml. The text is hostile: its length is the caller's to bound.
  */
 int budgets_parse(
 	struct budgets *budgets, const char *name, const char *text, size_t length, struct error *err);
@@ -111,12 +113,15 @@ struct findings {
 };
 
 /*
- * Decides by the interval of value and the limit; sets value, low, high, verdict and more_seconds. deviation: of value;
- * freedom: its degrees; tests: how many are judged at once; seconds: of sampling until now.
+ * Decides by the interval of value and the limit; sets value, low, high, verdict and more_seconds. deviation:
+ * of value; freedom: its degrees; tests: how many are judged at once; seconds: of sampling until now.
  */
 void finding_judge(struct finding *finding, double value, double deviation, double freedom, double tests,
 	double seconds);
-/* The growth of what had x of n samples before, compared with the rest: as finding_judge, with the variances of both shares. */
+/*
+ * The growth of what had x of n samples before, compared with the rest: as finding_judge, with the
+ * variances of both shares.
+ */
 struct growth_side {
 	double totals, samples;
 	struct spread spread;

@@ -4,8 +4,8 @@
 #define PYROPE_COMMANDS_H
 
 /*
- * The whole program. launch_remember must have been called. Returns the exit code; or does not return, when pyrope ends
- * by the signal that stopped it.
+ * The whole program. launch_remember must have been called. Returns the exit code; or does not return, when
+ * pyrope ends by the signal that stopped it.
  */
 int commands_main(int argc, char **argv);
 

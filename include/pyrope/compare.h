@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two sets of runs side by side: what each function has of the samples before and after, and whether the difference is more
- * than chance explains. docs/statistics.md derives what is computed here.
+ * Two sets of runs side by side: what each function has of the samples before and after, and whether the
+ * difference is more than chance explains. docs/statistics.md derives what is computed here.
  *
- * A series is what was sampled of one run, over time: samples of ticks that follow each other are not independent, so the
- * order is needed to know how far a share can be trusted.
+ * A series is what was sampled of one run, over time: samples of ticks that follow each other are not
+ * independent, so the order is needed to know how far a share can be trusted.
  */
 #ifndef PYROPE_COMPARE_H
 #define PYROPE_COMPARE_H
@@ -18,8 +18,8 @@
 struct keys;
 
 /*
- * Called once for each frame that is new: what it is called, allocated. Frames with the same name are one. context is the
- * caller's, and lives as long as the keys.
+ * Called once for each frame that is new: what it is called, allocated. Frames with the same name are one.
+ * context is the caller's, and lives as long as the keys.
  */
 typedef char *key_name(const struct function *function, int line, const void *context);
 
@@ -29,7 +29,10 @@ size_t keys_count(const struct keys *keys);
 /* The number of this frame's name: 0, 1, 2, ... in the order in which they were first met. */
 uint32_t keys_find(struct keys *keys, const struct function *function, int line);
 const char *keys_text(const struct keys *keys, uint32_t key);
-/* Frames are named anew from here on, and those that have a name already get its number: where names depend on the side. */
+/*
+ * Frames are named anew from here on, and those that have a name already get its number: where names depend
+ * on the side.
+ */
 void keys_forget_frames(struct keys *keys);
 
 /* ---- lines by what stands in them ---- */
@@ -48,17 +51,24 @@ struct source_part {
 struct source *source_new(char *text, size_t length);
 void source_free(struct source *source); /* accepts NULL */
 /*
- * The lines of a function: co_qualname or co_name, co_firstlineno, a line of it that ran. Where the first line is 0, the innermost one of
- * that name around the line. False: the text has no such function there, and is another version of the file. Of a module it is
- * not asked, and of a lambda or comprehension only whether there is such a line.
+ * The lines of a function: co_qualname or co_name, co_firstlineno, a line of it that ran. Where the first
+ * line is 0, the innermost one of that name around the line. False: the text has no such function there, and
+ * is another version of the file. Of a module it is not asked, and of a lambda or comprehension only whether
+ * there is such a line.
  */
 bool source_find(
 	const struct source *source, const char *name, int first_line, int line, struct source_part *part);
-/* What stands in the line, without the white space around it; not terminated. "": nothing, or there is no such line. */
+/*
+ * What stands in the line, without the white space around it; not terminated. "": nothing, or there is no
+ * such line.
+ */
 const char *source_text(const struct source *source, size_t line, size_t *length);
 /* Do two lines that there are say the same? */
 bool source_is_same(const struct source *one, size_t line, const struct source *other, size_t other_line);
-/* matches: for each line of the part of one, the line of the other one's part that it is; 0: none. In the order in which they stand. */
+/*
+ * matches: for each line of the part of one, the line of the other one's part that it is; 0: none. In the
+ * order in which they stand.
+ */
 void source_align(const struct source *one, struct source_part part, const struct source *other,
 	struct source_part other_part, size_t *matches);
 
@@ -71,12 +81,18 @@ enum compare_part {
 
 struct series;
 
-/* Borrows keys. The same function of another table of functions is another function: one table for all runs. */
+/*
+ * Borrows keys. The same function of another table of functions is another function: one table for all
+ * runs.
+ */
 struct series *series_new(struct keys *keys, enum compare_part part);
 void series_free(struct series *series); /* accepts NULL */
 /* What events are given to, after a filter; owned by the series. */
 struct sink *series_sink(struct series *series);
-/* Adds a sample that has these keys, each once, whatever its frames are: for a series without names, made with NULL. */
+/*
+ * Adds a sample that has these keys, each once, whatever its frames are: for a series without names, made
+ * with NULL.
+ */
 void series_add(struct series *series, const struct event *event, const uint32_t *keys, size_t count);
 /* Nothing follows: what only counting needs is freed. */
 void series_end(struct series *series);
@@ -91,8 +107,9 @@ struct runs {
 };
 
 /*
- * Keys that have what other ones have, as a frame has the samples of the frames that it calls: a key of the series stands for its
- * place, and each key that is compared has the samples of the places from its own number up to its end.
+ * Keys that have what other ones have, as a frame has the samples of the frames that it calls: a key of the
+ * series stands for its place, and each key that is compared has the samples of the places from its own
+ * number up to its end.
  */
 struct key_nesting {
 	const uint32_t *places; /* by key of the series: a key that is compared */
@@ -116,9 +133,13 @@ struct estimates {
 };
 
 /* There is one run at least, and one sample in all. nesting: NULL, or what keys have of each other. */
-void estimate(struct runs runs, size_t key_count, const struct key_nesting *nesting, struct estimates *estimates);
+void estimate(
+	struct runs runs, size_t key_count, const struct key_nesting *nesting, struct estimates *estimates);
 void estimates_release(struct estimates *estimates);
-/* Degrees of freedom of the variance, for Student's distribution; of the difference of two, where there is another one. */
+/*
+ * Degrees of freedom of the variance, for Student's distribution; of the difference of two, where there is
+ * another one.
+ */
 double spread_freedom(const struct spread *spread, const struct spread *other);
 /* |t| is larger than this with so much chance: 1.96 for 0.05 and endless freedom. */
 double student_quantile(double chance, double freedom);
@@ -142,20 +163,24 @@ struct change {
 	double before, after; /* shares of the samples: 0 to 1; or seconds */
 	double low, high;     /* after - before lies between the two, at 95 % */
 	double p;             /* so likely would chance alone show as much; 1 for CHANGE_RARE */
-	/* CHANGE_RARE: too few samples to say anything. More, less, new, gone: with a false discovery rate of 5 %. */
+	/*
+	 * CHANGE_RARE: too few samples to say anything. More, less, new, gone: with a false discovery rate
+	 * of 5 %.
+	 */
 	enum verdict_of_change verdict;
 };
 
 struct comparison {
 	struct change *changes; /* by key; after comparison_sort by the size of the change */
 	size_t count;
-	double block_seconds
-		[2]; /* how long samples remember each other, before and after; 0: there is no time */
+	double block_seconds[2]; /* how long samples remember each other, before and after; 0: there is no
+				    time */
 };
 
 /*
- * Each side has one run at least, and each run samples. sides: before, after. seconds_of_all: NULL compares shares of all
- * samples; else times, when all samples of each side are worth so many seconds. The number of samples in a run of that length varies, too, then.
+ * Each side has one run at least, and each run samples. sides: before, after. seconds_of_all: NULL compares
+ * shares of all samples; else times, when all samples of each side are worth so many seconds. The number of
+ * samples in a run of that length varies, too, then.
  */
 void compare(size_t key_count, const struct key_nesting *nesting, const struct runs sides[2],
 	const double seconds_of_all[2], struct comparison *comparison);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What crosses the stages: events in order of time, from a source (a live session, a recording, an imported profile) to
- * sinks (a profile's counts, each output that needs time, a recording). A source does not know who listens, a sink does not
- * know where events come from; so each output works on a live run and on yesterday's recording in the same way.
+ * What crosses the stages: events in order of time, from a source (a live session, a recording, an imported
+ * profile) to sinks (a profile's counts, each output that needs time, a recording). A source does not know
+ * who listens, a sink does not know where events come from; so each output works on a live run and on
+ * yesterday's recording in the same way.
  *
- * An event and all that it points to is lent for the length of one call, but for functions, which live as long as the table
- * that the run has of them. Texts are clean UTF-8 (see utf8_clean), never NULL.
+ * An event and all that it points to is lent for the length of one call, but for functions, which live as
+ * long as the table that the run has of them. Texts are clean UTF-8 (see utf8_clean), never NULL.
  */
 #ifndef PYROPE_EVENT_H
 #define PYROPE_EVENT_H
@@ -15,8 +16,8 @@
 #include "pyrope/target.h"
 
 enum event_kind {
-	EVENT_BEGIN,    /* first of its source: what was run, and how */
-	EVENT_PROCESS,  /* a process is sampled from now on, or runs another program now */
+	EVENT_BEGIN,   /* first of its source: what was run, and how */
+	EVENT_PROCESS, /* a process is sampled from now on, or runs another program now */
 	EVENT_SAMPLE,
 	EVENT_LEFT_OUT, /* a sample that the user has asked to leave out: what shows time has a gap here */
 	EVENT_MISSED,   /* ticks that nobody took */
@@ -29,14 +30,14 @@ enum event_kind {
 };
 
 struct run_info {
-	const char *version;      /* of the pyrope that sampled */
-	const char *arguments;    /* its command line, one line */
-	const char *machine;      /* host, kernel and architecture: uname(2) */
-	unsigned cpus;            /* that were online */
-	int64_t interval_ns;      /* between two ticks, on average */
-	int64_t realtime_ns;      /* at the event's time_ns; since 1970, UTC */
-	const char *mode;         /* what was asked to be shown: "gil", "wall", ... */
-	bool native;              /* native frames were taken, too */
+	const char *version;   /* of the pyrope that sampled */
+	const char *arguments; /* its command line, one line */
+	const char *machine;   /* host, kernel and architecture: uname(2) */
+	unsigned cpus;         /* that were online */
+	int64_t interval_ns;   /* between two ticks, on average */
+	int64_t realtime_ns;   /* at the event's time_ns; since 1970, UTC */
+	const char *mode;      /* what was asked to be shown: "gil", "wall", ... */
+	bool native;           /* native frames were taken, too */
 };
 
 struct process_info {
@@ -44,13 +45,15 @@ struct process_info {
 	const char *name;         /* the kernel's comm */
 	const char *command_line; /* its words with spaces between them; "" where it has none */
 	const char *version;      /* of its Python: "3.11.7" */
-	const char *roots;        /* where its own files are (see short_path): absolute folders, a newline after each */
-	bool free_threaded;       /* it runs without a GIL */
+	/* where its own files are (see short_path): absolute folders, a newline after each */
+	const char *roots;
+	bool free_threaded; /* it runs without a GIL */
 };
 
 /*
- * Ticks fall at random points of their intervals: two that follow each other are up to two intervals apart. Those that are further
- * apart have some missing in between, and a recording keeps that, so that what shows time has the same gap.
+ * Ticks fall at random points of their intervals: two that follow each other are up to two intervals apart.
+ * Those that are further apart have some missing in between, and a recording keeps that, so that what shows
+ * time has the same gap.
  */
 #define EVENT_GAP_INTERVALS 2
 
@@ -61,25 +64,33 @@ struct event {
 	union {
 		struct { /* EVENT_SAMPLE, EVENT_LEFT_OUT */
 			const struct sample *sample;
-			uint64_t weight; /* how many ticks in a row it stands for, from time_ns to last_ns: all were the same */
+			/*
+			 * how many ticks in a row it stands for, from time_ns to last_ns: all were the same
+			 */
+			uint64_t weight;
 			int64_t last_ns;
-			bool is_untimed;    /* the source has no times, as collapsed stacks: time_ns and last_ns are 0 */
-			uint64_t stack_key; /* 0, or what is the same for equal stacks of this source, and for no others */
+			/* the source has no times, as collapsed stacks: time_ns and last_ns are 0 */
+			bool is_untimed;
+			/* 0, or what is the same for equal stacks of this source, and for no others */
+			uint64_t stack_key;
 		};
-		const struct run_info *run;                /* EVENT_BEGIN */
-		const struct process_info *process;        /* EVENT_PROCESS */
-		const struct process_counters *counters;   /* EVENT_COUNTERS */
-		uint64_t missed;                           /* EVENT_MISSED: how many ticks */
-		int64_t realtime_ns;                       /* EVENT_CLOCK: since 1970, UTC */
-		int status;                                /* EVENT_EXIT: as of waitpid(2); -1: not known */
-		const char *reason;                        /* EVENT_END, EVENT_MARK: in words */
+		const struct run_info *run;              /* EVENT_BEGIN */
+		const struct process_info *process;      /* EVENT_PROCESS */
+		const struct process_counters *counters; /* EVENT_COUNTERS */
+		uint64_t missed;                         /* EVENT_MISSED: how many ticks */
+		int64_t realtime_ns;                     /* EVENT_CLOCK: since 1970, UTC */
+		int status;                              /* EVENT_EXIT: as of waitpid(2); -1: not known */
+		const char *reason;                      /* EVENT_END, EVENT_MARK: in words */
 	};
 };
 
 /* Embedded as the first member in what implements it. */
 struct sink {
 	int (*take)(struct sink *sink, const struct event *event, struct error *err);
-	/* Called about once a second: what a reader could have by now is handed on. NULL: nothing has to be done for that. */
+	/*
+	 * Called about once a second: what a reader could have by now is handed on. NULL: nothing has to be
+	 * done for that.
+	 */
 	int (*flush)(struct sink *sink, struct error *err);
 	/* The end: nothing follows. What is not written yet is written. */
 	int (*finish)(struct sink *sink, struct error *err);

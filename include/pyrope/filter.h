@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of all events is shown: a sink before other sinks, for a live run and for a recording alike. What is left out on
- * purpose is handed on as EVENT_LEFT_OUT, so that what shows time has a gap there and not the stack before.
+ * What of all events is shown: a sink before other sinks, for a live run and for a recording alike. What is
+ * left out on purpose is handed on as EVENT_LEFT_OUT, so that what shows time has a gap there and not the
+ * stack before.
  */
 #ifndef PYROPE_FILTER_H
 #define PYROPE_FILTER_H
@@ -12,20 +13,29 @@
 
 struct filter_options {
 	enum sample_mode mode;
-	bool selects;      /* every thread comes at every tick, and the mode says which to show; else what comes has been selected already */
-	bool exclude_idle; /* leave out idle samples; in MODE_WALL, threads that sleep */
-	bool mark_gc, mark_syscalls;   /* add the frames (gc), (syscall NAME) */
+	/*
+	 * every thread comes at every tick, and the mode says which to show; else what comes has been
+	 * selected already
+	 */
+	bool selects;
+	bool exclude_idle;           /* leave out idle samples; in MODE_WALL, threads that sleep */
+	bool mark_gc, mark_syscalls; /* add the frames (gc), (syscall NAME) */
 	bool has_from, has_to;
-	int64_t from_ns, to_ns;        /* since the first event of each source: [from, to) */
-	pid_t pid;                     /* 0: every process */
-	unsigned states;               /* 1 << enum thread_state; 0: every state */
-	const char *thread, *only, *hide, *focus; /* extended regular expressions (regex(7)); NULL: not asked for */
+	int64_t from_ns, to_ns; /* since the first event of each source: [from, to) */
+	pid_t pid;              /* 0: every process */
+	unsigned states;        /* 1 << enum thread_state; 0: every state */
+	/* extended regular expressions (regex(7)); NULL: not asked for */
+	const char *thread, *only, *hide, *focus;
 };
 
 struct filter;
 
-/* Borrows next and the table of functions. One of the expressions that pattern_check would refuse is as good as none. */
-struct filter *filter_new(const struct filter_options *options, struct functions *functions, struct sink *next);
+/*
+ * Borrows next and the table of functions. One of the expressions that pattern_check would refuse is as
+ * good as none.
+ */
+struct filter *filter_new(
+	const struct filter_options *options, struct functions *functions, struct sink *next);
 void filter_free(struct filter *filter); /* accepts NULL */
 /* What events are given to. Its finish hands on what was kept back; next is not finished. */
 struct sink *filter_sink(struct filter *filter);

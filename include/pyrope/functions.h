@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every function of the run, once. Code objects are compiled again and again, libraries are loaded by several processes,
- * recordings of several runs are merged: what has the same texts is one function here, with one dense id. So whatever comes
- * behind this stage compares and counts numbers, and never looks at a text again.
+ * Every function of the run, once. Code objects are compiled again and again, libraries are loaded by several
+ * processes, recordings of several runs are merged: what has the same texts is one function here, with one
+ * dense id. So whatever comes behind this stage compares and counts numbers, and never looks at a text again.
  */
 #ifndef PYROPE_FUNCTIONS_H
 #define PYROPE_FUNCTIONS_H
@@ -12,11 +12,15 @@
 enum function_kind {
 	FUNCTION_PYTHON,
 	FUNCTION_MARKER, /* "(idle)", "(partial)", "(failed)", "(truncated)", "(gc)": no file, no line */
-	FUNCTION_NATIVE, /* C, C++, Rust, Cython: the file is the name of its module ("libc.so.6", "[vdso]") */
+	/* C, C++, Rust, Cython: the file is the name of its module ("libc.so.6", "[vdso]") */
+	FUNCTION_NATIVE,
 	FUNCTION_KINDS
 };
 
-/* One code object as it was decoded, a native function, or a marker. Immutable. Texts are clean UTF-8 (see utf8_clean), never NULL. */
+/*
+ * One code object as it was decoded, a native function, or a marker. Immutable. Texts are clean UTF-8 (see
+ * utf8_clean), never NULL.
+ */
 struct function {
 	uint32_t id; /* of its table: 0, 1, 2, ... in the order in which they were first seen */
 	enum function_kind kind;
@@ -32,7 +36,10 @@ struct functions *functions_new(void);
 void functions_free(struct functions *functions); /* accepts NULL */
 /* The one function like this; its texts are copied, its id is ignored. */
 const struct function *functions_intern(struct functions *functions, const struct function *like);
-/* The same for a thread that may not wait: NULL when another one has the table and does not give it back at once. */
+/*
+ * The same for a thread that may not wait: NULL when another one has the table and does not give it back at
+ * once.
+ */
 const struct function *functions_try_intern(struct functions *functions, const struct function *like);
 /* Room for so many more, so that as many calls of the two above do not make the table grow. */
 void functions_reserve(struct functions *functions, size_t more);

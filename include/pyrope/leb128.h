@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers of 7 bits a byte, the lowest first, each byte but the last with its highest bit set: LEB128 (DWARF 5, 7.6), which
- * protobuf calls a varint. Inline: a recording holds them by the hundred million.
+ * Numbers of 7 bits a byte, the lowest first, each byte but the last with its highest bit set: LEB128 (DWARF
+ * 5, 7.6), which protobuf calls a varint. Inline: a recording holds them by the hundred million.
  */
 #ifndef PYROPE_LEB128_H
 #define PYROPE_LEB128_H

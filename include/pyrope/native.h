@@ -19,7 +19,10 @@ struct native;
 
 /* Was pyrope built with what this stage needs (libdw)? Without it native_new fails and says so. */
 bool native_available(void);
-/* The same for the names of C++ and Rust, for compressed symbol tables; for --version. "libdw, libiberty, liblzma". */
+/*
+ * The same for the names of C++ and Rust, for compressed symbol tables; for --version. "libdw, libiberty,
+ * liblzma".
+ */
 const char *native_libraries(void);
 
 struct native_options {
@@ -27,9 +30,13 @@ struct native_options {
 };
 
 /* Reads what is mapped; parses nothing yet. Borrows python. ERROR_UNSUPPORTED: not built in; ERROR_GONE. */
-int native_new(struct native **native, struct python *python, const struct native_options *options, struct error *err);
+int native_new(struct native **native, struct python *python, const struct native_options *options,
+	struct error *err);
 void native_free(struct native *native); /* accepts NULL */
-/* Looks whether libraries were loaded or unloaded, when it is time to. Called often; by the thread that samples. */
+/*
+ * Looks whether libraries were loaded or unloaded, when it is time to. Called often; by the thread that
+ * samples.
+ */
 void native_housekeeping(struct native *native, int64_t now_ns);
 
 /* ---- 1. copy: while the thread stands still ---- */
@@ -37,11 +44,14 @@ void native_housekeeping(struct native *native, int64_t now_ns);
 /* Zero-initialise; memory is kept between uses; native_copy_release frees it. */
 struct native_copy {
 	struct registers registers;
-	raddr_t start;        /* the bytes are the target's [start, start + length) */
+	raddr_t start; /* the bytes are the target's [start, start + length) */
 	size_t length;
 	unsigned char *bytes;
 	size_t capacity;
-	raddr_t stack_end;    /* where the thread's outermost frame was last seen to end: how much to read next time; 0: not known */
+	/*
+	 * where the thread's outermost frame was last seen to end: how much to read next time; 0: not known
+	 */
+	raddr_t stack_end;
 };
 
 /*
@@ -83,7 +93,8 @@ struct native_merged {
 	bool truncated;
 	size_t *match; /* of use while merging only */
 	size_t match_capacity;
-	bool contradicts; /* calls of the evaluation loop are on the stack that run none of the walk's frames */
+	/* calls of the evaluation loop are on the stack that run none of the walk's frames */
+	bool contradicts;
 };
 
 /*
@@ -96,13 +107,16 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 void native_merged_release(struct native_merged *merged);
 
 struct native_statistics {
-	uint64_t stacks;            /* merged */
-	uint64_t truncated;         /* samples with the mark "(native truncated)"; counted by who puts it there */
-	uint64_t frames;            /* native ones */
-	uint64_t rows;              /* of unwind tables that were looked up and kept */
-	uint64_t modules;           /* files that were opened for unwinding */
-	uint64_t unnamed, unread;   /* addresses and debug files that were left because looking up names had cost too much */
-	uint64_t unmatched;         /* stacks in which a Python frame found no evaluation call, or a call no frame */
+	uint64_t stacks; /* merged */
+	/* samples with the mark "(native truncated)"; counted by who puts it there */
+	uint64_t truncated;
+	uint64_t frames;  /* native ones */
+	uint64_t rows;    /* of unwind tables that were looked up and kept */
+	uint64_t modules; /* files that were opened for unwinding */
+	/* addresses and debug files that were left because looking up names had cost too much */
+	uint64_t unnamed, unread;
+	/* stacks in which a Python frame found no evaluation call, or a call no frame */
+	uint64_t unmatched;
 };
 void native_statistics(const struct native *native, struct native_statistics *statistics);
 /* Only unnamed and unread, which naming counts; from any thread. */

@@ -13,28 +13,36 @@
 /* ---- where the bytes go ---- */
 
 /*
- * An output file. "-" or NULL is standard output. A regular file is written beside its final name and renamed by
- * output_commit, so that an older file is never half overwritten; devices, pipes and sockets are written in place.
+ * An output file. "-" or NULL is standard output. A regular file is written beside its final name and renamed
+ * by output_commit, so that an older file is never half overwritten; devices, pipes and sockets are written
+ * in place.
  */
 struct output_file;
 
 /*
- * err: a directory, not writable, no such directory, a symbolic link that another user may exchange. Checked before
- * sampling begins, and the path is not looked up again. Until it is committed the file is for nobody else.
+ * err: a directory, not writable, no such directory, a symbolic link that another user may exchange. Checked
+ * before sampling begins, and the path is not looked up again. Until it is committed the file is for nobody
+ * else.
  */
 int output_open(struct output_file **file, const char *path, struct error *err);
-/* A new file with this ending in the folder for temporary files ($TMPDIR, /tmp), which only its owner may read; the caller frees *path. */
+/*
+ * A new file with this ending in the folder for temporary files ($TMPDIR, /tmp), which only its owner may
+ * read; the caller frees *path.
+ */
 int output_open_rescue(struct output_file **file, char **path, const char *ending, struct error *err);
 /* From now on what is written goes out as a gzip stream. Before the first byte. */
 void output_compress(struct output_file *file);
 /* Buffered; the first failure is kept and reported by output_commit (and by output_flush). */
 void output_write(struct output_file *file, const void *bytes, size_t length);
 int output_flush(struct output_file *file, struct error *err);
-/* As output_flush, and puts the file in its place now; what is written from then on is appended to it there, and stays. */
+/*
+ * As output_flush, and puts the file in its place now; what is written from then on is appended to it
+ * there, and stays.
+ */
 int output_publish(struct output_file *file, struct error *err);
 /*
- * Writes what is left and puts the file in its place. 0, or -1: disk full, and what to do. A closed pipe (EPIPE) is
- * ERROR_GONE with an empty message: the reader has had enough, which is no error to print.
+ * Writes what is left and puts the file in its place. 0, or -1: disk full, and what to do. A closed pipe
+ * (EPIPE) is ERROR_GONE with an empty message: the reader has had enough, which is no error to print.
  */
 int output_commit(struct output_file *file, struct error *err);
 /* How much was written so far, before it was compressed. */
@@ -48,7 +56,10 @@ void output_close(struct output_file *file);
 enum table_by { BY_FUNCTION, BY_LINE, BY_FILE, BY_MODULE };
 enum table_sort { SORT_SELF, SORT_TOTAL, SORT_NAME };
 
-/* What the colours of a picture say: what a frame is, which function it is, how much of its time it holds the GIL. */
+/*
+ * What the colours of a picture say: what a frame is, which function it is, how much of its time it holds
+ * the GIL.
+ */
 enum colour_by { COLOUR_BY_KIND, COLOUR_BY_FUNCTION, COLOUR_BY_GIL };
 
 /* What a user may choose about the text of a profile, and what a format has to know of the run. */
@@ -64,17 +75,20 @@ struct output_options {
 	size_t columns, rows;     /* of the terminal that it is for; 0: no limit */
 	enum table_by by;         /* these five: of a table */
 	enum table_sort sort;
-	bool tree;                /* calls below their callers */
+	bool tree; /* calls below their callers */
 	bool has_limit;
-	size_t limit;             /* rows; 0: all */
-	bool inverted;            /* these five: of a picture. The root at the top */
-	bool all_frames;          /* those that only lead to the program, too */
+	size_t limit;    /* rows; 0: all */
+	bool inverted;   /* these five: of a picture. The root at the top */
+	bool all_frames; /* those that only lead to the program, too */
 	enum colour_by colour_by;
-	double least_part;        /* of all samples; a frame with less is left out */
-	const char *title;        /* NULL: the command */
+	double least_part; /* of all samples; a frame with less is left out */
+	const char *title; /* NULL: the command */
 };
 
-/* V8 has no longer string, and readers that are pages take a file as one: v8::String::kMaxLength, 2^29 - 24. */
+/*
+ * V8 has no longer string, and readers that are pages take a file as one: v8::String::kMaxLength, 2^29 -
+ * 24.
+ */
 #define READER_STRING_BYTES ((UINT64_C(1) << 29) - 24)
 
 enum output_needs {
@@ -85,7 +99,7 @@ enum output_needs {
 
 /* What becomes of stacks that have no time, as collapsed ones. */
 enum output_untimed {
-	UNTIMED_TAKEN,   /* the format has no time either */
+	UNTIMED_TAKEN,    /* the format has no time either */
 	UNTIMED_IN_A_ROW, /* they stand one behind the other, each as long as its ticks take */
 	UNTIMED_REFUSED,
 };
@@ -96,14 +110,20 @@ struct output_format {
 	const char *description;       /* one line, for --help */
 	const char *viewer;            /* how to look at a file, with its name in the place of %s */
 	bool is_compressed;            /* with gzip, whatever the file is called */
-	bool says_threads;             /* what it can say of threads, their names, states and garbage collection, has to be found out */
-	bool for_eyes;                 /* made to be read: with short paths unless the user wants full ones */
+	/* what it can say of threads, their names, states and garbage collection, has to be found out */
+	bool says_threads;
+	bool for_eyes; /* made to be read: with short paths unless the user wants full ones */
 	enum output_needs needs;
 	enum output_untimed untimed;
-	uint64_t reader_bytes;         /* more than that the usual reader does not take; 0: no limit is known */
+	/* more than that the usual reader does not take; 0: no limit is known */
+	uint64_t reader_bytes;
 	/* NEEDS_COUNTS: writes a finished profile. */
-	void (*write)(const struct profile *profile, const struct output_options *options, struct output_file *file);
-	/* NEEDS_TIME and NEEDS_ALL: the sink that writes to the file, which is borrowed, as the options are. */
+	void (*write)(const struct profile *profile, const struct output_options *options,
+		struct output_file *file);
+	/*
+	 * NEEDS_TIME and NEEDS_ALL: the sink that writes to the file, which is borrowed, as the options
+	 * are.
+	 */
 	struct sink *(*open)(struct output_file *file, const struct output_options *options);
 };
 
@@ -116,22 +136,28 @@ const struct output_format *output_format_of_path(const char *path);
 bool output_path_is_compressed(const char *path);
 
 /*
- * A frame as text, as every line-based output prints it: file:function:line, cleaned so that it is one frame of one
- * line of collapsed stacks (";" becomes ":", no newline, never empty, no trailing " 123"). A line that is not known is 0.
+ * A frame as text, as every line-based output prints it: file:function:line, cleaned so that it is one frame
+ * of one line of collapsed stacks (";" becomes ":", no newline, never empty, no trailing " 123"). A line that
+ * is not known is 0.
  */
-void frame_append(struct buffer *buffer, const struct stack_frame *frame, const struct output_options *options);
+void frame_append(
+	struct buffer *buffer, const struct stack_frame *frame, const struct output_options *options);
 
-/* The frames of a sample with those of its groups before them, each as above, with semicolons between them; never empty. */
+/*
+ * The frames of a sample with those of its groups before them, each as above, with semicolons between them;
+ * never empty.
+ */
 void stack_append(struct buffer *buffer, const struct sample *sample, const struct output_options *options);
 /*
- * What a function (line, file, module) is called where names have to be the same in all runs: module and name, of lines the
- * distance from the function's first one, for what stands before it in the file may have grown. Allocated.
+ * What a function (line, file, module) is called where names have to be the same in all runs: module and
+ * name, of lines the distance from the function's first one, for what stands before it in the file may have
+ * grown. Allocated.
  */
 char *row_name(const struct function *function, int line, enum table_by by, const char *const *roots);
 /*
- * The part of a file's name below the entry of sys.path in which it is: behind site-packages/, dist-packages/ or
- * lib/pythonX.Y/, or behind the longest of the roots (NULL-terminated; each absolute, with its slash at the end; may be NULL)
- * that it begins with. Else the whole name. Points into file.
+ * The part of a file's name below the entry of sys.path in which it is: behind site-packages/, dist-packages/
+ * or lib/pythonX.Y/, or behind the longest of the roots (NULL-terminated; each absolute, with its slash at
+ * the end; may be NULL) that it begins with. Else the whole name. Points into file.
  */
 const char *short_path(const char *file, const char *const *roots);
 
@@ -149,10 +175,14 @@ struct difference_unit {
 
 struct difference {
 	const struct profile *profile; /* the stacks of both sides together */
-	/* before and after: how many samples end at each node of the profile; and each run of the side, whose samples have one key, the node */
+	/*
+	 * before and after: how many samples end at each node of the profile; and each run of the side,
+	 * whose samples have one key, the node
+	 */
 	const uint64_t *counts[2];
 	struct runs runs[2];
-	const double *seconds; /* NULL: shares are compared; else what all samples of each side are worth, as for compare() */
+	/* NULL: shares are compared; else what all samples of each side are worth, as for compare() */
+	const double *seconds;
 	struct difference_unit unit; /* in which numbers are shown */
 	/* for the page: its table, and what the rows are: "function (self)" */
 	const struct comparison *comparison;
@@ -160,10 +190,15 @@ struct difference {
 	const char *rows;
 };
 
-/* A flame graph with the widths of after, in the colours of what has changed by more than chance; by a click with those of before. */
-void difference_write_svg(const struct difference *difference, const struct output_options *options, struct output_file *file);
+/*
+ * A flame graph with the widths of after, in the colours of what has changed by more than chance; by a
+ * click with those of before.
+ */
+void difference_write_svg(
+	const struct difference *difference, const struct output_options *options, struct output_file *file);
 /* The same with the table of the comparison, as a page of HTML that needs nothing else. */
-void difference_write_html(const struct difference *difference, const struct output_options *options, struct output_file *file);
+void difference_write_html(
+	const struct difference *difference, const struct output_options *options, struct output_file *file);
 
 /* ---- every thread once: pyrope dump ---- */
 
@@ -182,7 +217,8 @@ struct dump_header {
 
 struct dump_format {
 	/* The samples are those of all threads, in the order of the interpreter's list. */
-	void (*write)(struct output_file *file, const struct dump_header *header, const struct sample *samples, size_t count);
+	void (*write)(struct output_file *file, const struct dump_header *header,
+		const struct sample *samples, size_t count);
 	const char *before, *between, *after; /* several processes */
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The numbers of the fields in the messages of pprof (proto/profile.proto of google/pprof), for who writes them and who reads them. */
+/*
+ * The numbers of the fields in the messages of pprof (proto/profile.proto of google/pprof), for who writes
+ * them and who reads them.
+ */
 #ifndef PYROPE_PPROF_H
 #define PYROPE_PPROF_H
 
@@ -20,9 +23,20 @@ enum {
 enum { PPROF_TYPE_TYPE = 1, PPROF_TYPE_UNIT };
 enum { PPROF_SAMPLE_LOCATION = 1, PPROF_SAMPLE_VALUE, PPROF_SAMPLE_LABEL };
 enum { PPROF_LABEL_KEY = 1, PPROF_LABEL_TEXT, PPROF_LABEL_NUMBER };
-enum { PPROF_MAPPING_ID = 1, PPROF_MAPPING_FILE = 5, PPROF_MAPPING_HAS_FUNCTIONS = 7, PPROF_MAPPING_HAS_INLINE = 10 };
+enum {
+	PPROF_MAPPING_ID = 1,
+	PPROF_MAPPING_FILE = 5,
+	PPROF_MAPPING_HAS_FUNCTIONS = 7,
+	PPROF_MAPPING_HAS_INLINE = 10
+};
 enum { PPROF_LOCATION_ID = 1, PPROF_LOCATION_MAPPING, PPROF_LOCATION_ADDRESS, PPROF_LOCATION_LINE };
 enum { PPROF_LINE_FUNCTION = 1, PPROF_LINE_LINE };
-enum { PPROF_FUNCTION_ID = 1, PPROF_FUNCTION_NAME, PPROF_FUNCTION_SYSTEM_NAME, PPROF_FUNCTION_FILE, PPROF_FUNCTION_START };
+enum {
+	PPROF_FUNCTION_ID = 1,
+	PPROF_FUNCTION_NAME,
+	PPROF_FUNCTION_SYSTEM_NAME,
+	PPROF_FUNCTION_FILE,
+	PPROF_FUNCTION_START
+};
 
 #endif

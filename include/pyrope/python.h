@@ -18,7 +18,8 @@
 struct python;
 
 struct python_options {
-	struct functions *functions; /* of the run: where what it executes is entered; borrowed, must outlive the python */
+	/* of the run: where what it executes is entered; borrowed, must outlive the python */
+	struct functions *functions;
 	int abi;         /* 0: find out; else major * 100 + minor, as 311 */
 	int64_t wait_ns; /* how long to wait for an interpreter that has not got a thread state yet */
 	const atomic_int *cancelled; /* NULL, or a flag that ends the wait early */
@@ -30,27 +31,31 @@ struct python_options {
  * wait_ns (names the limit), gone. The target is borrowed and must outlive the python. Free with python_free
  * (accepts NULL).
  */
-int python_attach(struct python **python, struct target *target, const struct python_options *options, struct error *err);
+int python_attach(struct python **python, struct target *target, const struct python_options *options,
+	struct error *err);
 /*
- * As python_attach, for a process that has been forked from that of `parent` and has not called execve: its interpreter lies
- * where the parent's does, which is checked in its own memory; no file is read, and nothing is waited for. Only what does not
- * change while a process runs is taken over (where the interpreter is, its layout): code objects, frames and what is proven of
- * them may be others in the child a moment later. The parent may be sampled meanwhile. ERROR_RACED: it is not there.
+ * As python_attach, for a process that has been forked from that of `parent` and has not called execve: its
+ * interpreter lies where the parent's does, which is checked in its own memory; no file is read, and nothing
+ * is waited for. Only what does not change while a process runs is taken over (where the interpreter is, its
+ * layout): code objects, frames and what is proven of them may be others in the child a moment later. The
+ * parent may be sampled meanwhile. ERROR_RACED: it is not there.
  */
-int python_attach_forked(struct python **python, struct target *target, const struct python *parent, struct error *err);
+int python_attach_forked(
+	struct python **python, struct target *target, const struct python *parent, struct error *err);
 /*
- * A process that runs no Python, so that its native stacks can be taken as a Python's are: it has no threads of Python's and
- * no locks, and its version is "". It stays that until it executes another program.
+ * A process that runs no Python, so that its native stacks can be taken as a Python's are: it has no threads
+ * of Python's and no locks, and its version is "". It stays that until it executes another program.
  */
 void python_attach_none(struct python **python, struct target *target, struct functions *functions);
 void python_free(struct python *python);
 
 struct target *python_target(const struct python *python);
 struct functions *python_functions(const struct python *python);
-const char *python_version(const struct python *python);  /* "3.11.7", "3.13.0 free-threaded" */
-const char *python_warning(const struct python *python);  /* NULL, or what a user should know ("newer than known") */
-const char *python_known_range(void);                     /* "2.6, 2.7, 3.4 to 3.15" */
-bool python_free_threaded(const struct python *python);   /* built and running without a GIL */
+const char *python_version(const struct python *python); /* "3.11.7", "3.13.0 free-threaded" */
+/* NULL, or what a user should know ("newer than known") */
+const char *python_warning(const struct python *python);
+const char *python_known_range(void);                   /* "2.6, 2.7, 3.4 to 3.15" */
+bool python_free_threaded(const struct python *python); /* built and running without a GIL */
 
 /* ---- threads ---- */
 
@@ -60,15 +65,18 @@ struct python_thread {
 	uint64_t interpreter_id;
 	uint64_t pthread_id; /* thread_id: pthread_self() of the thread */
 	pid_t tid;           /* kernel tid as pyrope sees it; 0: not known */
-	pid_t recorded_tid;  /* what the thread state says (3.11+): stale after a fork that Python does not know of; 0: nothing */
+	/* what the thread state says (3.11+): stale after a fork that Python does not know of; 0: nothing */
+	pid_t recorded_tid;
 };
 
 /*
  * All thread states of all interpreters, as the lists say now (bounded at 100,000; a list that changes
- * meanwhile is read again), but for those whose thread has gone. A tid that is no thread of the process is not believed. *threads is grown with array_reserve; the caller frees it. Returns the count, or
- * -1 (ERROR_RACED when the lists did not stand still, ERROR_GONE).
+ * meanwhile is read again), but for those whose thread has gone. A tid that is no thread of the process is
+ * not believed. *threads is grown with array_reserve; the caller frees it. Returns the count, or -1
+ * (ERROR_RACED when the lists did not stand still, ERROR_GONE).
  */
-ssize_t python_list_threads(struct python *python, struct python_thread **threads, size_t *capacity, struct error *err);
+ssize_t python_list_threads(
+	struct python *python, struct python_thread **threads, size_t *capacity, struct error *err);
 
 /*
  * A number that changes when a thread is added to one of the lists: each new one goes to the head of its
@@ -92,32 +100,39 @@ pid_t python_thread_tid(struct python *python, const struct python_thread *threa
 /* Is that in the thread state itself, so that python_thread_matches sees it, too (3.11+)? */
 bool python_state_has_tid(const struct python *python);
 /*
- * Is the thread attached to its interpreter, that is, may it run Python? Asked where there is no GIL; one that computes in C or is in
- * a system call has detached itself (_PyThreadState_Detach, Python/pystate.c). true where the interpreter does not say.
+ * Is the thread attached to its interpreter, that is, may it run Python? Asked where there is no GIL; one
+ * that computes in C or is in a system call has detached itself (_PyThreadState_Detach, Python/pystate.c).
+ * true where the interpreter does not say.
  */
 bool python_thread_attached(const struct python *python, const struct python_thread *thread);
 /* Does state, the first python_thread_state_bytes() of a thread state, still belong to this thread? */
-bool python_thread_matches(const struct python *python, const struct python_thread *thread, const void *state);
+bool python_thread_matches(
+	const struct python *python, const struct python_thread *thread, const void *state);
 
 /* ---- the GIL ---- */
 
 /* One lock: where its words are, and what they said. */
 struct gil {
-	raddr_t address;   /* the bytes to read */
-	size_t length;     /* at most GIL_BYTES */
-	size_t span;       /* of the whole lock from address on: who waits on a futex in there waits for it; 0: not known */
+	raddr_t address; /* the bytes to read */
+	size_t length;   /* at most GIL_BYTES */
+	/* of the whole lock from address on: who waits on a futex in there waits for it; 0: not known */
+	size_t span;
 	raddr_t interpreter; /* whose it is; 0: of all interpreters */
 };
 #define GIL_BYTES 1024
 
 struct gil_state {
-	raddr_t holder; /* PyThreadState that holds it; 0: nobody */
-	bool has_switch_number;  /* the two below are known */
-	uint64_t switch_number;  /* grows each time the GIL goes to another thread than the one that had it last */
-	raddr_t last_holder;     /* who may take it without that */
+	raddr_t holder;         /* PyThreadState that holds it; 0: nobody */
+	bool has_switch_number; /* the two below are known */
+	/* grows each time the GIL goes to another thread than the one that had it last */
+	uint64_t switch_number;
+	raddr_t last_holder; /* who may take it without that */
 };
 
-/* The distinct GILs now (one, but for 3.12+ interpreters with their own). At most capacity; returns the count. */
+/*
+ * The distinct GILs now (one, but for 3.12+ interpreters with their own). At most capacity; returns the
+ * count.
+ */
 size_t python_list_gils(struct python *python, struct gil *gils, size_t capacity);
 void python_decode_gil(const struct python *python, const void *bytes, struct gil_state *state);
 /* Is this interpreter collecting garbage now? By a live read. */
@@ -136,14 +151,16 @@ struct raw_frame {
 	uint64_t instruction; /* as stored: index or pointer, see struct layout */
 	int traced_line;      /* f_lineno where tracing is on (to 3.9), else 0 */
 	uint8_t owner;        /* 3.11+: frame->owner; 0 before */
-	uint32_t thread_local_index; /* free-threaded 3.14+: which copy of the bytecode it runs; 0: the first */
+	/* free-threaded 3.14+: which copy of the bytecode it runs; 0: the first */
+	uint32_t thread_local_index;
 };
 
 enum walk_status {
-	WALK_WHOLE,  /* ended where a thread's outermost frame ends */
-	WALK_MISS,   /* the view does not hold miss_length bytes at miss_address */
-	WALK_BROKEN, /* garbage: a loop, a misaligned pointer, a frame without code, or an end in the middle */
-	WALK_CUT,    /* max_frames reached; the outermost ones are missing */
+	WALK_WHOLE, /* ended where a thread's outermost frame ends */
+	WALK_MISS,  /* the view does not hold miss_length bytes at miss_address */
+	/* garbage: a loop, a misaligned pointer, a frame without code, or an end in the middle */
+	WALK_BROKEN,
+	WALK_CUT, /* max_frames reached; the outermost ones are missing */
 };
 
 #define WALK_POINTER_BYTES 16
@@ -156,37 +173,49 @@ struct walk {
 	size_t miss_length;
 	raddr_t leaf; /* the innermost frame of the chain, shims included; 0: the thread runs no Python */
 	raddr_t root; /* the outermost one, shims included */
-	/* the calls of the evaluation loop, innermost first (3.11+; before, each frame has its own): see python_anchors */
+	/*
+	 * the calls of the evaluation loop, innermost first (3.11+; before, each frame has its own): see
+	 * python_anchors
+	 */
 	struct walk_group {
 		raddr_t shim; /* the frame on the C stack that ends the group; 0 in 3.11 */
-		size_t end;   /* the group's frames are those before this index, and not of the group before */
-	} *groups;
+		/* the group's frames are those before this index, and not of the group before */
+		size_t end;
+	} * groups;
 	size_t group_count, group_capacity;
-	raddr_t pointer; /* WALK_POINTER_BYTES outside of the thread state that points at the leaf (3.11, 3.12); else 0 */
+	/* WALK_POINTER_BYTES outside of the thread state that points at the leaf (3.11, 3.12); else 0 */
+	raddr_t pointer;
 };
 
-size_t python_thread_state_bytes(const struct python *python); /* how much of a PyThreadState the walker needs, from its start */
+/* how much of a PyThreadState the walker needs, from its start */
+size_t python_thread_state_bytes(const struct python *python);
 enum walk_status python_walk(const struct python *python, struct memory_view *view, raddr_t thread_state,
 	size_t max_frames, struct walk *walk);
 void walk_release(struct walk *walk);
 /*
- * What a frame says that lay at this address before; *link: the word that leads to its caller, as it is. False: the view does not
- * hold it, or it is no frame now.
+ * What a frame says that lay at this address before; *link: the word that leads to its caller, as it is.
+ * False: the view does not hold it, or it is no frame now.
  */
-bool python_frame_at(const struct python *python, struct memory_view *view, raddr_t address, struct raw_frame *frame,
-	uint64_t *link);
-/* Does the address lie in the free part of the data stack, by these bytes of the thread state? (3.11+; before: no.) */
+bool python_frame_at(const struct python *python, struct memory_view *view, raddr_t address,
+	struct raw_frame *frame, uint64_t *link);
+/*
+ * Does the address lie in the free part of the data stack, by these bytes of the thread state? (3.11+;
+ * before: no.)
+ */
 bool python_frame_is_popped(const struct python *python, const void *state, raddr_t address);
 
 /* ---- the evaluation loop as machine code ---- */
 
 enum evaluation_answer {
-	EVALUATES_NOT,     /* not in the loop: every frame that is linked has its contents */
-	EVALUATES_PERHAPS, /* it cannot be told: the symbols are stripped, or it is code compiled at run time */
+	EVALUATES_NOT, /* not in the loop: every frame that is linked has its contents */
+	/* it cannot be told: the symbols are stripped, or it is code compiled at run time */
+	EVALUATES_PERHAPS,
 	EVALUATES,
 };
 
-/* Is pc in the evaluation loop itself? The first call reads the interpreter's symbols, about a millisecond. */
+/*
+ * Is pc in the evaluation loop itself? The first call reads the interpreter's symbols, about a millisecond.
+ */
 enum evaluation_answer python_evaluates(struct python *python, raddr_t pc);
 /* An address that the file is mapped at which holds the interpreter; 0: not known. */
 raddr_t python_file_address(struct python *python);
@@ -206,16 +235,22 @@ struct anchors {
 	size_t count, capacity;
 };
 
-/* Do the anchors of this version say which frames their calls run (3.11+)? In 3.10 they only say where calls are. */
+/*
+ * Do the anchors of this version say which frames their calls run (3.11+)? In 3.10 they only say where
+ * calls are.
+ */
 bool python_anchors_are_exact(const struct python *python);
-/* May a chain be that of a caller for a few instructions, while a call is being entered (3.11, 3.12: see walk.c)? */
+/*
+ * May a chain be that of a caller for a few instructions, while a call is being entered (3.11, 3.12: see
+ * walk.c)?
+ */
 bool python_chain_may_lag(const struct python *python);
 /*
  * The anchors of a walk. stack: the thread's C stack, state: the thread state's first
  * python_thread_state_bytes(), all of one moment. Addresses come from the target: they may lie anywhere.
  */
-void python_anchors(const struct python *python, struct memory_view *stack, const struct walk *walk, const void *state,
-	struct anchors *anchors);
+void python_anchors(const struct python *python, struct memory_view *stack, const struct walk *walk,
+	const void *state, struct anchors *anchors);
 void anchors_release(struct anchors *anchors);
 
 /* ---- code objects ---- */
@@ -236,7 +271,10 @@ struct code_check {
 	uint64_t hash;
 };
 
-/* One decoded code object; owned by the python; freed by python_release_stale once another has taken its address. */
+/*
+ * One decoded code object; owned by the python; freed by python_release_stale once another has taken its
+ * address.
+ */
 struct code {
 	const struct function *function; /* what leaves this stage; lives as long as the python */
 	raddr_t address;
@@ -248,12 +286,12 @@ struct code {
 	bool is_settled;  /* it has been there for long; until then: the same */
 	uint8_t check_count;
 	struct code_check checks[CODE_CHECKS];
-	raddr_t thread_local_code; /* free-threaded: co_tlbc; 0: none */
-	int *lines;                /* by instruction unit */
+	raddr_t thread_local_code;   /* free-threaded: co_tlbc; 0: none */
+	int *lines;                  /* by instruction unit */
 	uint64_t mark, listed, sure; /* free for whoever holds the python; 0 at first */
 	uint64_t checked_look;       /* the same: the number of the last look that has checked it */
 	int64_t loaded_ns;           /* when it was decoded */
-	size_t index;              /* of the python's own list */
+	size_t index;                /* of the python's own list */
 };
 
 /* Does every look have to check that it is still the same object, because it may not be there for long? */
@@ -265,7 +303,8 @@ static inline bool code_may_go(const struct code *code)
 /* The entry for this address if it is known; the caller has to prove that it is still the same object. */
 struct code *python_code_known(struct python *python, raddr_t address);
 /* Do bytes, read from checks[index], say that this is still the same object? */
-bool python_code_unchanged(const struct python *python, const struct code *code, size_t index, const void *bytes);
+bool python_code_unchanged(
+	const struct python *python, const struct code *code, size_t index, const void *bytes);
 /*
  * Makes sure, by live reads, that the entry for address tells what is there now: reads the checks of a known
  * one, decodes anew an unknown or changed one (which gets another id, and is volatile from then on). NULL:
@@ -273,7 +312,10 @@ bool python_code_unchanged(const struct python *python, const struct code *code,
  */
 struct code *python_code_load(struct python *python, raddr_t address, struct error *err);
 
-/* A thread is going to be held: makes the room for what may be decoded meanwhile, for tables are slow to grow. */
+/*
+ * A thread is going to be held: makes the room for what may be decoded meanwhile, for tables are slow to
+ * grow.
+ */
 void python_make_room(struct python *python);
 /* A thread is held meanwhile: code objects that take long to decode are as if they could not be read. */
 void python_be_brief(struct python *python, bool is_brief);
@@ -287,30 +329,43 @@ bool python_same_decoding(const struct code *left, const struct code *right);
 /* How many entries there are. */
 size_t python_code_count(const struct python *python);
 
-/* The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code object's. */
+/*
+ * The line that the frame is at; 0 when there is none. -1: the instruction is not one of this code
+ * object's.
+ */
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
-/* Is the frame one that may not have executed anything yet? (From 3.13 on it may also be at its first instruction.) */
+/*
+ * Is the frame one that may not have executed anything yet? (From 3.13 on it may also be at its first
+ * instruction.)
+ */
 bool python_frame_is_fresh(struct python *python, const struct code *code, const struct raw_frame *frame);
-/* Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame does? */
+/*
+ * Does an address of its own tell the outermost frame of a thread (to 3.11), because nothing in the frame
+ * does?
+ */
 bool python_root_is_learned(const struct python *python);
 /*
- * Is the frame in which a whole chain ends the outermost one for sure, by itself? To 3.10 it is while the thread stands still, since
- * one function makes a frame and another one links it; in 3.11 a frame at the bottom of the data stack is. state: the thread
- * state's bytes. (A thread of greenlets has as many outermost frames as greenlets, and is met in each of them once in a while.)
+ * Is the frame in which a whole chain ends the outermost one for sure, by itself? To 3.10 it is while the
+ * thread stands still, since one function makes a frame and another one links it; in 3.11 a frame at the
+ * bottom of the data stack is. state: the thread state's bytes. (A thread of greenlets has as many outermost
+ * frames as greenlets, and is met in each of them once in a while.)
  */
 bool python_root_is_sure(const struct python *python, const void *state, raddr_t root, bool is_still);
 /* Does the frame of a call lie right behind that of its caller, but for generators (3.11+)? */
 bool python_frames_are_neighbours(const struct python *python);
-/* May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)? */
+/*
+ * May the innermost frame that is linked still be without its own contents (3.11+: pushed by inlined code)?
+ */
 bool python_leaf_may_be_unlinked(const struct python *python);
 /*
- * The thread that this walk, which was not cut, is of stands still. False: the innermost call of the evaluation loop still says
- * to be called by whoever called the one that was there before; the CFrame of the call around it tells who does (3.11, 3.12;
- * later versions say true). Two words are read.
+ * The thread that this walk, which was not cut, is of stands still. False: the innermost call of the
+ * evaluation loop still says to be called by whoever called the one that was there before; the CFrame of the
+ * call around it tells who does (3.11, 3.12; later versions say true). Two words are read.
  */
 bool python_leaf_is_linked(const struct python *python, struct memory_view *view, const struct walk *walk);
 /* Is this frame one that Python would show (complete, not hidden)? */
-bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame);
+bool python_frame_visible(
+	const struct python *python, const struct code *code, const struct raw_frame *frame);
 /* A marker as a function: "(idle)", "(partial)", ...: owned by the python, one for each text. */
 const struct function *python_marker(struct python *python, const char *text);
 

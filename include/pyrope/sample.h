@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What crosses from sampling to profile: one look at one thread. Lent by the sampler for the length of one call;
- * who wants to keep it copies it. `struct function` objects live as long as the table that the run has of them.
+ * What crosses from sampling to profile: one look at one thread. Lent by the sampler for the length of one
+ * call; who wants to keep it copies it. `struct function` objects live as long as the table that the run has
+ * of them.
  */
 #ifndef PYROPE_SAMPLE_H
 #define PYROPE_SAMPLE_H
@@ -36,9 +37,10 @@ enum sample_quality {
 	SAMPLE_VERIFIED, /* read without a pause, and proven */
 	SAMPLE_PAUSED,   /* read while the thread stood still */
 	SAMPLE_PARTIAL,  /* the outer frames are proven, the inner ones could not be: leaf is "(partial)" */
-	SAMPLE_UNVERIFIED, /* read, but not proven, and pausing was not allowed or did not help: leaf is "(unverified)" */
-	SAMPLE_FAILED,   /* no frame could be read: the only frame is "(failed)" */
-	SAMPLE_IDLE,     /* nobody held the GIL: the only frame is "(idle)" */
+	/* read, but not proven, and pausing was not allowed or did not help: leaf is "(unverified)" */
+	SAMPLE_UNVERIFIED,
+	SAMPLE_FAILED, /* no frame could be read: the only frame is "(failed)" */
+	SAMPLE_IDLE,   /* nobody held the GIL: the only frame is "(idle)" */
 	SAMPLE_QUALITIES
 };
 

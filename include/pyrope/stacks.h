@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every stack of the run, once: a tree whose nodes are frames, so that stacks share what they have in common. A stack is
- * the number of the node at which it ends. A profile counts such numbers, a recording writes them.
+ * Every stack of the run, once: a tree whose nodes are frames, so that stacks share what they have in common.
+ * A stack is the number of the node at which it ends. A profile counts such numbers, a recording writes them.
  */
 #ifndef PYROPE_STACKS_H
 #define PYROPE_STACKS_H
@@ -20,14 +20,17 @@ struct stack_node {
 	uint64_t count;  /* for who counts: the samples that end here */
 };
 
-/* Zero-initialise, then stacks_init. The root is node 0: the empty stack. Frames and nodes may move when some are added. */
+/*
+ * Zero-initialise, then stacks_init. The root is node 0: the empty stack. Frames and nodes may move when
+ * some are added.
+ */
 struct stacks {
 	struct stack_frame *frames;
 	size_t frame_count, frame_capacity;
 	struct stack_node *nodes;
 	size_t node_count, node_capacity;
 	struct u64_map frames_by_function; /* function id << 32 | line -> frame */
-	uint32_t *last_frames; /* by id of the function: the frame of it that was met last */
+	uint32_t *last_frames;             /* by id of the function: the frame of it that was met last */
 	size_t last_capacity;
 	struct stack_edges { /* the children that do not stand behind their parents, by parent and frame */
 		uint32_t *nodes; /* 0: a free place */
@@ -35,13 +38,16 @@ struct stacks {
 	} edges;
 };
 
-/* The stack that was looked up last; most are like the one before, and only what differs is looked up. Zero-initialise. */
+/*
+ * The stack that was looked up last; most are like the one before, and only what differs is looked up.
+ * Zero-initialise.
+ */
 struct stack_path {
 	struct stack_step {
 		uint32_t function; /* its id */
 		int line;
 		uint32_t node;
-	} *steps;
+	} * steps;
 	size_t count, capacity;
 	uint32_t root;
 };
@@ -53,8 +59,8 @@ uint32_t stacks_frame(struct stacks *stacks, const struct function *function, in
 /* The node of this frame below its parent. */
 uint32_t stacks_child(struct stacks *stacks, uint32_t parent, uint32_t frame);
 /* The node of frames[0..count), outermost first, below root. The path is that of the thread, or of all. */
-uint32_t stacks_find(struct stacks *stacks, struct stack_path *path, uint32_t root, const struct sample_frame *frames,
-	size_t count);
+uint32_t stacks_find(struct stacks *stacks, struct stack_path *path, uint32_t root,
+	const struct sample_frame *frames, size_t count);
 void stack_path_release(struct stack_path *path);
 
 #endif

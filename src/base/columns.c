@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How wide a text is on a terminal. By rule and not by wcwidth(3), which knows the character set of the locale only: East Asian
- * wide characters and emoji (Unicode Standard Annex 11) take two columns, combining marks none, all others one.
+ * How wide a text is on a terminal. By rule and not by wcwidth(3), which knows the character set of the
+ * locale only: East Asian wide characters and emoji (Unicode Standard Annex 11) take two columns, combining
+ * marks none, all others one.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* CRC-32C: the reflected polynomial 0x82f63b78 (RFC 3720, appendix B.4), eight bytes at a time by eight tables. */
+/*
+ * CRC-32C: the reflected polynomial 0x82f63b78 (RFC 3720, appendix B.4), eight bytes at a time by eight
+ * tables.
+ */
 #include "config.h"
 
 #include "pyrope/base.h"
@@ -34,10 +37,12 @@ uint32_t crc32c(uint32_t checksum, const void *bytes, size_t length)
 	checksum = ~checksum;
 	for (; length >= 8; at += 8, length -= 8) {
 		const uint32_t low = checksum ^
-			((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
+			((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+				(uint32_t)at[3] << 24);
 
 		checksum = tables[7][low & 0xff] ^ tables[6][low >> 8 & 0xff] ^ tables[5][low >> 16 & 0xff] ^
-			tables[4][low >> 24] ^ tables[3][at[4]] ^ tables[2][at[5]] ^ tables[1][at[6]] ^ tables[0][at[7]];
+			tables[4][low >> 24] ^ tables[3][at[4]] ^ tables[2][at[5]] ^ tables[1][at[6]] ^
+			tables[0][at[7]];
 	}
 	for (; length; at++, length--)
 		checksum = checksum >> 8 ^ tables[0][(checksum ^ *at) & 0xff];

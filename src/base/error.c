@@ -53,8 +53,8 @@ int error_set_errno(struct error *err, enum error_kind kind, int errno_value, co
 		format_message(err, format, arguments);
 		va_end(arguments);
 		length = strlen(err->message);
-		snprintf(err->message + length, sizeof(err->message) - length, ": %s%s", strerror(errno_value),
-			remedy(errno_value));
+		snprintf(err->message + length, sizeof(err->message) - length, ": %s%s",
+			strerror(errno_value), remedy(errno_value));
 	}
 	return -1;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hashing of addresses and bytes, and the one hash map of the program. What is hashed comes from the target,
- * which may choose texts and addresses so that all of them fall on one place of a table. So what decides about
- * a place is SipHash-1-3 (Aumasson, Bernstein: SipHash: a fast short-input PRF, 2012; its section 2 has the
- * algorithm, and CPython hashes its strings with the same number of rounds) under a key that each run draws.
+ * which may choose texts and addresses so that all of them fall on one place of a table. So what decides
+ * about a place is SipHash-1-3 (Aumasson, Bernstein: SipHash: a fast short-input PRF, 2012; its section 2 has
+ * the algorithm, and CPython hashes its strings with the same number of rounds) under a key that each run
+ * draws.
  *
  * hash_u64 and hash_combine have no key: they make the same sequence in each run, as the random points of
  * ticks need it for a given seed. Their mixing constants are those of the public-domain SplitMix64 generator

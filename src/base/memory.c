@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that cannot fail: an allocation that the system refuses ends the program. That is safe for the target, which
- * is not traced between samples, and runs on even when a tracer dies in the middle of one (ptrace(2), PTRACE_SEIZE).
+ * Memory that cannot fail: an allocation that the system refuses ends the program. That is safe for the
+ * target, which is not traced between samples, and runs on even when a tracer dies in the middle of one
+ * (ptrace(2), PTRACE_SEIZE).
  */
 #include "config.h"
 

@@ -2,14 +2,16 @@
 /*
  * Opening files that somebody else has chosen, where the file system may not answer.
  *
- * A file system that is a program (FUSE) or a server's (NFS, 9p) may let open(2) wait for ever, and a thread that waits for
- * FUSE cannot even be killed once the program has the request. So, where such a file system is mounted, a process of ours opens
- * the file, reads its first byte and hands the descriptor over (SCM_RIGHTS, unix(7)). When it does not answer in time it is left
- * behind, to end when it can, and the file counts as not there. Where no such file system is mounted, files are opened here.
+ * A file system that is a program (FUSE) or a server's (NFS, 9p) may let open(2) wait for ever, and a thread
+ * that waits for FUSE cannot even be killed once the program has the request. So, where such a file system is
+ * mounted, a process of ours opens the file, reads its first byte and hands the descriptor over (SCM_RIGHTS,
+ * unix(7)). When it does not answer in time it is left behind, to end when it can, and the file counts as not
+ * there. Where no such file system is mounted, files are opened here.
  *
- * The process is made by clone without a signal for its end: no SIGCHLD of it gets among those of tracees, and no wait for them
- * meets it. It shares nothing with us that changes, calls nothing but the kernel, and ends when nobody has the other end of its
- * socket any more. (Not by PR_SET_PDEATHSIG, which means the end of the thread that made it.)
+ * The process is made by clone without a signal for its end: no SIGCHLD of it gets among those of tracees,
+ * and no wait for them meets it. It shares nothing with us that changes, calls nothing but the kernel, and
+ * ends when nobody has the other end of its socket any more. (Not by PR_SET_PDEATHSIG, which means the end of
+ * the thread that made it.)
  */
 #include "config.h"
 
@@ -65,7 +67,10 @@ static dev_t devices[DEVICES_LIMIT]; /* that have not answered */
 static const char *const remote_types[] = { "fuse", "nfs", "9p", "cifs", "smb3", "ceph", "afs", "virtiofs",
 	"lustre", "gpfs", "orangefs", "gfs", "ocfs", "beegfs", "coda", "ncpfs" };
 
-/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw" (proc(5)); a space in a path is "\040" there. */
+/*
+ * "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw" (proc(5)); a space in a path is "\040"
+ * there.
+ */
 static bool names_remote_type(char *text)
 {
 	char *rest = text, *line;
@@ -146,9 +151,9 @@ bool identify_file(int directory, const char *path, dev_t *device, uint64_t *ino
 /* ---- opening ---- */
 
 /*
- * O_PATH has no effect on pipes and devices; open_regular opens for reading only what is a regular file, without waiting for who
- * has a lease on it. openat2(2) keeps absolute symbolic links within the root; kernels before 5.6 do not have it, and there such a
- * link leads into our own root.
+ * O_PATH has no effect on pipes and devices; open_regular opens for reading only what is a regular file,
+ * without waiting for who has a lease on it. openat2(2) keeps absolute symbolic links within the root;
+ * kernels before 5.6 do not have it, and there such a link leads into our own root.
  */
 
 static int open_path(int directory, const char *path, bool in_root)
@@ -217,7 +222,9 @@ static bool receive_with(int socket, void *data, size_t bytes, int *fd)
 
 static void serve(int socket) __attribute__((__noreturn__));
 
-/* In a copy of a process with threads: what takes a lock may wait for ever for one that another thread had. */
+/*
+ * In a copy of a process with threads: what takes a lock may wait for ever for one that another thread had.
+ */
 static void serve(int socket)
 {
 	static struct request request;

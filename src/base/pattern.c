@@ -19,11 +19,15 @@ static int compile(const char *text, regex_t *expression)
 
 /* ---- how large it becomes ---- */
 
-/* regcomp(3) writes out what is repeated: of "((a+)+)+" twice as much for each +, of "a{9}{9}{9}" 729 times a. */
+/*
+ * regcomp(3) writes out what is repeated: of "((a+)+)+" twice as much for each +, of "a{9}{9}{9}" 729 times
+ * a.
+ */
 #define TEXT_LIMIT_BYTES 4096
 #define GROWTH_LIMIT 2500 /* by what is repeated */
 #define DEPTH_LIMIT 200
-#define LEVELS_LIMIT 3 /* regcomp goes through each several times as often as through the one around it */
+/* regcomp goes through each several times as often as through the one around it */
+#define LEVELS_LIMIT 3
 
 /* What stands in a pair of parentheses, or in none. */
 struct extent {

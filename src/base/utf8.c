@@ -67,8 +67,10 @@ static bool is_no_character(uint32_t code_point)
 		(code_point >= 0xfdd0 && code_point <= 0xfdef) || (code_point & 0xfffe) == 0xfffe;
 }
 
-/* What would end or widen a line; U+2028 and U+2029 are line ends for some readers (str.splitlines,
- * JavaScript). */
+/*
+ * What would end or widen a line; U+2028 and U+2029 are line ends for some readers (str.splitlines,
+ * JavaScript).
+ */
 static bool is_line_or_tab(uint32_t code_point)
 {
 	return code_point == '\n' || code_point == '\r' || code_point == '\t' || code_point == 0x2028 ||
@@ -146,7 +148,9 @@ static size_t decode(const uint8_t *bytes, size_t length, uint32_t *code_point)
 			break;
 	}
 	if (used < sequence.length) {
-		/* ED A0 without its third byte: the standard counts each of the two as a subpart of its own.
+		/*
+		 * ED A0 without its third byte: the standard counts each of the two as a subpart of its own.
+		 *
 		 */
 		return bytes[0] == 0xed && used == 2 && bytes[1] >= 0xa0 ? 1 : used;
 	}

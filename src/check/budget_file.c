@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file of budgets: one mapping in YAML, whose keys are the names of the options. libyaml gives events with the lines that they
- * stand in; what is no mapping, list or text of the expected shape is refused with its line, and so is what only YAML itself
- * needs (anchors, tags, several documents).
+ * A file of budgets: one mapping in YAML, whose keys are the names of the options. libyaml gives events with
+ * the lines that they stand in; what is no mapping, list or text of the expected shape is refused with its
+ * line, and so is what only YAML itself needs (anchors, tags, several documents).
  *
  * Sources: https://pyyaml.org/wiki/LibYAML and yaml.h of libyaml 0.2.5.
  */
@@ -179,8 +179,8 @@ static int note_key(struct budget_file *file, const char *key, size_t line)
 {
 	for (size_t i = 0; i < file->key_count; i++)
 		if (strcmp(file->keys[i], key) == 0)
-			return error_set(file->err, ERROR_USAGE, "%.256s:%zu: '%.64s' is there twice", file->name,
-				line + 1, key);
+			return error_set(file->err, ERROR_USAGE, "%.256s:%zu: '%.64s' is there twice",
+				file->name, line + 1, key);
 	if (file->key_count < KEYS_LIMIT)
 		file->keys[file->key_count++] = xstrdup(key);
 	return 0;

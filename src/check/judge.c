@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is a budget exceeded? Only when the interval of what was measured lies wholly above its limit. docs/statistics.md says how
- * wide that is.
+ * Is a budget exceeded? Only when the interval of what was measured lies wholly above its limit.
+ * docs/statistics.md says how wide that is.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the pages of a CI show: JUnit's XML, annotations of GitHub, a summary in Markdown. Names come from the program that was
- * profiled: each format has its own characters that mean something.
+ * What the pages of a CI show: JUnit's XML, annotations of GitHub, a summary in Markdown. Names come from the
+ * program that was profiled: each format has its own characters that mean something.
  */
 #include "config.h"
 

@@ -72,8 +72,9 @@ static void append_json(struct buffer *text, const struct findings *findings)
 const struct check_format check_json = { .name = "json", .append = append_json };
 
 /*
- * https://docs.gitlab.com/ci/testing/code_quality/: an array of issues. What is kept is none. The fingerprint is the same in
- * each run, so that GitLab knows what is new: of the title and the function, not of the numbers.
+ * https://docs.gitlab.com/ci/testing/code_quality/: an array of issues. What is kept is none. The fingerprint
+ * is the same in each run, so that GitLab knows what is new: of the title and the function, not of the
+ * numbers.
  */
 static void append_issue(struct buffer *text, const struct finding *finding)
 {

@@ -14,8 +14,7 @@
 #define FILE_BYTES ((size_t)1 << 20)
 #define RUNS_LIMIT 256
 
-static int apply_baseline(
-	struct budgets *budgets, const char *value, const char *source, struct error *err)
+static int apply_baseline(struct budgets *budgets, const char *value, const char *source, struct error *err)
 {
 	if (!*value)
 		return error_set(err, ERROR_USAGE, "the name of the baseline is empty");
@@ -30,8 +29,7 @@ static int apply_baseline_runs(
 	return parse_integer(value, "number of runs", 1, RUNS_LIMIT, &budgets->baseline_runs, err);
 }
 
-static int apply_strict(
-	struct budgets *budgets, const char *value, const char *source, struct error *err)
+static int apply_strict(struct budgets *budgets, const char *value, const char *source, struct error *err)
 {
 	(void)source;
 	budgets->strict = strcmp(value, "true") == 0;
@@ -40,8 +38,7 @@ static int apply_strict(
 		: error_set(err, ERROR_USAGE, "unknown value '%.64s': use true or false", value);
 }
 
-static int apply_group(
-	struct budgets *budgets, const char *value, const char *source, struct error *err)
+static int apply_group(struct budgets *budgets, const char *value, const char *source, struct error *err)
 {
 	(void)source;
 	budgets->by_process = strcmp(value, "process") == 0;

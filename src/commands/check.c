@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope check: does a profile keep its budgets? The tally counts, src/compare says how far the counts can be trusted, src/check
- * judges and reports.
+ * pyrope check: does a profile keep its budgets? The tally counts, src/compare says how far the counts can be
+ * trusted, src/check judges and reports.
  */
 #include "config.h"
 
@@ -137,8 +137,8 @@ static int list_folder(struct check *check, DIR *folder, const char *path, struc
 		free(names[--count]);
 	free(names);
 	if (!check->baseline_count)
-		return error_set(
-			err, ERROR_UNSUPPORTED, "%s: the baseline '%.256s' has no recording (*.pyrope)",
+		return error_set(err, ERROR_UNSUPPORTED,
+			"%s: the baseline '%.256s' has no recording (*.pyrope)",
 			check->budgets.baseline_source, path);
 	return 0;
 }

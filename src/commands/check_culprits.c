@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where to look: the stacks that use most of a budget, without their lines, and the place in the checkout that they lead to. Files
- * are told by their names alone; nothing is opened.
+ * Where to look: the stacks that use most of a budget, without their lines, and the place in the checkout
+ * that they lead to. Files are told by their names alone; nothing is opened.
  */
 #include "config.h"
 
@@ -26,7 +26,10 @@ static bool is_checkout(const char *folder)
 	return found;
 }
 
-/* As the CI says it, or the folder above the working directory that git works in, or that directory. Allocated. */
+/*
+ * As the CI says it, or the folder above the working directory that git works in, or that directory.
+ * Allocated.
+ */
 static char *find_checkout(void)
 {
 	static const char *const variables[] = { "GITHUB_WORKSPACE", "CI_PROJECT_DIR" };

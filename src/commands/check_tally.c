@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counting for budgets. Which budgets name a function is asked once for each function, and which name one of a stack once for each
- * stack; a sample then costs a look at its stack's bits.
+ * Counting for budgets. Which budgets name a function is asked once for each function, and which name one of
+ * a stack once for each stack; a sample then costs a look at its stack's bits.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a run has of each budget: of all of it, or of each process or thread. One tally is for one side (the profile that is checked,
- * or the baseline) and takes the events of its runs one after the other.
+ * What a run has of each budget: of all of it, or of each process or thread. One tally is for one side (the
+ * profile that is checked, or the baseline) and takes the events of its runs one after the other.
  */
 #ifndef PYROPE_COMMANDS_CHECK_TALLY_H
 #define PYROPE_COMMANDS_CHECK_TALLY_H
@@ -17,7 +17,11 @@ struct subject {
 	char *name;     /* NULL: all of it */
 	uint64_t place; /* process << 32 | thread */
 	struct series **shown,
-		**all; /* by run; all: of threads that do not sleep, with a budget for the GIL; NULL: none in that run */
+		/*
+		 * by run; all: of threads that do not sleep, with a budget for the GIL; NULL: none in that
+		 * run
+		 */
+		**all;
 	uint64_t samples;
 };
 
@@ -52,7 +56,8 @@ struct tally {
 	struct {
 		uint64_t stack_key;
 		uint32_t node;
-	} recent[32768]; /* stacks whose node is found without a look at their frames; by the end of their key */
+		/* stacks whose node is found without a look at their frames; by the end of their key */
+	} recent[32768];
 	uint64_t *bits; /* by node: budgets that name a function of the stack */
 	size_t bits_capacity;
 	uint64_t *idle, *waits; /* by node: what of the samples was idle, waited for the GIL */
@@ -71,7 +76,10 @@ struct tally *tally_new(const struct options *options, const struct budgets *bud
 void tally_free(struct tally *tally); /* accepts NULL */
 /* Reads the next run from its path. */
 int tally_read(struct tally *tally, bool *damaged, struct error *err);
-/* The run whose events were given to the sink is over. ERROR_UNSUPPORTED when it has no sample, or lacks what a budget needs. */
+/*
+ * The run whose events were given to the sink is over. ERROR_UNSUPPORTED when it has no sample, or lacks
+ * what a budget needs.
+ */
 int tally_end_run(struct tally *tally, struct error *err);
 /* Samples of one of so many ticks were lost: by this, times are longer than what was sampled. */
 double tally_stretch(const struct tally *tally);

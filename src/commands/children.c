@@ -14,14 +14,16 @@ static bool is_python(pid_t pid, struct functions *functions, int abi)
 	struct target *target = NULL;
 	struct python *python = NULL;
 	struct error err = { 0 };
-	bool result = target_open(&target, pid, &err) == 0 && python_attach(&python, target, &options, &err) == 0;
+	bool result =
+		target_open(&target, pid, &err) == 0 && python_attach(&python, target, &options, &err) == 0;
 
 	python_free(python);
 	target_close(target);
 	return result;
 }
 
-size_t children_that_are_pythons(pid_t pid, struct functions *functions, int abi, pid_t *pids, size_t capacity, bool *has_more)
+size_t children_that_are_pythons(
+	pid_t pid, struct functions *functions, int abi, pid_t *pids, size_t capacity, bool *has_more)
 {
 	struct tree *tree = tree_new(PROCESSES_LIMIT);
 	const struct descendant *found = NULL;

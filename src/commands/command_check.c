@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The command check: its options, and what they say together. What budgets mean is said when they are read. */
+/*
+ * The command check: its options, and what they say together. What budgets mean is said when they are read.
+ */
 #include "config.h"
 
 #include "commands/command.h"
@@ -92,14 +94,15 @@ static int check(struct options *options, struct error *err)
 		return error_set(err, ERROR_USAGE,
 			"check looks at each process or at each thread: name one of them with --group");
 	if (options->per_process)
-		return error_set(err, ERROR_USAGE, "--per=process is for diff: use --group=process, and each process is checked");
+		return error_set(err, ERROR_USAGE,
+			"--per=process is for diff: use --group=process, and each process is checked");
 	if (options->later_work > options->work || options->later_work < options->work)
 		return error_set(err, ERROR_USAGE, "--per takes one number here: check looks at one side");
 	if (options->input_count)
 		return 0;
 	err->exit_code = 1;
-	return error_set(err, ERROR_USAGE,
-		"no profile: name a recording, or a file of collapsed stacks or pprof");
+	return error_set(
+		err, ERROR_USAGE, "no profile: name a recording, or a file of collapsed stacks or pprof");
 }
 
 static const struct option_row *const rows[] = {

@@ -77,7 +77,8 @@ static int check_sources(const struct options *options, struct error *err)
 		return 0;
 	if (!options->sources[0] || !options->sources[1])
 		return error_set(err, ERROR_USAGE,
-			"lines are told by their text where both sides have their sources: --source-before FOLDER "
+			"lines are told by their text where both sides have their sources: --source-before "
+			"FOLDER "
 			"--source-after FOLDER");
 	if (options->by != BY_LINE)
 		return error_set(err, ERROR_USAGE, "sources are for lines: --by=line is missing");

@@ -10,8 +10,7 @@ static int check(struct options *options, struct error *err)
 	if (!options->pid)
 		return error_set(err, ERROR_USAGE, "no process: name it by its process id");
 	if (options->pid_count > 1)
-		return error_set(
-			err, ERROR_USAGE, "several process ids: dump shows one process at a time");
+		return error_set(err, ERROR_USAGE, "several process ids: dump shows one process at a time");
 	return options_check_native(options, err);
 }
 

@@ -98,7 +98,8 @@ static int apply_delay(struct options *options, const char *value, struct error 
 	if (parse_duration(value, &options->delay_ns, err) != 0)
 		return -1;
 	if (options->delay_ns > DURATION_LIMIT_NS)
-		return error_set(err, ERROR_USAGE, "invalid delay '%.64s': too large: the most is 3650d", value);
+		return error_set(
+			err, ERROR_USAGE, "invalid delay '%.64s': too large: the most is 3650d", value);
 	options->has_delay = true;
 	return 0;
 }
@@ -195,7 +196,8 @@ static int check_budget_options(const struct options *options, struct error *err
 {
 	if (options->budget_file && !options->launch)
 		return error_set(err, ERROR_USAGE,
-			"--check is for a command that is started with -t: record to a file, and then 'pyrope check'");
+			"--check is for a command that is started with -t: record to a file, and then "
+			"'pyrope check'");
 	if (!options->budget_file &&
 		(options->baseline || options->baseline_runs || options->strict || options->force ||
 			options->report_count))
@@ -229,7 +231,8 @@ static int check(struct options *options, struct error *err)
 		return error_set(err, ERROR_USAGE, "both --paused and --delay: one of them");
 	if (options->all_programs && (!options->native || options->mode == MODE_GIL))
 		return error_set(err, ERROR_USAGE,
-			"--all shows programs that are no Python by their native stacks: it takes --native, and no "
+			"--all shows programs that are no Python by their native stacks: it takes --native, "
+			"and no "
 			"--mode=gil");
 	options->follow |= options->cgroup_count || (options->launch && !options->no_follow);
 	if (!options->has_duration && !options->unlimited && !options->launch)

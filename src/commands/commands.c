@@ -60,7 +60,8 @@ static int run(const struct options *options, struct error *err)
 {
 	if (options->native && !native_available())
 		return error_set(err, ERROR_UNSUPPORTED,
-			"this pyrope was built without --native: build it where libdw (elfutils) is installed");
+			"this pyrope was built without --native: build it where libdw (elfutils) is "
+			"installed");
 	return options->command->run(options, err);
 }
 

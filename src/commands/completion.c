@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Completions for the shells, made from the rows of options and commands. Each offers the names, and for an argument what it
- * can be: one of some words, a file, the id of a running Python, a command.
+ * Completions for the shells, made from the rows of options and commands. Each offers the names, and for an
+ * argument what it can be: one of some words, a file, the id of a running Python, a command.
  */
 #include "config.h"
 
@@ -10,7 +10,9 @@
 
 #include <string.h>
 
-/* Lists process ids of Pythons, one a line, each with its command line behind a tab, which fish and zsh show.
+/*
+ * Lists process ids of Pythons, one a line, each with its command line behind a tab, which fish and zsh show.
+ *
  */
 #define LIST_PIDS "ps -eo pid=,args= 2>/dev/null | sed -n 's/^ *\\([0-9]*\\) \\(.*[Pp]ython.*\\)/\\1\\t\\2/p'"
 
@@ -77,8 +79,8 @@ static void append_bash_trace(struct buffer *buffer)
 		buffer, "\tfor ((i = 1; i + 1 < COMP_CWORD; i++)); do\n\t\tcase ${COMP_WORDS[i]} in\n");
 	for (struct option_walk walk = { 0 }; (row = option_next(&walk));)
 		if (row->ends_options)
-			buffer_printf(buffer, "\t\t-%c|--%s) compopt -o default; return ;;\n",
-				row->letter, row->name);
+			buffer_printf(buffer, "\t\t-%c|--%s) compopt -o default; return ;;\n", row->letter,
+				row->name);
 	buffer_append_string(buffer, "\t\tesac\n\tdone\n");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope diff: two profiles, or several runs on each side. A table of what has changed and what is chance, and with
- * -o pictures and collapsed stacks (diff_stacks.c).
+ * pyrope diff: two profiles, or several runs on each side. A table of what has changed and what is chance,
+ * and with -o pictures and collapsed stacks (diff_stacks.c).
  */
 #include "config.h"
 
@@ -32,7 +32,8 @@ struct diff {
 	struct side sides[2];
 	struct diff_stacks stacks; /* with -o */
 	struct diff_lines *lines;  /* with sources */
-	struct u64_map processes[2]; /* number of the run << 32 | process: those that have samples, with --per=process */
+	/* number of the run << 32 | process: those that have samples, with --per=process */
+	struct u64_map processes[2];
 	bool damaged;
 
 	/* the file that is being read */
@@ -120,8 +121,8 @@ static bool has_changed(const struct change *change)
 /* What numbers are shown in: shares in percent, or times in a unit that suits so many seconds. */
 static struct difference_unit unit_of(const struct options *options, double seconds)
 {
-	return !options->seconds ? (struct difference_unit){ 100, "%" }
-		: seconds >= 1   ? (struct difference_unit){ 1, "s" }
+	return !options->seconds  ? (struct difference_unit){ 100, "%" }
+		: seconds >= 1    ? (struct difference_unit){ 1, "s" }
 		: seconds >= 1e-3 ? (struct difference_unit){ 1e3, "ms" }
 				  : (struct difference_unit){ 1e6, "us" };
 }
@@ -183,11 +184,11 @@ static void append_rows_name(struct buffer *text, const struct diff *diff, const
 	buffer_printf(text, "%s (%s)", rows[options->by], options->compare_total ? "total" : "self");
 	if (options->seconds)
 		buffer_printf(text, ": %s %s, of a %s",
-			*unit->name == 's'         ? "seconds"
+			*unit->name == 's'           ? "seconds"
 				: *unit->name == 'm' ? "milliseconds"
 						     : "microseconds",
 			kind_of_time(diff),
-			options->per_process                                 ? "process"
+			options->per_process                                   ? "process"
 				: options->work > 1 || options->later_work > 1 ? "unit of work"
 									       : "run");
 }
@@ -200,7 +201,8 @@ static void append_size(struct buffer *text, const struct diff *diff, size_t num
 	buffer_printf(text, "%" PRIu64 "%s", side->samples, word);
 	if (side->circumstances.is_known && !side->lacks_time)
 		buffer_printf(text, " (%.1f s)",
-			(double)(side->samples + side->missed) * (double)side->circumstances.interval_ns / 1e9);
+			(double)(side->samples + side->missed) * (double)side->circumstances.interval_ns /
+				1e9);
 }
 
 static void append_table(struct buffer *text, const struct diff *diff, const struct comparison *comparison)
@@ -315,7 +317,10 @@ static int write_files(
 	return result;
 }
 
-/* Of all samples of a side, for one run, one process of it or one unit of its work; what was missed in proportion. */
+/*
+ * Of all samples of a side, for one run, one process of it or one unit of its work; what was missed in
+ * proportion.
+ */
 static double seconds_of(const struct diff *diff, size_t number)
 {
 	const struct side *side = &diff->sides[number];

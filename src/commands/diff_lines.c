@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folders are the user's, the names of files come from recordings: what is opened is a regular file below the folder whose
- * name ends in .py, and no symbolic link leads out. A function is looked for in it at its first line, so that another version of
- * the file is not taken for the one that ran.
+ * The folders are the user's, the names of files come from recordings: what is opened is a regular file below
+ * the folder whose name ends in .py, and no symbolic link leads out. A function is looked for in it at its
+ * first line, so that another version of the file is not taken for the one that ran.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 #include "pyrope/output.h"
 
 #define FILE_BYTES ((off_t)4 << 20)
-#define TEXT_BYTES 200  /* of a line, in its name */
+#define TEXT_BYTES 200   /* of a line, in its name */
 #define FILES_LIMIT 4096 /* of a side; no more are opened */
 
 struct known_file {
@@ -67,7 +67,10 @@ static struct source *read_source(int fd, const struct stat *status)
 	return source_new(text, read_file_at(fd, text, length, 0));
 }
 
-/* The file in the folder that has the longest end of this name. Of a name alone only where it is the program's own. */
+/*
+ * The file in the folder that has the longest end of this name. Of a name alone only where it is the
+ * program's own.
+ */
 static struct source *find_source(int folder, const char *name)
 {
 	const size_t length = strlen(name);
@@ -137,8 +140,7 @@ static void align(struct diff_lines *lines, struct known_function *function)
 		return;
 	function->matches =
 		xcalloc(function->part.last - function->part.first + 1, sizeof(*function->matches));
-	source_align(
-		function->source, function->part, before->source, before->part, function->matches);
+	source_align(function->source, function->part, before->source, before->part, function->matches);
 }
 
 static void note_missing(struct diff_lines *lines, size_t side, const struct function *function,
@@ -188,7 +190,8 @@ static bool has_line(const struct known_function *function, size_t line)
 /* ---- names ---- */
 
 /* How many lines of the part up to this one say the same. */
-static size_t count_same(const struct known_function *function, size_t upto, const struct source *source, size_t line)
+static size_t count_same(
+	const struct known_function *function, size_t upto, const struct source *source, size_t line)
 {
 	size_t count = 0;
 
@@ -229,7 +232,8 @@ static char *name_of_new(
 }
 
 /* NULL: by its number. */
-static char *name_after(const struct diff_lines *lines, const struct known_function *function, int first_line, int line)
+static char *name_after(
+	const struct diff_lines *lines, const struct known_function *function, int first_line, int line)
 {
 	const struct known_function *before =
 		function->before == NONE ? NULL : &lines->functions[0][function->before];
@@ -246,7 +250,8 @@ static char *name_after(const struct diff_lines *lines, const struct known_funct
 	}
 	/* without a source now: as far from the first line as it was */
 	same = before->part.first + (size_t)(line - first_line);
-	return first_line > 0 && line >= first_line && has_line(before, same) ? name_before(before, same) : NULL;
+	return first_line > 0 && line >= first_line && has_line(before, same) ? name_before(before, same)
+									      : NULL;
 }
 
 char *diff_lines_name(struct diff_lines *lines, size_t side, const struct function *function, int line)
@@ -276,8 +281,8 @@ struct diff_lines *diff_lines_new(const char *const folders[2], const char *cons
 		lines->names[side] = folders[side];
 		lines->folders[side] = open(folders[side], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (lines->folders[side] < 0) {
-			error_set_errno(err, ERROR_SYSTEM, errno, "cannot read sources in '%.256s'",
-				folders[side]);
+			error_set_errno(
+				err, ERROR_SYSTEM, errno, "cannot read sources in '%.256s'", folders[side]);
 			diff_lines_free(lines);
 			return NULL;
 		}

@@ -80,8 +80,8 @@ void diff_stacks_add(struct diff_stacks *stacks, size_t side, const struct event
 	uint32_t node;
 
 	if (!is_known(stacks, event->stack_key)) {
-		array_reserve(
-			&stacks->frames, &stacks->frame_capacity, sample.frame_count, sizeof(*stacks->frames));
+		array_reserve(&stacks->frames, &stacks->frame_capacity, sample.frame_count,
+			sizeof(*stacks->frames));
 		for (size_t i = 0; i < sample.frame_count; i++)
 			stacks->frames[i] = same_frame(stacks, &event->sample->frames[i]);
 		sample.frames = stacks->frames;

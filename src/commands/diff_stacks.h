@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The stacks of both sides of a diff in one tree, and the files that are made of them: pictures, and collapsed stacks with two numbers. */
+/*
+ * The stacks of both sides of a diff in one tree, and the files that are made of them: pictures, and
+ * collapsed stacks with two numbers.
+ */
 #ifndef PYROPE_COMMANDS_DIFF_STACKS_H
 #define PYROPE_COMMANDS_DIFF_STACKS_H
 
@@ -19,7 +22,7 @@ struct diff_stacks {
 	size_t count_capacity[2];
 	struct series **runs[2];
 	size_t run_counts[2];
-	uint64_t known[4096]; /* stack_keys that the profile has, by their ends */
+	uint64_t known[4096];        /* stack_keys that the profile has, by their ends */
 	struct sample_frame *frames; /* of the stack that was looked at last */
 	size_t frame_capacity;
 };
@@ -34,7 +37,10 @@ void diff_stacks_add(struct diff_stacks *stacks, size_t side, const struct event
 
 /* Can a file of this name be written? ERROR_USAGE. */
 int diff_output_check(const char *path, struct error *err);
-/* In the format that its ending names. table: what the page shows; the runs and counts of it are not looked at. */
+/*
+ * In the format that its ending names. table: what the page shows; the runs and counts of it are not looked
+ * at.
+ */
 int diff_stacks_write(struct diff_stacks *stacks, const char *path, const struct difference *table,
 	const struct output_options *options, struct error *err);
 

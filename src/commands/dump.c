@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope dump: every thread once, as a person wants to read it in an incident, or as JSON. With --follow one process after the
- * other, each parent before its children.
+ * pyrope dump: every thread once, as a person wants to read it in an incident, or as JSON. With --follow one
+ * process after the other, each parent before its children.
  */
 #include "config.h"
 
@@ -23,7 +23,10 @@
 #define PROCESSES_LIMIT 1000
 #define CHILDREN_TOLD 100
 
-/* What was seen of each thread: a sample is lent, and the threads are shown in another order than that of the list. */
+/*
+ * What was seen of each thread: a sample is lent, and the threads are shown in another order than that of
+ * the list.
+ */
 struct dumped {
 	struct sample *samples;
 	size_t count, capacity;
@@ -69,7 +72,8 @@ struct dump {
 	size_t count; /* of processes that were written */
 };
 
-static struct dump_header header_of(const struct options *options, struct target *target, const struct roots *roots)
+static struct dump_header header_of(
+	const struct options *options, struct target *target, const struct roots *roots)
 {
 	return (struct dump_header){
 		.pid = target_pid(target),
@@ -81,7 +85,8 @@ static struct dump_header header_of(const struct options *options, struct target
 	};
 }
 
-static int collect(const struct options *options, struct python *python, struct dumped *dumped, struct error *err)
+static int collect(
+	const struct options *options, struct python *python, struct dumped *dumped, struct error *err)
 {
 	struct sampling_options sampling = {
 		.interval_ns = options->interval_ns,
@@ -105,8 +110,8 @@ static int collect(const struct options *options, struct python *python, struct 
 }
 
 /* python: NULL: there is none, because of the obstacle. */
-static int write_process(
-	struct dump *dump, struct target *target, struct python *python, pid_t parent, const char *obstacle, struct error *err)
+static int write_process(struct dump *dump, struct target *target, struct python *python, pid_t parent,
+	const char *obstacle, struct error *err)
 {
 	struct dumped dumped = { 0 };
 	struct roots roots = { 0 };
@@ -128,7 +133,9 @@ static int write_process(
 	if (python)
 		result = collect(dump->options, python, &dumped, err);
 	if (result == 0) {
-		const char *separator = dump->count++ ? dump->format->between : dump->options->follow ? dump->format->before : "";
+		const char *separator = dump->count++ ? dump->format->between
+			: dump->options->follow       ? dump->format->before
+						      : "";
 
 		output_write(dump->file, separator, strlen(separator));
 		dump->format->write(dump->file, &header, dumped.samples, dumped.count);
@@ -157,7 +164,8 @@ static int dump_process(struct dump *dump, pid_t pid, pid_t parent, int64_t wait
 	} else if (dump->options->follow && err->kind != ERROR_GONE) {
 		struct error ignored = { 0 };
 
-		write_process(dump, target, NULL, parent, err->kind == ERROR_UNSUPPORTED ? "no Python" : err->message, &ignored);
+		write_process(dump, target, NULL, parent,
+			err->kind == ERROR_UNSUPPORTED ? "no Python" : err->message, &ignored);
 	}
 	python_free(python);
 	target_close(target);
@@ -166,7 +174,10 @@ static int dump_process(struct dump *dump, pid_t pid, pid_t parent, int64_t wait
 
 /* ---- trees ---- */
 
-/* The children of this process, each before its own; those that cannot be shown are no failure of the whole. */
+/*
+ * The children of this process, each before its own; those that cannot be shown are no failure of the
+ * whole.
+ */
 static size_t dump_children(struct dump *dump, pid_t pid, const struct descendant *found, size_t count)
 {
 	size_t shown = 0;
@@ -187,12 +198,13 @@ static void tell_children(const struct dump *dump, pid_t pid)
 {
 	pid_t pids[CHILDREN_TOLD];
 	bool has_more;
-	const size_t pythons =
-		children_that_are_pythons(pid, dump->functions, dump->options->abi, pids, CHILDREN_TOLD, &has_more);
+	const size_t pythons = children_that_are_pythons(
+		pid, dump->functions, dump->options->abi, pids, CHILDREN_TOLD, &has_more);
 
 	if (pythons)
 		fprintf(stderr, "pyrope: %zu%s %s: dump -f shows %s\n", pythons, has_more ? " or more" : "",
-			pythons == 1 ? "child is a Python" : "children are Pythons", pythons == 1 ? "it" : "them");
+			pythons == 1 ? "child is a Python" : "children are Pythons",
+			pythons == 1 ? "it" : "them");
 }
 
 static int dump_all(struct dump *dump, struct error *err)

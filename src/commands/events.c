@@ -12,7 +12,10 @@
 
 #define COUNTERS_NS INT64_C(1000000000)
 #define CLOCK_NS INT64_C(60000000000)
-/* The two clocks run apart when the machine was suspended or its clock set; less is drift, which the next CLOCK_NS tells. */
+/*
+ * The two clocks run apart when the machine was suspended or its clock set; less is drift, which the next
+ * CLOCK_NS tells.
+ */
 #define CLOCK_STEP_NS INT64_C(10000000)
 
 static int give(struct recording *recording, struct event *event, struct error *err)
@@ -49,7 +52,8 @@ int events_begin(struct recording *recording, struct error *err)
 	run.arguments = clean.data;
 	buffer_append_string(&machine, "");
 	if (uname(&name) == 0)
-		buffer_printf(&machine, "%s %s %s %s", name.nodename, name.sysname, name.release, name.machine);
+		buffer_printf(
+			&machine, "%s %s %s %s", name.nodename, name.sysname, name.release, name.machine);
 	run.machine = machine.data;
 	recording->clock_ns = monotonic_ns();
 	recording->clock_offset_ns = run.realtime_ns - recording->clock_ns;
@@ -89,17 +93,25 @@ int events_sample(struct recording *recording, const struct sample *sample, stru
 {
 	const int64_t step_ns = recording_step_ns(recording->options->interval_ns);
 	struct sample copy = *sample;
-	struct event event = { .kind = EVENT_SAMPLE, .pid = sample->pid, .sample = &copy, .weight = sample->weight };
+	struct event event = {
+		.kind = EVENT_SAMPLE, .pid = sample->pid, .sample = &copy, .weight = sample->weight
+	};
 
-	/* the clock of a recording: what is written now and what report makes of the recording are the same bytes */
+	/*
+	 * the clock of a recording: what is written now and what report makes of the recording are the same
+	 * bytes
+	 */
 	copy.time_ns -= copy.time_ns % step_ns;
 	event.time_ns = event.last_ns = copy.time_ns;
 	return outputs_take(&recording->outputs, &event, err);
 }
 
-int events_missed(struct recording *recording, struct told *told, const struct sampling_statistics *statistics, struct error *err)
+int events_missed(struct recording *recording, struct told *told,
+	const struct sampling_statistics *statistics, struct error *err)
 {
-	struct event event = { .kind = EVENT_MISSED, .pid = told->pid, .missed = statistics->missed_ticks - told->missed };
+	struct event event = {
+		.kind = EVENT_MISSED, .pid = told->pid, .missed = statistics->missed_ticks - told->missed
+	};
 
 	told->missed = statistics->missed_ticks;
 	return event.missed ? give(recording, &event, err) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a run says beside its samples: how it began and ended, which processes there are, what they use up, what time it is.
- * All of it goes to the outputs as events.
+ * What a run says beside its samples: how it began and ended, which processes there are, what they use up,
+ * what time it is. All of it goes to the outputs as events.
  */
 #ifndef PYROPE_COMMANDS_EVENTS_H
 #define PYROPE_COMMANDS_EVENTS_H
@@ -21,7 +21,8 @@ struct told {
 
 /* Ticks that were missed until now, and counters; to be called some times a second. */
 int events_tick(struct recording *recording, struct told *told, const struct watch *watch, struct error *err);
-int events_missed(struct recording *recording, struct told *told, const struct sampling_statistics *statistics, struct error *err);
+int events_missed(struct recording *recording, struct told *told,
+	const struct sampling_statistics *statistics, struct error *err);
 /* The clock, some times a second. */
 int events_clock(struct recording *recording, struct error *err);
 int events_sample(struct recording *recording, const struct sample *sample, struct error *err);

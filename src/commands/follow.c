@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processes of a run: those that were named or launched, or are in a control group, through all that they execute (execve,
- * the same process id), and with --follow all that descend from them. Attached to, the only one has to be a Python at first, unless
- * it has children; one that reloads itself executes another one. Launched, it may be anything at first: env, sh -c, nice and the shims of pyenv replace
- * themselves by the Python that is meant, or start it as a child. While a process is no Python there is nothing to do but to
+ * The processes of a run: those that were named or launched, or are in a control group, through all that they
+ * execute (execve, the same process id), and with --follow all that descend from them. Attached to, the only
+ * one has to be a Python at first, unless it has children; one that reloads itself executes another one.
+ * Launched, it may be anything at first: env, sh -c, nice and the shims of pyenv replace themselves by the
+ * Python that is meant, or start it as a child. While a process is no Python there is nothing to do but to
  * look again.
  *
- * All of this happens in the thread that takes the samples, between them: an attach takes some ms, and delays no tick.
+ * All of this happens in the thread that takes the samples, between them: an attach takes some ms, and delays
+ * no tick.
  */
 #include "config.h"
 
@@ -77,7 +79,10 @@ static void flush_stream(struct recording *recording)
 		sampler_stop(recording->sampler);
 }
 
-/* The time runs from when sampling is on first: as the sampling thread has it, which on a busy machine begins later than it was told to. */
+/*
+ * The time runs from when sampling is on first: as the sampling thread has it, which on a busy machine
+ * begins later than it was told to.
+ */
 void recording_begin_time(struct recording *recording)
 {
 	const int64_t began_ns = sampler_began_ns(recording->sampler);
@@ -156,7 +161,8 @@ static void say_obstacle(struct recording *recording, struct member *member)
 
 	member->said = true;
 	if (member->launched) {
-		recording_note(recording, "no samples of '%s': %s", recording->options->launch[0], member->obstacle.message);
+		recording_note(recording, "no samples of '%s': %s", recording->options->launch[0],
+			member->obstacle.message);
 		return;
 	}
 	if (!member->was_sampled) {
@@ -165,11 +171,13 @@ static void say_obstacle(struct recording *recording, struct member *member)
 	}
 	/* nothing is known of it then, and it may run what it did */
 	if (member->obstacle.kind == ERROR_SYSTEM) {
-		recording_note(recording, "process %d is not sampled any more: %s", (int)member->pid, member->obstacle.message);
+		recording_note(recording, "process %d is not sampled any more: %s", (int)member->pid,
+			member->obstacle.message);
 		return;
 	}
 	target_task_comm(member->target, member->pid, name);
-	recording_note(recording, "process %d runs another program now (%s) and is watched, but there is nothing to sample: %s",
+	recording_note(recording,
+		"process %d runs another program now (%s) and is watched, but there is nothing to sample: %s",
 		(int)member->pid, *name ? name : "?",
 		member->obstacle.kind == ERROR_UNSUPPORTED ? "it is not a Python" : member->obstacle.message);
 }
@@ -184,7 +192,8 @@ static void count_failure(struct follow *follow, struct member *member)
 	member->said = true;
 	follow->recording->processes.failed++;
 	if (!follow->told_failure)
-		recording_note(follow->recording, "process %d is not sampled: %s", (int)member->pid, member->obstacle.message);
+		recording_note(follow->recording, "process %d is not sampled: %s", (int)member->pid,
+			member->obstacle.message);
 	follow->told_failure = true;
 }
 
@@ -368,17 +377,21 @@ static void try_waiting(struct follow *follow, int64_t now_ns)
 		/* why a command could not have been sampled is said, however soon it has ended */
 		if (is_root(member) && member->was_tried && member_has_exited(member)) {
 			lose(follow, member);
-		} else if (member_is_due(member, now_ns, crowd) && try_member(follow, member, wait_of(follow, member), &err) != 0) {
+		} else if (member_is_due(member, now_ns, crowd) &&
+			try_member(follow, member, wait_of(follow, member), &err) != 0) {
 			if (!is_root(member))
 				count_failure(follow, member);
-		} else if (is_root(member) && !member->said && !follow->tree && member->obstacle.message[0] && !member->watch &&
-			now_ns - member->since_ns > PATIENCE_NS) {
+		} else if (is_root(member) && !member->said && !follow->tree && member->obstacle.message[0] &&
+			!member->watch && now_ns - member->since_ns > PATIENCE_NS) {
 			say_obstacle(follow->recording, member);
 		}
 	}
 }
 
-/* Is there nothing more to wait for? The run of a command is over when that has ended: what it leaves behind is let go. */
+/*
+ * Is there nothing more to wait for? The run of a command is over when that has ended: what it leaves
+ * behind is let go.
+ */
 static bool is_over(const struct follow *follow, enum follow_end *end)
 {
 	const struct recording *recording = follow->recording;
@@ -388,16 +401,17 @@ static bool is_over(const struct follow *follow, enum follow_end *end)
 	for (size_t i = 0; i < follow->count; i++) {
 		const struct member *member = follow->members[i];
 
-		looks |= (is_root(member) || (recording->options->cgroup_count && member->watch)) && !member->is_gone &&
-			!member->is_done;
+		looks |= (is_root(member) || (recording->options->cgroup_count && member->watch)) &&
+			!member->is_gone && !member->is_done;
 		any |= !member->is_gone && (!launched || (member->launched && !member_has_exited(member)));
 	}
 	if (!any && !(follow->tree && tree_awaits(follow->tree)))
 		*end = FOLLOW_EXITED;
 	else if (!launched && signals_caught())
 		*end = FOLLOW_SIGNAL;
-	else if (recording->options->duration_ns ? recording->until_ns && monotonic_ns() >= recording->until_ns
-						 : recording->options->has_duration && !looks)
+	else if (recording->options->duration_ns
+			? recording->until_ns && monotonic_ns() >= recording->until_ns
+			: recording->options->has_duration && !looks)
 		*end = FOLLOW_DURATION; /* one look (-s 0) ends when it was taken, however late that is */
 	else
 		return false;
@@ -414,7 +428,8 @@ static int64_t next_poll_ns(const struct follow *follow)
 	for (size_t i = 0; i < follow->count && !is_young; i++) {
 		const struct member *member = follow->members[i];
 
-		is_young = !member->watch && !member->is_gone && monotonic_ns() - member->since_ns < 20 * MILLISECOND_NS;
+		is_young = !member->watch && !member->is_gone &&
+			monotonic_ns() - member->since_ns < 20 * MILLISECOND_NS;
 	}
 	if (is_young)
 		return POLL_FIRST_NS;
@@ -427,7 +442,9 @@ static void count_left_out(struct follow *follow)
 	if (!follow->recording->processes.left_out || follow->told_limit)
 		return;
 	follow->told_limit = true;
-	recording_note(follow->recording, "there are more than %d processes: those beyond are counted, and not sampled", PROCESSES_LIMIT);
+	recording_note(follow->recording,
+		"there are more than %d processes: those beyond are counted, and not sampled",
+		PROCESSES_LIMIT);
 }
 
 static int64_t poll(void *context)
@@ -483,8 +500,10 @@ static int follow_run(struct follow *follow, struct error *err)
 		end_run(follow, FOLLOW_REFUSED);
 		follow->end = FOLLOW_REFUSED;
 		error_set(&follow->refusal, ERROR_SYSTEM,
-			"a read of the memory of process %d has not returned for seconds: what provides that memory (userfaultfd, "
-			"a file system) does not answer; the profile ends there", (int)sampler_stuck_pid(recording->sampler));
+			"a read of the memory of process %d has not returned for seconds: what provides that "
+			"memory (userfaultfd, "
+			"a file system) does not answer; the profile ends there",
+			(int)sampler_stuck_pid(recording->sampler));
 	}
 	if (recording->stream.kind != ERROR_NONE)
 		follow->end = FOLLOW_OUTPUT;
@@ -518,7 +537,10 @@ static void follow_release(struct follow *follow)
 	free(follow->members);
 }
 
-/* Adds those that were named. -1: none of them can be sampled, and err says why the first one cannot. A group may be empty yet. */
+/*
+ * Adds those that were named. -1: none of them can be sampled, and err says why the first one cannot. A
+ * group may be empty yet.
+ */
 static int add_named(struct follow *follow, struct error *err)
 {
 	const struct options *options = follow->recording->options;
@@ -551,7 +573,8 @@ static int add_named(struct follow *follow, struct error *err)
 	for (size_t i = options->pid_count; i < follow->count; i++) {
 		struct error own = { 0 };
 
-		any |= try_member(follow, follow->members[i], ATTACH_WAIT_NS, &own) == 0 || own.kind != ERROR_GONE;
+		any |= try_member(follow, follow->members[i], ATTACH_WAIT_NS, &own) == 0 ||
+			own.kind != ERROR_GONE;
 		if (!follow->members[i]->watch)
 			count_failure(follow, follow->members[i]);
 	}
@@ -563,10 +586,11 @@ static void find_children(struct recording *recording)
 {
 	const struct options *options = recording->options;
 
-	if (options->follow || options->pid_count != 1 || recording->is_stuck || !summary_is_wanted(recording))
+	if (options->follow || options->pid_count != 1 || recording->is_stuck ||
+		!summary_is_wanted(recording))
 		return;
-	recording->children.count = children_that_are_pythons(options->pids[0], recording->functions, options->abi,
-		recording->children.pids, CHILDREN_NAMED, &recording->children.has_more);
+	recording->children.count = children_that_are_pythons(options->pids[0], recording->functions,
+		options->abi, recording->children.pids, CHILDREN_NAMED, &recording->children.has_more);
 }
 
 int follow_processes(struct recording *recording, enum follow_end *end, struct error *err)

@@ -39,7 +39,8 @@ static bool is_pprof(int fd)
 	return pprof_recognise(bytes, read_file_at(fd, bytes, sizeof(bytes), 0));
 }
 
-int input_read(int fd, const char *path, struct functions *functions, struct sink *sink, bool *damaged, struct error *err)
+int input_read(int fd, const char *path, struct functions *functions, struct sink *sink, bool *damaged,
+	struct error *err)
 {
 	struct recording_end end = { .is_whole = true };
 	int result;

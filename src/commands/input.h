@@ -8,7 +8,11 @@
 /* A regular file, for reading; -1: ERROR_SYSTEM, or ERROR_UNSUPPORTED when it is something else. */
 int input_open(const char *path, struct error *err);
 bool input_is_recording(int fd);
-/* Gives all that is in fd, which is closed, to the sink. What is missing at its end is said on stderr; *damaged is set when it is damage. */
-int input_read(int fd, const char *path, struct functions *functions, struct sink *sink, bool *damaged, struct error *err);
+/*
+ * Gives all that is in fd, which is closed, to the sink. What is missing at its end is said on stderr;
+ * *damaged is set when it is damage.
+ */
+int input_read(int fd, const char *path, struct functions *functions, struct sink *sink, bool *damaged,
+	struct error *err);
 
 #endif

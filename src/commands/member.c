@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a process id to a watch. A child that was forked by a Python that is sampled starts from what is known of that. What is no
- * Python is looked at again when it runs another program, which costs one system call to see, and now and then in case that it
- * has loaded an interpreter meanwhile.
+ * From a process id to a watch. A child that was forked by a Python that is sampled starts from what is known
+ * of that. What is no Python is looked at again when it runs another program, which costs one system call to
+ * see, and now and then in case that it has loaded an interpreter meanwhile.
  */
 #include "config.h"
 
@@ -80,7 +80,8 @@ bool member_has_exited(const struct member *member)
 	/* a stop for the sampling thread, its tracer, is told here, too, whatever is asked for */
 	if (member->launched)
 		return waitid(P_PID, (id_t)member->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-			info.si_pid == member->pid && info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED;
+			info.si_pid == member->pid && info.si_code != CLD_TRAPPED &&
+			info.si_code != CLD_STOPPED;
 	return member->target && !target_alive(member->target);
 }
 
@@ -100,10 +101,14 @@ static int open_target(struct member *member, struct error *err)
 	return 0;
 }
 
-/* Is it sampled though it is no Python? What has just started may be one in a moment, when its libraries are loaded. */
+/*
+ * Is it sampled though it is no Python? What has just started may be one in a moment, when its libraries
+ * are loaded.
+ */
 static bool is_other(const struct member *member, const struct recording *recording)
 {
-	return recording->options->all_programs && (member->named || monotonic_ns() - member->since_ns >= OTHER_AGE_NS);
+	return recording->options->all_programs &&
+		(member->named || monotonic_ns() - member->since_ns >= OTHER_AGE_NS);
 }
 
 static bool is_same(const struct program *left, const struct program *right)
@@ -111,8 +116,8 @@ static bool is_same(const struct program *left, const struct program *right)
 	return left->inode && left->inode == right->inode && left->device == right->device;
 }
 
-static int attach(struct member *member, const struct recording *recording, const struct member *parent, int64_t wait_ns,
-	struct error *err)
+static int attach(struct member *member, const struct recording *recording, const struct member *parent,
+	int64_t wait_ns, struct error *err)
 {
 	const struct python_options options = {
 		.functions = recording->functions,
@@ -124,9 +129,13 @@ static int attach(struct member *member, const struct recording *recording, cons
 	if (member->forked && parent && parent->python && is_same(&member->program, &parent->program)) {
 		struct error ignored = { 0 };
 
-		/* what it runs until its execve is its parent's, which waits for it: the parent's samples say it */
+		/*
+		 * what it runs until its execve is its parent's, which waits for it: the parent's samples
+		 * say it
+		 */
 		if (shares_memory(parent->pid, member->pid))
-			return error_set(err, ERROR_RACED, "process %d has not left its parent's memory yet", (int)member->pid);
+			return error_set(err, ERROR_RACED, "process %d has not left its parent's memory yet",
+				(int)member->pid);
 		if (python_attach_forked(&member->python, member->target, parent->python, &ignored) == 0)
 			return 0;
 	}
@@ -168,23 +177,30 @@ static int64_t within(int64_t least, int64_t value, int64_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
-/* Has this program been a Python in this process, before it executed it once more, or in its parent? Then it is about to be one again. */
+/*
+ * Has this program been a Python in this process, before it executed it once more, or in its parent? Then
+ * it is about to be one again.
+ */
 static bool was_python(const struct member *member, const struct member *parent)
 {
-	return is_same(&member->program, &member->sampled) || (parent && is_same(&member->program, &parent->sampled));
+	return is_same(&member->program, &member->sampled) ||
+		(parent && is_same(&member->program, &parent->sampled));
 }
 
 /*
- * When it is tried again, by what it is. What starts is found when a quarter more of its time has passed at most: on a busy machine an
- * interpreter takes a tenth of a second to start, and may have ended after two. What is no Python may be one that has not loaded its
- * library yet: the younger it is the sooner it is looked at.
+ * When it is tried again, by what it is. What starts is found when a quarter more of its time has passed at
+ * most: on a busy machine an interpreter takes a tenth of a second to start, and may have ended after two.
+ * What is no Python may be one that has not loaded its library yet: the younger it is the sooner it is looked
+ * at.
  */
-static void plan(struct member *member, const struct member *parent, const struct recording *recording, enum error_kind kind)
+static void plan(struct member *member, const struct member *parent, const struct recording *recording,
+	enum error_kind kind)
 {
 	const int64_t now_ns = monotonic_ns(), age_ns = now_ns - member->since_ns;
 	const bool may_be_other = recording->options->all_programs && age_ns < 2 * OTHER_AGE_NS;
 
-	if (kind != ERROR_UNSUPPORTED || member->launched || member->named || may_be_other || was_python(member, parent)) {
+	if (kind != ERROR_UNSUPPORTED || member->launched || member->named || may_be_other ||
+		was_python(member, parent)) {
 		member->try_ns = now_ns + within(RETRY_FIRST_NS, age_ns / 4, RETRY_LAST_NS);
 	} else if (age_ns < YOUNG_NS) {
 		member->try_ns = now_ns + within(RETRY_FIRST_NS, age_ns, RETRY_LAST_NS);
@@ -206,8 +222,8 @@ static void learn_command(struct member *member)
 	member->command = command.data;
 }
 
-int member_try(struct member *member, struct recording *recording, const struct member *parent, int64_t wait_ns,
-	struct error *err)
+int member_try(struct member *member, struct recording *recording, const struct member *parent,
+	int64_t wait_ns, struct error *err)
 {
 	const int64_t left_ns = recording->until_ns ? recording->until_ns - monotonic_ns() : INT64_MAX;
 
@@ -222,7 +238,10 @@ int member_try(struct member *member, struct recording *recording, const struct 
 	forget(member);
 	if (err->kind == ERROR_UNSUPPORTED)
 		learn_command(member);
-	/* there may be hundreds, and each takes some descriptors; one that has just ended has its exit status still to tell */
+	/*
+	 * there may be hundreds, and each takes some descriptors; one that has just ended has its exit
+	 * status still to tell
+	 */
 	if (!member->named && !member->launched && !(member->was_sampled && err->kind == ERROR_GONE)) {
 		target_close(member->target);
 		member->target = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One option as data. Parsing, --help, the completions of the shells and the test of the man page take all that they know of an
- * option from its row. An option of one command stands in the file of that command, one of several in options_TOPIC.c; the row
- * of a command (command.h) lists those that are of use to it.
+ * One option as data. Parsing, --help, the completions of the shells and the test of the man page take all
+ * that they know of an option from its row. An option of one command stands in the file of that command, one
+ * of several in options_TOPIC.c; the row of a command (command.h) lists those that are of use to it.
  */
 #ifndef PYROPE_COMMANDS_OPTION_H
 #define PYROPE_COMMANDS_OPTION_H
@@ -34,7 +34,10 @@ struct option_walk {
 	size_t command, row;
 };
 
-/* The next one, each once: those of the commands in the order of their table, then those of every command. NULL: no more. */
+/*
+ * The next one, each once: those of the commands in the order of their table, then those of every command.
+ * NULL: no more.
+ */
 const struct option_row *option_next(struct option_walk *walk);
 /* Is it of use to this command? */
 bool option_is_of(const struct option_row *row, const struct command *command);
@@ -49,7 +52,8 @@ extern const struct option_row option_pid, option_json;
 
 /* ---- options_target.c ---- */
 
-extern const struct option_row option_follow, option_pause, option_native, option_max_depth, option_abi, option_dump;
+extern const struct option_row option_follow, option_pause, option_native, option_max_depth, option_abi,
+	option_dump;
 #define TARGET_OPTIONS &option_pause, &option_native, &option_max_depth, &option_abi
 
 /* --native needs a pause. */
@@ -57,24 +61,28 @@ int options_check_native(const struct options *options, struct error *err);
 
 /* ---- options_filter.c ---- */
 
-extern const struct option_row option_exclude_idle, option_mode, option_from, option_to, option_thread, option_state;
+extern const struct option_row option_exclude_idle, option_mode, option_from, option_to, option_thread,
+	option_state;
 extern const struct option_row option_only, option_hide, option_focus, option_threads;
 #define FILTER_OPTIONS \
-	&option_exclude_idle, &option_mode, &option_threads, &option_from, &option_to, &option_thread, &option_state, \
-		&option_only, &option_hide, &option_focus
+	&option_exclude_idle, &option_mode, &option_threads, &option_from, &option_to, &option_thread, \
+		&option_state, &option_only, &option_hide, &option_focus
 
 /* ---- options_output.c ---- */
 
-extern const struct option_row option_output, option_no_line_numbers, option_paths, option_format, option_flamechart;
+extern const struct option_row option_output, option_no_line_numbers, option_paths, option_format,
+	option_flamechart;
 extern const struct option_row option_by, option_sort, option_limit, option_tree;
-extern const struct option_row option_inverted, option_colour_by, option_title, option_min_width, option_all_frames;
+extern const struct option_row option_inverted, option_colour_by, option_title, option_min_width,
+	option_all_frames;
 extern const struct option_row option_group, option_gc, option_syscalls;
 #define TABLE_OPTIONS &option_by, &option_limit
 #define FLAME_GRAPH_OPTIONS &option_inverted, &option_title, &option_min_width, &option_all_frames
 
 /* ---- options_budget.c ---- */
 
-extern const struct option_row option_compare, option_force, option_check, option_baseline, option_baseline_runs;
+extern const struct option_row option_compare, option_force, option_check, option_baseline,
+	option_baseline_runs;
 extern const struct option_row option_strict, option_per, option_report;
 #define BUDGET_OPTIONS \
 	&option_check, &option_baseline, &option_baseline_runs, &option_strict, &option_force, &option_report

@@ -24,8 +24,8 @@ struct parser {
 	char *const *arguments; /* what is not yet read; NULL-terminated */
 	bool only_operands;     /* after -- */
 	bool has_command;
-	bool says_record; /* the word record has come, as in py-spy's commands */
-	bool ended;       /* -t COMMAND, --help and the like: what follows is not looked at */
+	bool says_record;                /* the word record has come, as in py-spy's commands */
+	bool ended;                      /* -t COMMAND, --help and the like: what follows is not looked at */
 	const struct option_row **given; /* in order, to check them against the command */
 	size_t given_count;
 	struct error *err;
@@ -135,7 +135,7 @@ static int apply(struct parser *parser, const struct option_row *row, const char
 		options->command = row->means;
 	else if (row->apply(options, value, parser->err) != 0)
 		return error_wrap(parser->err, "option '%.64s'", written);
-	parser->given = xreallocarray(parser->given, parser->given_count + 1, sizeof(struct option_row *));
+	parser->given = xreallocarray(parser->given, parser->given_count + 1, sizeof(void *));
 	parser->given[parser->given_count++] = row;
 	parser->ended |= !options->command->options; /* only prints something */
 	return 0;
@@ -194,8 +194,8 @@ static int parse_spelling(struct parser *parser, const struct spelling *spelling
 }
 
 /*
- * Austin's -i INTERVAL, a whole number of microseconds or one with a unit; where no number follows it is py-spy's -i, for
- * what sleeps, too.
+ * Austin's -i INTERVAL, a whole number of microseconds or one with a unit; where no number follows it is
+ * py-spy's -i, for what sleeps, too.
  */
 static int parse_letter_i(struct parser *parser, const char *attached)
 {
@@ -289,7 +289,9 @@ static int bad_letter(const struct parser *parser, const char *written, const ch
 static int parse_letters(struct parser *parser, const char *word)
 {
 	for (const char *letter = word + 1; *letter; letter++) {
-		/* pyflame's -d is dump; behind the word record, which pyflame does not have, it is py-spy's */
+		/*
+		 * pyflame's -d is dump; behind the word record, which pyflame does not have, it is py-spy's
+		 */
 		const struct option_row *row = *letter == 'd' && parser->says_record
 			? find_own_name("seconds", strlen("seconds"))
 			: find_letter(*letter);
@@ -412,7 +414,8 @@ static int parse_word(struct parser *parser, const char *word)
 	if (word[0] != '-' || !word[1])
 		return parse_operand(parser, word);
 	if (word[1] >= '0' && word[1] <= '9')
-		return options_add_pids(parser->options, word, parser->err); /* -1 is no option: say what is wrong with it */
+		/* -1 is no option: say what is wrong with it */
+		return options_add_pids(parser->options, word, parser->err);
 	if (word[1] != '-')
 		return parse_letters(parser, word);
 	if (word[2])

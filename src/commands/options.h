@@ -44,19 +44,19 @@ struct report_choice {
 
 struct options {
 	const struct command *command; /* first: no flag has the offset 0 */
-	pid_t pid;            /* the first one; 0: not given */
+	pid_t pid;                     /* the first one; 0: not given */
 	pid_t pids[PIDS_LIMIT];
 	size_t pid_count;
 	const char *cgroups[CGROUPS_LIMIT]; /* borrowed */
 	size_t cgroup_count;
-	bool follow;          /* descendants, too */
+	bool follow; /* descendants, too */
 	bool no_follow;
-	bool all_programs;    /* native stacks of what is no Python, too */
+	bool all_programs;      /* native stacks of what is no Python, too */
 	char *const *arguments; /* the whole command line, NULL-terminated; borrowed */
-	char *const *launch;  /* NULL, or the command to start with its arguments; borrowed from argv */
+	char *const *launch;    /* NULL, or the command to start with its arguments; borrowed from argv */
 	bool has_duration;
-	bool unlimited;      /* not has_duration, and no default */
-	int64_t duration_ns; /* 0 with has_duration: one sample */
+	bool unlimited;         /* not has_duration, and no default */
+	int64_t duration_ns;    /* 0 with has_duration: one sample */
 	bool has_delay, paused; /* sampling begins later; SIGUSR1 switches it */
 	int64_t delay_ns;
 	int64_t interval_ns;
@@ -67,7 +67,7 @@ struct options {
 	bool has_before, has_after; /* --before, --after: what follows belongs to that side */
 	bool names_after;           /* the last one was --after */
 	bool compare_total;
-	bool seconds;      /* times, and no shares */
+	bool seconds;           /* times, and no shares */
 	const char *sources[2]; /* of diff: folders with the sources before, after; both or none; borrowed */
 	bool force;
 	struct budget_word budgets[BUDGET_WORDS_LIMIT];
@@ -75,9 +75,9 @@ struct options {
 	const char *budget_file, *baseline; /* NULL: not given; borrowed */
 	int64_t baseline_runs;              /* 0: not given */
 	bool strict;
-	double work;                        /* --per: units of work of a run, 1 where it was not given */
+	double work;       /* --per: units of work of a run, 1 where it was not given */
 	double later_work; /* of diff: of a run after, where work is that of one before */
-	bool per_process; /* of diff: --per=process */
+	bool per_process;  /* of diff: --per=process */
 	struct report_choice reports[REPORTS_LIMIT];
 	size_t report_count;
 	const char *outputs[OUTPUTS_LIMIT]; /* none: standard output */

@@ -23,7 +23,8 @@ const struct option_row option_compare = {
 	.argument = "PART",
 	.completion = COMPLETE_CHOICES,
 	.choices = compare_choices,
-	.help = "diff, check: the samples that end in a function: self (default), or all that it is in: total",
+	.help = "diff, check: the samples that end in a function: self (default), or all that it is in: "
+		"total",
 	.apply = apply_compare,
 };
 

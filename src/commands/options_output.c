@@ -9,9 +9,12 @@
 static const char *const group_choices[] = { "process", "thread", "process,thread", NULL };
 static const char *const by_choices[] = { "function", "line", "file", "module", NULL };
 static const char *const sort_choices[] = { "self", "total", "name", NULL };
-/* Those of the table of formats: completions are made where that is not linked, and a test compares the two. */
-static const char *const format_choices[] = { "collapsed", "table", "svg", "firefox", "speedscope", "pprof", "cpuprofile", "trace", "callgrind", "pstats",
-	"flamechart", "timestamps", "log", "recording", NULL };
+/*
+ * Those of the table of formats: completions are made where that is not linked, and a test compares the
+ * two.
+ */
+static const char *const format_choices[] = { "collapsed", "table", "svg", "firefox", "speedscope", "pprof",
+	"cpuprofile", "trace", "callgrind", "pstats", "flamechart", "timestamps", "log", "recording", NULL };
 static const char *const path_choices[] = { "full", "short", NULL };
 static const char *const colour_choices[] = { "kind", "function", "gil", NULL };
 
@@ -210,7 +213,8 @@ static int apply_min_width(struct options *options, const char *value, struct er
 	double percent = 0, unit = 1;
 
 	if (digits + decimals == 0 || digits > 3 || strcmp(end, *end == '%' ? "%" : "") != 0)
-		return error_set(err, ERROR_USAGE, "invalid part '%.64s': use a number of percent, as 0.1", value);
+		return error_set(
+			err, ERROR_USAGE, "invalid part '%.64s': use a number of percent, as 0.1", value);
 	for (const char *at = value; at < end; at++) {
 		if (*at == '.')
 			continue;

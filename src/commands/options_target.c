@@ -75,7 +75,9 @@ const struct option_row option_max_depth = {
 	.apply = apply_max_depth,
 };
 
-/* pyflame's form, the digits of the version without the dot: 26, 34, 36, 311. With the dot it reads the same.
+/*
+ * pyflame's form, the digits of the version without the dot: 26, 34, 36, 311. With the dot it reads the same.
+ *
  */
 static int apply_abi(struct options *options, const char *value, struct error *err)
 {
@@ -109,6 +111,7 @@ int options_check_native(const struct options *options, struct error *err)
 {
 	if (options->native && options->pause == PAUSE_NEVER)
 		return error_set(err, ERROR_USAGE,
-			"--native has to pause a running thread to read its registers: leave out --pause=never");
+			"--native has to pause a running thread to read its registers: leave out "
+			"--pause=never");
 	return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One run, several files: a tee over the formats, and the rescue of a profile that its file could not take. */
+/*
+ * One run, several files: a tee over the formats, and the rescue of a profile that its file could not take.
+ */
 #include "config.h"
 
 #include "commands/outputs.h"
@@ -25,7 +27,8 @@ static void count_self(struct outputs *outputs, const struct event *event)
 	size_t count = sample->frame_count;
 	uint32_t id;
 
-	if (sample->quality == SAMPLE_IDLE || sample->quality == SAMPLE_PARTIAL || sample->quality == SAMPLE_FAILED)
+	if (sample->quality == SAMPLE_IDLE || sample->quality == SAMPLE_PARTIAL ||
+		sample->quality == SAMPLE_FAILED)
 		return;
 	while (count && sample->frames[count - 1].function->kind == FUNCTION_MARKER)
 		count--;
@@ -43,7 +46,8 @@ static int hand_to(struct outputs *outputs, const struct event *event, bool all,
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct output *output = &outputs->list[i];
 
-		if (output->sink && (output->format->needs == NEEDS_ALL) == all && sink_take(output->sink, event, err) != 0)
+		if (output->sink && (output->format->needs == NEEDS_ALL) == all &&
+			sink_take(output->sink, event, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -73,7 +77,8 @@ int outputs_take(struct outputs *outputs, const struct event *event, struct erro
 {
 	if (outputs->watcher && sink_take(outputs->watcher, event, err) != 0)
 		return -1;
-	return hand_to(outputs, event, true, err) != 0 ? -1 : sink_take(filter_sink(outputs->filter), event, err);
+	return hand_to(outputs, event, true, err) != 0 ? -1
+						       : sink_take(filter_sink(outputs->filter), event, err);
 }
 
 void outputs_filter(struct outputs *outputs, const struct filter_options *options)
@@ -176,9 +181,12 @@ static int open_one(struct outputs *outputs, const char *path, const struct outp
 	return 0;
 }
 
-void outputs_open_none(struct outputs *outputs, const struct output_options *options, struct functions *functions)
+void outputs_open_none(
+	struct outputs *outputs, const struct output_options *options, struct functions *functions)
 {
-	*outputs = (struct outputs){ .shown = { .take = take_shown }, .functions = functions, .options = *options };
+	*outputs = (struct outputs){
+		.shown = { .take = take_shown }, .functions = functions, .options = *options
+	};
 }
 
 int outputs_open(struct outputs *outputs, const char *const *paths, size_t count,
@@ -223,7 +231,8 @@ int outputs_flush(struct outputs *outputs, struct error *err)
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct output *output = &outputs->list[i];
 
-		if (output->sink && (sink_flush(output->sink, err) != 0 || output_flush(output->file, err) != 0))
+		if (output->sink &&
+			(sink_flush(output->sink, err) != 0 || output_flush(output->file, err) != 0))
 			return -1;
 	}
 	return 0;
@@ -258,9 +267,11 @@ static void warn_of_size(const struct output *output)
 	const uint64_t bytes = output_bytes(output->file), limit = output->format->reader_bytes;
 
 	if (limit && bytes > limit)
-		fprintf(stderr, "pyrope: '%.256s' has %llu MB, and browsers read %llu MB: leave a part out (--from, --to, --thread), or name another format\n",
-			is_stdout(output->path) ? "standard output" : output->path, (unsigned long long)(bytes / MEGABYTE),
-			(unsigned long long)(limit / MEGABYTE));
+		fprintf(stderr,
+			"pyrope: '%.256s' has %llu MB, and browsers read %llu MB: leave a part out (--from, "
+			"--to, --thread), or name another format\n",
+			is_stdout(output->path) ? "standard output" : output->path,
+			(unsigned long long)(bytes / MEGABYTE), (unsigned long long)(limit / MEGABYTE));
 }
 
 static int finish_one(struct outputs *outputs, struct output *output, struct error *err)

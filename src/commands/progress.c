@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What pyrope says while it runs, all on standard error: one line that is drawn over and over (on a terminal that is ours
- * alone, never wider than that is at the moment), and notes.
+ * What pyrope says while it runs, all on standard error: one line that is drawn over and over (on a terminal
+ * that is ours alone, never wider than that is at the moment), and notes.
  */
 #include "config.h"
 
@@ -33,13 +33,18 @@ void progress_begin(struct recording *recording)
 {
 	const struct options *options = recording->options;
 
-	/* A launched command, or a stream of stacks, has this terminal too: a line drawn over them would
-	 * spoil both. And one that cannot clear a line would get a new one each time. */
+	/*
+	 * A launched command, or a stream of stacks, has this terminal too: a line drawn over them would
+	 * spoil both. And one that cannot clear a line would get a new one each time.
+	 */
 	recording->shows_progress = terminal_has_codes(STDERR_FILENO) && !options->launch &&
 		!(outputs_stream_to_stdout(&recording->outputs) && isatty(STDOUT_FILENO));
 }
 
-/* A part that does not fit is left out, and so are all that come after it: the most important ones are the first. */
+/*
+ * A part that does not fit is left out, and so are all that come after it: the most important ones are the
+ * first.
+ */
 static void append_part(struct buffer *line, size_t columns, bool *full, const struct buffer *part)
 {
 	size_t limit = columns - 1; /* in the last column some terminals go on to the next line */
@@ -86,8 +91,8 @@ static void progress_line(const struct recording *recording, const struct sampli
 		append(line, columns, &full, "pyrope: %.1f s", seconds);
 	append(line, columns, &full, ", %" PRIu64 " samples", now->samples);
 	if (recording->processes.sampled > 1)
-		append(line, columns, &full, ", %" PRIu64 " processes, %" PRIu64 " gone", recording->processes.sampled,
-			recording->processes.gone);
+		append(line, columns, &full, ", %" PRIu64 " processes, %" PRIu64 " gone",
+			recording->processes.sampled, recording->processes.gone);
 	if (now->missed_ticks)
 		append(line, columns, &full, ", %" PRIu64 " missed", now->missed_ticks);
 	for (size_t i = 0; i < ARRAY_LENGTH(doubts); i++) {
@@ -98,7 +103,10 @@ static void progress_line(const struct recording *recording, const struct sampli
 	}
 }
 
-/* Goes back to where the line begins: made narrower meanwhile, the terminal may have broken it into several. */
+/*
+ * Goes back to where the line begins: made narrower meanwhile, the terminal may have broken it into
+ * several.
+ */
 static void append_clear(struct buffer *text, size_t drawn, size_t columns)
 {
 	if (columns && drawn > columns)

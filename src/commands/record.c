@@ -32,15 +32,19 @@ static int recording_begin(struct recording *recording, const struct options *op
 	recording->functions = functions_new();
 	if (options->budget_file && !(recording->check = check_new(options, recording->functions, true, err)))
 		return -1;
-	if (recording->check && !options->output_count && !options->format) /* standard output is the command's */
+	/* standard output is the command's */
+	if (recording->check && !options->output_count && !options->format)
 		outputs_open_none(&recording->outputs, &output, recording->functions);
 	else if (outputs_open(&recording->outputs, options->outputs, options->output_count,
-		    options->format ? output_format_find(options->format) : NULL, &output, options->paths,
-		    recording->functions, err) != 0)
+			 options->format ? output_format_find(options->format) : NULL, &output,
+			 options->paths, recording->functions, err) != 0)
 		return -1;
 	if (recording->check)
 		outputs_watch(&recording->outputs, check_sink(recording->check));
-	/* who asks for a thread is shown the same as of a recording: where another one holds the GIL, it is idle */
+	/*
+	 * who asks for a thread is shown the same as of a recording: where another one holds the GIL, it is
+	 * idle
+	 */
 	recording->outputs.needs_all |= filter.thread || filter.states;
 	/* one that keeps every thread is not to keep what others are to be shown, too */
 	filter.selects = recording->outputs.needs_all;
@@ -75,10 +79,12 @@ static void explain_no_samples(struct recording *recording, enum follow_end end)
 		recording_note(recording, "no samples: " NOTHING_MATCHES);
 	else if (!recording->was_on)
 		recording_note(recording, "no samples: sampling had not begun: %s",
-			recording->options->paused ? "--paused waits for SIGUSR1" : "the --delay was not over");
+			recording->options->paused ? "--paused waits for SIGUSR1"
+						   : "the --delay was not over");
 	else if (end == FOLLOW_EXITED && recording->statistics.unchecked)
 		recording_note(recording,
-			"no samples: the process exited and another one has its number: what there was had not been checked by then");
+			"no samples: the process exited and another one has its number: what there was had "
+			"not been checked by then");
 	else if (end == FOLLOW_EXITED)
 		recording_note(recording,
 			"no samples: the process exited before the first one was due: try a shorter "
@@ -90,8 +96,8 @@ static void explain_no_samples(struct recording *recording, enum follow_end end)
 }
 
 /*
- * Writes and sums up, whatever ended the sampling. Without samples, too: an older file of the same name would be taken for
- * what this run has found.
+ * Writes and sums up, whatever ended the sampling. Without samples, too: an older file of the same name would
+ * be taken for what this run has found.
  */
 static int finish(struct recording *recording, enum follow_end end, struct error *err)
 {
@@ -111,9 +117,11 @@ static int finish(struct recording *recording, enum follow_end end, struct error
 		recording_note(recording, FILES_UNANSWERED);
 	if (descriptors_lacking())
 		recording_note(recording, SHORT_OF_DESCRIPTORS, descriptor_limit());
-	if (filter_kept(recording->outputs.filter) && end == FOLLOW_EXITED && recording->options->cgroup_count)
+	if (filter_kept(recording->outputs.filter) && end == FOLLOW_EXITED &&
+		recording->options->cgroup_count)
 		recording_note(recording, "the control group is gone: this is what was sampled until then");
-	else if (filter_kept(recording->outputs.filter) && !recording->options->launch && end == FOLLOW_EXITED)
+	else if (filter_kept(recording->outputs.filter) && !recording->options->launch &&
+		end == FOLLOW_EXITED)
 		recording_note(recording, "process %d has exited: this is what was sampled until then",
 			(int)recording->options->pid);
 	summary_print(recording);
@@ -188,7 +196,8 @@ static int record_command(struct recording *recording, struct error *err)
 	if (end == FOLLOW_EXITED)
 		signals_set_child(0);
 	if (followed != 0)
-		err->exit_code = 1; /* that it is not the command which has failed is said here, or has been said */
+		/* that it is not the command which has failed is said here, or has been said */
+		err->exit_code = 1;
 	if (sampling.message[0])
 		recording_note(recording, "%s: this is what was sampled until then", sampling.message);
 	result = finish(recording, end, err);
@@ -209,7 +218,8 @@ int record_run(const struct options *options, struct error *err)
 
 	recording.options = options;
 	if (options->paused || options->delay_ns)
-		sampling_gate_close(&recording.gate, options->paused ? 0 : monotonic_ns() + options->delay_ns);
+		sampling_gate_close(
+			&recording.gate, options->paused ? 0 : monotonic_ns() + options->delay_ns);
 	signals_begin(options->launch != NULL, gate_of(&recording));
 	if (recording_begin(&recording, options, err) == 0)
 		result = options->launch ? record_command(&recording, err) : record_process(&recording, err);

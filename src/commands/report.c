@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope report: what was recorded before, shown or written in any format. A recording gives the same bytes as the run that
- * made it would have given; collapsed stacks of any tool are read, too; several files are added up.
+ * pyrope report: what was recorded before, shown or written in any format. A recording gives the same bytes
+ * as the run that made it would have given; collapsed stacks of any tool are read, too; several files are
+ * added up.
  */
 #include "config.h"
 
@@ -56,7 +57,8 @@ static int preview_files(struct report *report, struct preview *preview, struct 
 		if (fd < 0)
 			return -1;
 		if (input_is_recording(fd) &&
-			recording_read(fd, options->inputs[i], report->functions, &preview->sink, &end, &stop) != 0 &&
+			recording_read(fd, options->inputs[i], report->functions, &preview->sink, &end,
+				&stop) != 0 &&
 			!preview->has_run) {
 			*err = stop;
 			close(fd);
@@ -76,7 +78,10 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	return outputs_take(&report->outputs, event, err);
 }
 
-/* Collapsed stacks have no time. An output that shows it has something to say about that, or cannot be written. */
+/*
+ * Collapsed stacks have no time. An output that shows it has something to say about that, or cannot be
+ * written.
+ */
 static int check_untimed(const struct report *report, const char *path, struct error *err)
 {
 	for (size_t i = 0; i < report->outputs.count; i++) {
@@ -84,11 +89,14 @@ static int check_untimed(const struct report *report, const char *path, struct e
 
 		if (output->format->untimed == UNTIMED_REFUSED)
 			return error_set(err, ERROR_UNSUPPORTED,
-				"'%.256s' is no recording and has no times, which the format '%s' cannot do without: use another --format", path,
-				output->format->name);
+				"'%.256s' is no recording and has no times, which the format '%s' cannot do "
+				"without: use another --format",
+				path, output->format->name);
 		if (output->format->untimed == UNTIMED_IN_A_ROW)
-			fprintf(stderr, "pyrope: '%.256s' has no times: in the format '%s' its stacks stand one behind the other\n", path,
-				output->format->name);
+			fprintf(stderr,
+				"pyrope: '%.256s' has no times: in the format '%s' its stacks stand one "
+				"behind the other\n",
+				path, output->format->name);
 	}
 	return 0;
 }
@@ -140,7 +148,7 @@ static int run(struct report *report, struct error *err)
 		return -1;
 	if (!filter_kept(report->outputs.filter))
 		fprintf(stderr, "pyrope: there is no sample to show%s\n",
-			filter_idle(report->outputs.filter) ? ": -x leaves out all of them"
+			filter_idle(report->outputs.filter)               ? ": -x leaves out all of them"
 				: filter_left_out(report->outputs.filter) ? ": " NOTHING_MATCHES
 									  : "");
 	if (report->damaged) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys.path begins with the folder of the script, or with the working directory for -m and -c. Both are guessed from outside: a
- * wrong one makes a path shorter or not, and nothing else.
+ * sys.path begins with the folder of the script, or with the working directory for -m and -c. Both are
+ * guessed from outside: a wrong one makes a path shorter or not, and nothing else.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a program's own files are, by how and where it was started: what short paths leave out (see short_path). */
+/*
+ * Where a program's own files are, by how and where it was started: what short paths leave out (see
+ * short_path).
+ */
 #ifndef PYROPE_COMMANDS_ROOTS_H
 #define PYROPE_COMMANDS_ROOTS_H
 

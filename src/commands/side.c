@@ -152,7 +152,8 @@ void sides_tell(const struct side sides[2], bool are_times)
 			before->python, after->python);
 	if (sides[0].lacks_time || sides[1].lacks_time)
 		fprintf(stderr,
-			"pyrope: collapsed stacks have no time, nor has pprof: intervals take the samples for independent, "
+			"pyrope: collapsed stacks have no time, nor has pprof: intervals take the samples "
+			"for independent, "
 			"and are too small\n");
 }
 

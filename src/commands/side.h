@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs of one job, as diff and check read them: what is shown of each, how they were made, and whether two sides can be compared. */
+/*
+ * Runs of one job, as diff and check read them: what is shown of each, how they were made, and whether two
+ * sides can be compared.
+ */
 #ifndef PYROPE_COMMANDS_SIDE_H
 #define PYROPE_COMMANDS_SIDE_H
 
@@ -16,7 +19,10 @@ struct circumstances {
 	char mode[16], python[16];
 };
 
-/* One run on its way: all of its events go in, what the options show of it goes to next. Zero-initialise, and set the first five. */
+/*
+ * One run on its way: all of its events go in, what the options show of it goes to next. Zero-initialise,
+ * and set the first five.
+ */
 struct run_input {
 	const struct options *options;
 	struct functions *functions;

@@ -22,7 +22,10 @@
 /* What they do by default to a process that does not catch them is to end it. */
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
 	SIGXCPU, SIGIO, SIGPWR, SIGSTKFLT };
-/* A fault of pyrope's own, unless somebody sends them (a watchdog SIGABRT, faulthandler's users any of them). */
+/*
+ * A fault of pyrope's own, unless somebody sends them (a watchdog SIGABRT, faulthandler's users any of
+ * them).
+ */
 static const int faults[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
 static const int stops[] = { SIGTSTP, SIGTTOU, SIGTTIN };
 /* Of these pyrope hears without any harm to it. (Not SIGCHLD: that tells of its own children.) */
@@ -47,8 +50,8 @@ static void end_after(int number)
 }
 
 /*
- * Was it sent, and by somebody else? The timers of pyrope, its own raise and its writes to closed pipes are not, nor is
- * what the command tells its parent: nobody would tell the command.
+ * Was it sent, and by somebody else? The timers of pyrope, its own raise and its writes to closed pipes are
+ * not, nor is what the command tells its parent: nobody would tell the command.
  */
 static bool is_sent(const siginfo_t *info)
 {
@@ -75,7 +78,10 @@ static void handle_harmless(int number, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
-/* Also when the command is gone the first one is not for pyrope: it may be the one that has ended the command. */
+/*
+ * Also when the command is gone the first one is not for pyrope: it may be the one that has ended the
+ * command.
+ */
 static void handle_launching(int number, siginfo_t *info, void *context)
 {
 	if (child_gone && caught)
@@ -185,7 +191,10 @@ void signals_begin(bool launching, struct sampling_gate *switched)
 	if (!launching)
 		return;
 	catch_all(faults, ARRAY_LENGTH(faults), handle_fault);
-	/* Before these were caught they were ignored or had no effect: launch_remember knows what the command gets. */
+	/*
+	 * Before these were caught they were ignored or had no effect: launch_remember knows what the
+	 * command gets.
+	 */
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	catch_all(harmless, ARRAY_LENGTH(harmless), handle_harmless);

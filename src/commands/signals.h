@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals to pyrope. Attached, one that would end pyrope ends the sampling, so that what was sampled can be written; a second
- * one ends pyrope at once. With a launched command every signal that can be caught is meant for that command.
+ * Signals to pyrope. Attached, one that would end pyrope ends the sampling, so that what was sampled can be
+ * written; a second one ends pyrope at once. With a launched command every signal that can be caught is meant
+ * for that command.
  */
 #ifndef PYROPE_COMMANDS_SIGNALS_H
 #define PYROPE_COMMANDS_SIGNALS_H
@@ -13,11 +14,15 @@
 struct sampler;
 struct sampling_gate;
 
-/* Installs the handlers; a signal that was ignored at the start (nohup) stays ignored. Before a command is
- * launched. `switched`: NULL, or what SIGUSR1 switches instead of ending the sampling or being passed on. */
+/*
+ * Installs the handlers; a signal that was ignored at the start (nohup) stays ignored. Before a command is
+ * launched. `switched`: NULL, or what SIGUSR1 switches instead of ending the sampling or being passed on.
+ */
 void signals_begin(bool launching, struct sampling_gate *switched);
-/* The child that signals sent to pyrope alone are passed on to, those too that came before it was there; 0: it
- * has exited. */
+/*
+ * The child that signals sent to pyrope alone are passed on to, those too that came before it was there; 0:
+ * it has exited.
+ */
 void signals_set_child(pid_t child);
 /* The sampler to stop; NULL: none. */
 void signals_set_sampler(struct sampler *sampler);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options of py-spy 0.4 and Austin 4.0. What pyrope has under the same name is in its own table of options; a letter that
- * means something else in pyrope, which has pyflame's letters, is not here.
+ * Options of py-spy 0.4 and Austin 4.0. What pyrope has under the same name is in its own table of options; a
+ * letter that means something else in pyrope, which has pyflame's letters, is not here.
  */
 #include "config.h"
 

@@ -7,10 +7,11 @@
 #include <stddef.h>
 
 struct spelling {
-	const char *name;     /* with its dashes; of a command without */
+	const char *name; /* with its dashes; of a command without */
 	bool takes_argument;
-	const char *means[3]; /* NULL-terminated: options of pyrope; the first one gets the argument. None: it has no such thing */
-	const char *instead;  /* where it has none, or not yet: what pyrope has */
+	/* NULL-terminated: options of pyrope; the first one gets the argument. None: it has no such thing */
+	const char *means[3];
+	const char *instead; /* where it has none, or not yet: what pyrope has */
 };
 
 /* The one whose name is name[0..length), or NULL. */

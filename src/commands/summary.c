@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What there is to say about a run at its end, on standard error: what a user has asked for (a file, samples, where the time
- * went); with --summary=full what pyrope did to the target, too; with --summary=json all of the numbers.
+ * What there is to say about a run at its end, on standard error: what a user has asked for (a file, samples,
+ * where the time went); with --summary=full what pyrope did to the target, too; with --summary=json all of
+ * the numbers.
  */
 #include "config.h"
 
@@ -161,7 +162,8 @@ static void append_children(struct buffer *text, const struct recording *recordi
 
 	if (!count)
 		return;
-	buffer_printf(text, "pyrope: Python %s beside it that %s not sampled: ", count > 1 ? "children ran" : "child ran",
+	buffer_printf(text,
+		"pyrope: Python %s beside it that %s not sampled: ", count > 1 ? "children ran" : "child ran",
 		count > 1 ? "were" : "was");
 	for (size_t i = 0; i < count; i++)
 		buffer_printf(text, "%s%d", i ? ", " : "", (int)recording->children.pids[i]);
@@ -175,7 +177,8 @@ static void append_processes(struct buffer *text, const struct recording *record
 
 	if (sampled + other + recording->processes.failed < 2 && !recording->processes.left_out)
 		return;
-	buffer_printf(text, "pyrope: %" PRIu64 " processes sampled, %" PRIu64 " of them gone", sampled, recording->processes.gone);
+	buffer_printf(text, "pyrope: %" PRIu64 " processes sampled, %" PRIu64 " of them gone", sampled,
+		recording->processes.gone);
 	if (recording->processes.failed)
 		buffer_printf(text, "; %" PRIu64 " could not be sampled", recording->processes.failed);
 	if (other > recording->processes.failed)
@@ -243,7 +246,8 @@ static void append_quality(struct buffer *text, const struct sampling_statistics
 
 static const char *const hold_causes[] = {
 	[HOLD_BY_CPU] = "pyrope waited for a CPU",
-	[HOLD_BY_THREAD] = "CPUs were short when it was to stop, or it was in a call that cannot be interrupted",
+	[HOLD_BY_THREAD] =
+		"CPUs were short when it was to stop, or it was in a call that cannot be interrupted",
 	[HOLD_BY_STOP] = "pyrope itself was stopped by a signal or a tracer",
 	[HOLD_BY_DEPTH] = "its stack is deep",
 	[HOLD_BY_OTHER] = "pyrope ran all the time, and the cause is not known",
@@ -268,8 +272,8 @@ static void append_missing_names(struct buffer *text, const struct native_statis
 			statistics->unnamed);
 	if (statistics->unread)
 		buffer_printf(text,
-			"pyrope: warning: %" PRIu64
-			" times a debug file was not read: without a build id all of it has to be, and that is 1 GB "
+			"pyrope: warning: %" PRIu64 " times a debug file was not read: without a build id "
+						    "all of it has to be, and that is 1 GB "
 			"at most\n",
 			statistics->unread);
 }
@@ -300,14 +304,17 @@ static void append_doings(struct buffer *text, const struct recording *recording
 	else
 		buffer_append_string(text, "; the target was never held");
 	if (statistics->held_longest_waited_ns > statistics->held_longest_ns / 4)
-		buffer_printf(text, ", in %.3f ms of which pyrope waited for a CPU", (double)statistics->held_longest_waited_ns / 1e6);
+		buffer_printf(text, ", in %.3f ms of which pyrope waited for a CPU",
+			(double)statistics->held_longest_waited_ns / 1e6);
 	if (statistics->spared)
 		buffer_printf(text,
-			"\npyrope: %" PRIu64 " looks would have held a thread that runs, and were left out for the target's speed: others count for them",
+			"\npyrope: %" PRIu64 " looks would have held a thread that runs, and were left out "
+					     "for the target's speed: others count for them",
 			statistics->spared);
 	if (statistics->holds_cut)
 		buffer_printf(text,
-			"\npyrope: %" PRIu64 " times it was let go after %d ms, before all of a deep stack was read",
+			"\npyrope: %" PRIu64
+			" times it was let go after %d ms, before all of a deep stack was read",
 			statistics->holds_cut, SAMPLING_HOLD_MS);
 	if (statistics->native.stacks || statistics->native.truncated)
 		buffer_printf(text,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long the samples of a run remember each other: the length of the blocks in which the bootstrap takes its time apart.
- * docs/statistics.md derives it and names the sources.
+ * How long the samples of a run remember each other: the length of the blocks in which the bootstrap takes
+ * its time apart. docs/statistics.md derives it and names the sources.
  */
 #include "config.h"
 
@@ -36,9 +36,9 @@ static double flat_top(double at)
 }
 
 /*
- * The best length of blocks for the variance of a mean, in bins (Politis and White 2004, with the correction of Patton, Politis
- * and White 2009, for the circular bootstrap). Of so many courses together, chance shows less. memory: blocks of n bins show a
- * variance that is too small by memory / n of it.
+ * The best length of blocks for the variance of a mean, in bins (Politis and White 2004, with the correction
+ * of Patton, Politis and White 2009, for the circular bootstrap). Of so many courses together, chance shows
+ * less. memory: blocks of n bins show a variance that is too small by memory / n of it.
  */
 static double best_block(const struct correlation *correlation, double *memory)
 {
@@ -92,8 +92,8 @@ static void pool(struct correlation *pooled, const struct correlation *own)
 }
 
 /*
- * The same at several widths of bins: where few samples are in a bin, their chance hides a correlation that is weak and lasts
- * long. What lasts longest counts.
+ * The same at several widths of bins: where few samples are in a bin, their chance hides a correlation that
+ * is weak and lasts long. What lasts longest counts.
  */
 static double longest_block(double *course, size_t count, struct correlation pooled[WIDTHS], double *memory)
 {

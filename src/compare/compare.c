@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far a share can be trusted, by a circular block bootstrap over time, and which of many differences are more than chance.
- * The bootstrap's variance is computed and not drawn (courses.c).
- * docs/statistics.md derives it and names the sources.
+ * How far a share can be trusted, by a circular block bootstrap over time, and which of many differences are
+ * more than chance. The bootstrap's variance is computed and not drawn (courses.c). docs/statistics.md
+ * derives it and names the sources.
  */
 #include "config.h"
 
@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEADIER 0.5 /* less of the variance of independent samples than this: the program repeats itself */
-#define OVERLAP 1.5 /* degrees of freedom for each block, where blocks overlap (Meketon and Schmeiser 1984) */
+/* less of the variance of independent samples than this: the program repeats itself */
+#define STEADIER 0.5
+/* degrees of freedom for each block, where blocks overlap (Meketon and Schmeiser 1984) */
+#define OVERLAP 1.5
 #define LEADERS 24          /* keys by whose course over time the length of blocks is chosen */
 #define RARE 10             /* fewer samples than that on both sides are no evidence */
 #define DISCOVERY_RATE 0.05 /* of all changes that are reported, so many may be none */
@@ -68,8 +70,8 @@ static void count_totals(struct side *side, size_t keys)
 
 		side->samples += (double)side->runs[run]->samples;
 		for (size_t i = 0; i < count; i++)
-			side->totals[side->nesting ? side->nesting->places[entries[i].key] : entries[i].key] +=
-				(double)entries[i].count;
+			side->totals[side->nesting ? side->nesting->places[entries[i].key]
+						   : entries[i].key] += (double)entries[i].count;
 	}
 	if (!side->nesting)
 		return;
@@ -84,9 +86,11 @@ static void count_totals(struct side *side, size_t keys)
 		side->totals[key] = side->totals[side->nesting->ends[key]] - side->totals[key];
 }
 
-/* What the run adds to the variance of the sums that a draw of the side has: that of its blocks, and how far it is from the other runs. */
-static void add_run(
-	struct side *side, size_t keys, size_t run, const uint32_t *leaders, size_t leader_count)
+/*
+ * What the run adds to the variance of the sums that a draw of the side has: that of its blocks, and how
+ * far it is from the other runs.
+ */
+static void add_run(struct side *side, size_t keys, size_t run, const uint32_t *leaders, size_t leader_count)
 {
 	struct series *series = side->runs[run];
 	struct courses courses;
@@ -106,10 +110,9 @@ static void add_run(
 			side->variance[key] += (sum - mean) * (sum - mean);
 	}
 	side->growth = fmax(side->growth, blocks.growth);
-	side->blocks += series->bin_ns ? (double)series->bin_count / (double)blocks.length
-				       : (double)series->samples;
-	side->block_seconds =
-		fmax(side->block_seconds, (double)blocks.length * (double)series->bin_ns / 1e9);
+	side->blocks +=
+		series->bin_ns ? (double)series->bin_count / (double)blocks.length : (double)series->samples;
+	side->block_seconds = fmax(side->block_seconds, (double)blocks.length * (double)series->bin_ns / 1e9);
 	courses_release(&courses);
 }
 
@@ -132,7 +135,10 @@ static void measure_side(struct side *side, size_t keys)
 	for (size_t key = 0; key < keys; key++) {
 		const double share = side->totals[key] / side->samples,
 			     variance = side->variance[key] / side->samples / side->samples;
-		/* of what was seen seldom or never, the bootstrap knows too little, and of samples without time nothing: as if they were independent */
+		/*
+		 * of what was seen seldom or never, the bootstrap knows too little, and of samples without
+		 * time nothing: as if they were independent
+		 */
 		const double least = side->totals[key] < 3 * RARE
 			? (side->totals[key] + 1) / (side->samples * side->samples)
 			: lacks_time ? independent(side, share)
@@ -150,7 +156,10 @@ static void side_release(struct side *side)
 
 /* ---- verdicts ---- */
 
-/* So likely is |t| as large as that by chance: Student's, by Wallace's transformation to a normal variable (1959). */
+/*
+ * So likely is |t| as large as that by chance: Student's, by Wallace's transformation to a normal variable
+ * (1959).
+ */
 static double chance_of(double t, double freedom)
 {
 	const double z = (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log1p(t * t / freedom));
@@ -159,9 +168,10 @@ static double chance_of(double t, double freedom)
 }
 
 /*
- * Where samples follow each other like independent ones or remember each other for longer, blocks that are too short show a
- * variance that is too small, and the degrees of freedom are those of blocks side by side. Where the program repeats itself, they show
- * one that is too large: then all that overlapping blocks tell may be used.
+ * Where samples follow each other like independent ones or remember each other for longer, blocks that are
+ * too short show a variance that is too small, and the degrees of freedom are those of blocks side by side.
+ * Where the program repeats itself, they show one that is too large: then all that overlapping blocks tell
+ * may be used.
  */
 static double freedom_alone(const struct spread *spread)
 {
@@ -248,7 +258,10 @@ static int by_chance(const void *left, const void *right)
 	return (a->change->p > b->change->p) - (a->change->p < b->change->p);
 }
 
-/* Benjamini and Hochberg (1995): the k-th smallest of m chances counts when one at least as large is below k / m of the rate. */
+/*
+ * Benjamini and Hochberg (1995): the k-th smallest of m chances counts when one at least as large is below
+ * k / m of the rate.
+ */
 static void judge_changes(struct comparison *comparison)
 {
 	struct tested *tested = xcalloc(comparison->count + 1, sizeof(*tested));
@@ -322,8 +335,8 @@ void comparison_release(struct comparison *comparison)
 
 /* ---- one side alone ---- */
 
-void estimate(struct runs runs, size_t key_count, const struct key_nesting *nesting,
-	struct estimates *estimates)
+void estimate(
+	struct runs runs, size_t key_count, const struct key_nesting *nesting, struct estimates *estimates)
 {
 	struct side side = { .runs = runs.list, .count = runs.count, .nesting = nesting };
 

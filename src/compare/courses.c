@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One run by key, and how much a bootstrap's draw of its bins would vary. Nothing is drawn: what blocks from anywhere have is
- * a sum of independent blocks, whose variance is that over all beginnings of a block. docs/statistics.md derives it.
+ * One run by key, and how much a bootstrap's draw of its bins would vary. Nothing is drawn: what blocks from
+ * anywhere have is a sum of independent blocks, whose variance is that over all beginnings of a block.
+ * docs/statistics.md derives it.
  */
 #include "config.h"
 
@@ -160,8 +161,8 @@ static double squares_of_many(const struct window *window, const double *course)
 }
 
 /*
- * The variance, over all blocks of this length, of x - share * n for x samples of the key among n in the block. squares: of x, summed over all
- * blocks; excess: of the whole run.
+ * The variance, over all blocks of this length, of x - share * n for x samples of the key among n in the
+ * block. squares: of x, summed over all blocks; excess: of the whole run.
  */
 static double variance_of_block(const struct window *window, const struct entry *entries, size_t count,
 	double share, double squares, double excess)

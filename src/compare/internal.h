@@ -13,7 +13,10 @@ struct entry {
 	uint64_t count;
 };
 
-/* A stack that was met: its keys are found once, and what it has of the open bin is added to them when that is closed. */
+/*
+ * A stack that was met: its keys are found once, and what it has of the open bin is added to them when that
+ * is closed.
+ */
 struct series_stack {
 	uint64_t stack_key;
 	uint32_t *keys;
@@ -56,8 +59,8 @@ struct series {
 const struct entry *series_entries(struct series *series, size_t *count);
 
 /*
- * What one run has of each key, by key: for one run after the other. A key has the samples of the places from itself to ends[key],
- * as a frame has those of the frames below it.
+ * What one run has of each key, by key: for one run after the other. A key has the samples of the places from
+ * itself to ends[key], as a frame has those of the frames below it.
  */
 struct courses {
 	const struct series *series;
@@ -100,7 +103,8 @@ struct draw {
 
 void draw_init(struct draw *draw, const struct series *series, size_t block);
 /*
- * The variance of what a draw has of the key more than `share` of the samples that it has. *sum: what the run itself has more than that.
+ * The variance of what a draw has of the key more than `share` of the samples that it has. *sum: what the run
+ * itself has more than that.
  */
 double draw_variance(
 	const struct draw *draw, const struct courses *courses, uint32_t key, double share, double *sum);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of what is compared. A frame is looked up by its function's number and line; only what is new is named. */
+/*
+ * Names of what is compared. A frame is looked up by its function's number and line; only what is new is
+ * named.
+ */
 #include "config.h"
 
 #include "compare/internal.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one run has of each key, over time. Time is cut into bins of equal length, at first of 10 ms; when there are more than
- * BINS_LIMIT of them, or too many numbers in them, each two neighbours become one. So memory stays flat, however long the run.
+ * What one run has of each key, over time. Time is cut into bins of equal length, at first of 10 ms; when
+ * there are more than BINS_LIMIT of them, or too many numbers in them, each two neighbours become one. So
+ * memory stays flat, however long the run.
  */
 #include "config.h"
 
@@ -50,7 +51,10 @@ static void count_pending(struct series *series)
 	series->pending_count = 0;
 }
 
-/* What the open bin has becomes entries. The same bin may be opened again, where several threads are a little out of order. */
+/*
+ * What the open bin has becomes entries. The same bin may be opened again, where several threads are a
+ * little out of order.
+ */
 static void close_bin(struct series *series)
 {
 	count_pending(series);
@@ -135,8 +139,7 @@ static void count_at(struct series *series, struct series_stack *stack, uint32_t
 	stack->pending += weight;
 }
 
-static void count_at_time(
-	struct series *series, struct series_stack *stack, int64_t time_ns, uint64_t weight)
+static void count_at_time(struct series *series, struct series_stack *stack, int64_t time_ns, uint64_t weight)
 {
 	int64_t since_ns = time_ns - series->begin_ns;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A text in Python, as far as it takes to say which lines are a function's, and which lines of two versions of it are the same.
- * Strings, brackets and continued lines are followed, as the language's reference has them (chapter 2, lexical analysis), for a
- * function ends before the first line that begins a statement no further in than its own. Any text gives some answer.
+ * A text in Python, as far as it takes to say which lines are a function's, and which lines of two versions
+ * of it are the same. Strings, brackets and continued lines are followed, as the language's reference has
+ * them (chapter 2, lexical analysis), for a function ends before the first line that begins a statement no
+ * further in than its own. Any text gives some answer.
  */
 #include "config.h"
 
@@ -101,16 +102,17 @@ static void add_line(struct source *source, struct reading *reading, size_t begi
 	const char *text = source->text;
 	size_t first = begin, columns = 0;
 
-	while (end > begin && (text[end - 1] == ' ' || text[end - 1] == '\t' || text[end - 1] == '\r' ||
-				      text[end - 1] == '\f'))
+	while (end > begin &&
+		(text[end - 1] == ' ' || text[end - 1] == '\t' || text[end - 1] == '\r' ||
+			text[end - 1] == '\f'))
 		end--;
 	for (; first < end && (text[first] == ' ' || text[first] == '\t' || text[first] == '\f'); first++)
 		columns = text[first] == '\t' ? (columns / TAB_COLUMNS + 1) * TAB_COLUMNS : columns + 1;
 	array_reserve(&source->lines, &source->capacity, source->count + 2, sizeof(*source->lines));
 	line = &source->lines[++source->count];
-	*line = (struct source_line){ .begin = (uint32_t)first,
-		.length = (uint32_t)(end - first),
-		.columns = (uint32_t)columns };
+	*line = (struct source_line){
+		.begin = (uint32_t)first, .length = (uint32_t)(end - first), .columns = (uint32_t)columns
+	};
 	if (first < end && (text[first] != '#' || reading->quote))
 		line->hash = hash_bytes(text + first, end - first) | 1;
 	line->begins = line->hash && !reading->quote && !reading->depth && !reading->is_continued;
@@ -186,7 +188,8 @@ static bool defines(const struct source *source, size_t line, const char *name)
 	rest = behind(rest ? rest : text, end, "def");
 	if (!rest)
 		rest = behind(text, end, "class");
-	return rest && (size_t)(end - rest) > length && memcmp(rest, name, length) == 0 && !is_name(rest[length]);
+	return rest && (size_t)(end - rest) > length && memcmp(rest, name, length) == 0 &&
+		!is_name(rest[length]);
 }
 
 /* The last line of what the definition at this line has. */
@@ -195,7 +198,8 @@ static size_t end_of(const struct source *source, size_t definition)
 	const uint32_t columns = source->lines[definition].columns;
 	size_t line = definition + 1;
 
-	while (line <= source->count && (!source->lines[line].begins || source->lines[line].columns > columns))
+	while (line <= source->count &&
+		(!source->lines[line].begins || source->lines[line].columns > columns))
 		line++;
 	return line - 1;
 }
@@ -219,8 +223,7 @@ static bool find_defined(
 
 	/* decorators come first */
 	while (first && definition < source->count &&
-		(!source->lines[definition].begins ||
-			source->text[source->lines[definition].begin] == '@'))
+		(!source->lines[definition].begins || source->text[source->lines[definition].begin] == '@'))
 		definition++;
 	if (first) {
 		part->first = first;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of functions. The thread that samples adds Python's, the one that consumes samples adds native ones, so it
- * has a lock; both ask for a function when they meet a code object or an address for the first time, never for a sample.
+ * The table of functions. The thread that samples adds Python's, the one that consumes samples adds native
+ * ones, so it has a lock; both ask for a function when they meet a code object or an address for the first
+ * time, never for a sample.
  */
 #include "config.h"
 
@@ -11,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES 100 /* of a thread that may not wait: another one has the table for less than a microsecond, unless it has lost its CPU */
+/*
+ * of a thread that may not wait: another one has the table for less than a microsecond, unless it has lost
+ * its CPU
+ */
+#define TRIES 100
 
 struct functions {
 	pthread_mutex_t mutex;
@@ -73,7 +78,8 @@ static const struct function *find_or_add(struct functions *functions, const str
 	kept->id = (uint32_t)functions->count;
 	kept->file = xstrdup(like->file);
 	kept->name = xstrdup(like->name);
-	array_reserve(&functions->list, &functions->capacity, functions->count + 1, sizeof(struct function *));
+	array_reserve(
+		&functions->list, &functions->capacity, functions->count + 1, sizeof(struct function *));
 	u64_map_put(&functions->by_hash, hash, functions->count);
 	functions->list[functions->count++] = kept;
 	return kept;

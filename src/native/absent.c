@@ -14,7 +14,8 @@ const char *native_libraries(void)
 	return "";
 }
 
-int native_new(struct native **native, struct python *python, const struct native_options *options, struct error *err)
+int native_new(struct native **native, struct python *python, const struct native_options *options,
+	struct error *err)
 {
 	(void)python;
 	(void)options;

@@ -21,7 +21,8 @@
 #define FIRST_STACK_BYTES ((size_t)128 << 10)
 #define STACK_LIMIT_BYTES ((size_t)1 << 20)
 #define DESCRIPTORS 65536
-#define ADDRESS_LIMIT 4000000 /* distinct ones; a program that makes code without end would fill memory with them */
+/* distinct ones; a program that makes code without end would fill memory with them */
+#define ADDRESS_LIMIT 4000000
 
 struct native {
 	struct python *python;
@@ -61,18 +62,23 @@ const char *native_libraries(void)
 		;
 }
 
-/* One is kept for each module that was met, and some systems allow no more than 1,024 unless they are asked. */
+/*
+ * One is kept for each module that was met, and some systems allow no more than 1,024 unless they are
+ * asked.
+ */
 static void ask_for_descriptors(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS && limit.rlim_cur < limit.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS &&
+		limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 }
 
-int native_new(struct native **result, struct python *python, const struct native_options *options, struct error *err)
+int native_new(struct native **result, struct python *python, const struct native_options *options,
+	struct error *err)
 {
 	struct native *native = xcalloc(1, sizeof(*native));
 
@@ -115,12 +121,16 @@ void native_housekeeping(struct native *native, int64_t now_ns)
 
 /* ---- copy ---- */
 
-/* How much to read: to where the thread's outermost frame ended last time, if that makes sense for this stack pointer. */
+/*
+ * How much to read: to where the thread's outermost frame ended last time, if that makes sense for this
+ * stack pointer.
+ */
 static size_t wanted_bytes(const struct native_copy *copy)
 {
 	if (copy->stack_end <= copy->start)
 		return FIRST_STACK_BYTES;
-	return copy->stack_end - copy->start < STACK_LIMIT_BYTES ? copy->stack_end - copy->start : STACK_LIMIT_BYTES;
+	return copy->stack_end - copy->start < STACK_LIMIT_BYTES ? copy->stack_end - copy->start
+								 : STACK_LIMIT_BYTES;
 }
 
 bool native_copy(struct native *native, struct native_copy *copy, const struct registers *registers)
@@ -172,8 +182,8 @@ static struct native_address *new_address(struct native *native, const struct na
 
 static bool same_place(const struct native_address *left, const struct native_address *right)
 {
-	return left->module == right->module && left->vaddr == right->vaddr && left->exact_pc == right->exact_pc &&
-		left->announced == right->announced;
+	return left->module == right->module && left->vaddr == right->vaddr &&
+		left->exact_pc == right->exact_pc && left->announced == right->announced;
 }
 
 /* NULL: it is new; *hash is the key that is free for it. */
@@ -202,7 +212,8 @@ static const struct native_address *address_of(struct native *native, const stru
 	const raddr_t pc = frame->pc - !frame->exact_pc;
 	struct jit *jit = modules_jit(&native->modules);
 	struct module *module = modules_find(&native->modules, pc);
-	const struct jit_code *code = jit && (!module || module->kind == MODULE_CODE) ? jit_find(jit, pc) : NULL;
+	const struct jit_code *code =
+		jit && (!module || module->kind == MODULE_CODE) ? jit_find(jit, pc) : NULL;
 	struct native_address place = { .exact_pc = frame->exact_pc };
 	const struct native_address *known;
 	uint64_t hash;
@@ -248,7 +259,8 @@ static const void *copy_at(struct memory_view *view, raddr_t address, size_t len
 }
 
 /* Unwinding starts again at an anchor where it is stuck, so it has to know where they are. */
-static void list_anchors(struct native *native, const struct native_copy *copy, const struct walk *walk, const void *state)
+static void list_anchors(
+	struct native *native, const struct native_copy *copy, const struct walk *walk, const void *state)
 {
 	struct copy_view stack = { .view = { .at = copy_at }, .copy = copy };
 
@@ -265,7 +277,8 @@ static void find_evaluations(struct native *native)
 {
 	const struct native_frames *frames = &native->frames;
 
-	array_reserve(&native->evaluates, &native->evaluates_capacity, frames->count + 1, sizeof(*native->evaluates));
+	array_reserve(&native->evaluates, &native->evaluates_capacity, frames->count + 1,
+		sizeof(*native->evaluates));
 	for (size_t i = 0; i < frames->count; i++)
 		native->evaluates[i] = python_evaluates(native->python, frames->list[i].pc) == EVALUATES;
 }
@@ -306,22 +319,29 @@ void native_merge(struct native *native, struct native_copy *copy, const struct 
 	merged->count = frames->count = 0;
 	merged->truncated = merged->contradicts = false;
 	list_anchors(native, copy, walk, state);
-	whole = unwinder_unwind(native->unwinder, &copy->registers, copy, native->anchor_addresses, native->anchors.count, frames,
-			&skipped) == UNWIND_WHOLE;
+	whole = unwinder_unwind(native->unwinder, &copy->registers, copy, native->anchor_addresses,
+			native->anchors.count, frames, &skipped) == UNWIND_WHOLE;
 	learn_extent(copy, frames, whole);
 	learn_evaluations(native);
-	input = (struct merge_input){ .frames = frames->list, .frame_count = frames->count, .whole = whole, .walk = walk,
-		.anchors = &native->anchors, .has_anchors = python_anchors_are_exact(native->python), .copy = copy };
+	input = (struct merge_input){ .frames = frames->list,
+		.frame_count = frames->count,
+		.whole = whole,
+		.walk = walk,
+		.anchors = &native->anchors,
+		.has_anchors = python_anchors_are_exact(native->python),
+		.copy = copy };
 	if (walk)
 		find_evaluations(native);
 	input.evaluates = native->evaluates;
 	left = merge_frames(&input, merged);
 	/* without any frames of its own a greenlet starts or ends, and all calls are those of others */
-	merged->contradicts = walk && walk->count && python_chain_may_lag(native->python) && merge_contradicts(&input, left);
+	merged->contradicts = walk && walk->count && python_chain_may_lag(native->python) &&
+		merge_contradicts(&input, left);
 	native->statistics.unmatched += left || merged->contradicts;
 	for (size_t i = 0; i < merged->count; i++) {
 		if (merged->frames[i].kind == MERGED_NATIVE)
-			merged->frames[i].address = address_of(native, &frames->list[merged->frames[i].index]);
+			merged->frames[i].address =
+				address_of(native, &frames->list[merged->frames[i].index]);
 	}
 	reverse(merged);
 	native->statistics.stacks++;

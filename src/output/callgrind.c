@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The format of callgrind (valgrind's manual, "Callgrind Format Specification", version 1): what each line of each function costs,
- * and what it costs by the functions that it calls. callgrind_annotate takes for the whole cost of a function that of the calls of
- * it, where there are any: so of a function that is in a stack several times the outermost call counts, and what is
- * called by nobody is called by "(root)".
+ * The format of callgrind (valgrind's manual, "Callgrind Format Specification", version 1): what each line of
+ * each function costs, and what it costs by the functions that it calls. callgrind_annotate takes for the
+ * whole cost of a function that of the calls of it, where there are any: so of a function that is in a stack
+ * several times the outermost call counts, and what is called by nobody is called by "(root)".
  */
 #include "config.h"
 
@@ -33,9 +33,9 @@ static const char *file_of(const struct writer *writer, const struct function *f
 {
 	if (!*function->file)
 		return "???"; /* what the reader takes for a file that is not known */
-	return writer->options->short_paths && function->kind == FUNCTION_PYTHON ?
-		short_path(function->file, writer->options->roots) :
-		function->file;
+	return writer->options->short_paths && function->kind == FUNCTION_PYTHON
+		? short_path(function->file, writer->options->roots)
+		: function->file;
 }
 
 /* The number stands before each name, for a name in parentheses would be a number by itself. */
@@ -86,7 +86,8 @@ static void write_call(struct writer *writer, const struct edge *edge)
 	put_cost(writer, edge->line, edge->count);
 }
 
-static void write_callgrind(const struct profile *profile, const struct output_options *options, struct output_file *file)
+static void write_callgrind(
+	const struct profile *profile, const struct output_options *options, struct output_file *file)
 {
 	struct edges edges;
 	struct writer writer = { .edges = &edges, .options = options, .file = file };
@@ -94,7 +95,8 @@ static void write_callgrind(const struct profile *profile, const struct output_o
 	edges_init(&edges, profile, EDGES_BY_LINE);
 	writer.named = xcalloc(edges.function_count + 1, sizeof(*writer.named));
 	buffer_append_string(&writer.text,
-		"# callgrind format\nversion: 1\ncreator: pyrope\npositions: line\nevent: samples : Samples\nevents: samples\nsummary: ");
+		"# callgrind format\nversion: 1\ncreator: pyrope\npositions: line\nevent: samples : "
+		"Samples\nevents: samples\nsummary: ");
 	buffer_append_uint(&writer.text, profile_samples(profile));
 	buffer_append_char(&writer.text, '\n');
 	for (size_t i = 0; i < edges.count; i++) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collapsed stacks: one line for each distinct stack, root;...;leaf COUNT, sorted by the bytes of the stack. Read by
- * flamegraph.pl, inferno, speedscope, the Firefox Profiler and most others.
+ * Collapsed stacks: one line for each distinct stack, root;...;leaf COUNT, sorted by the bytes of the stack.
+ * Read by flamegraph.pl, inferno, speedscope, the Firefox Profiler and most others.
  *
  * Stacks are distinct by their text: without line numbers, many stacks of the profile are one line here. So a
- * second tree is made whose nodes are texts, and the counts are added up there. It is sorted as a tree, so that the
- * lines are never in memory together: a deep recursion has more of them than fit.
+ * second tree is made whose nodes are texts, and the counts are added up there. It is sorted as a tree, so
+ * that the lines are never in memory together: a deep recursion has more of them than fit.
  */
 #include "config.h"
 
@@ -30,8 +30,8 @@ struct text_tree {
 };
 
 /*
- * Renders each frame once. text_of[frame] becomes the number of its text; equal texts have one number. The one behind the
- * last frame is the text of a stack without frames.
+ * Renders each frame once. text_of[frame] becomes the number of its text; equal texts have one number. The
+ * one behind the last frame is the text of a stack without frames.
  */
 static void render_texts(struct text_tree *tree, const struct profile *profile,
 	const struct output_options *options, uint32_t *text_of)
@@ -111,8 +111,9 @@ static void merge_nodes(struct text_tree *tree, const struct profile *profile, c
 /* ---- the order of the lines ---- */
 
 /*
- * Behind the text of a node comes a space and the count, or a semicolon and a child. The one or the other decides where its
- * line and its children stand among those of a:1 and a:10; no text has a semicolon, so nothing behind that can.
+ * Behind the text of a node comes a space and the count, or a semicolon and a child. The one or the other
+ * decides where its line and its children stand among those of a:1 and a:10; no text has a semicolon, so
+ * nothing behind that can.
  */
 struct place {
 	const char *text;
@@ -213,7 +214,8 @@ static void write_line(const struct text_tree *tree, uint32_t node, uint32_t **p
 	}
 	buffer_append_char(line, ' ');
 	if (tree->interval_ns)
-		buffer_append_int(line, (int64_t)((double)tree->nodes[node].count * (double)tree->interval_ns / 1000 + 0.5));
+		buffer_append_int(line,
+			(int64_t)((double)tree->nodes[node].count * (double)tree->interval_ns / 1000 + 0.5));
 	else
 		buffer_append_uint(line, tree->nodes[node].count);
 	buffer_append_char(line, '\n');
@@ -256,8 +258,8 @@ static void write_lines(const struct text_tree *tree, struct output_file *file)
 	free(first);
 }
 
-static void write_stacks(const struct profile *profile, const struct output_options *options, int64_t interval_ns,
-	struct output_file *file)
+static void write_stacks(const struct profile *profile, const struct output_options *options,
+	int64_t interval_ns, struct output_file *file)
 {
 	uint32_t *text_of = xreallocarray(NULL, profile_stacks(profile)->frame_count + 1, sizeof(*text_of));
 	struct text_tree tree = { .interval_ns = interval_ns };
@@ -277,7 +279,8 @@ static void write_collapsed(
 	write_stacks(profile, options, 0, file);
 }
 
-static void write_log(const struct profile *profile, const struct output_options *options, struct output_file *file)
+static void write_log(
+	const struct profile *profile, const struct output_options *options, struct output_file *file)
 {
 	write_stacks(profile, options, profile_interval_ns(profile), file);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPU profile of Chrome's DevTools (Profiler.Profile in the protocol of DevTools): a tree of calls, and which of its nodes ended the stack at
- * each sample. It knows one thread. So where there are several, each has a node below the root, and they stand one behind the other.
+ * The CPU profile of Chrome's DevTools (Profiler.Profile in the protocol of DevTools): a tree of calls, and
+ * which of its nodes ended the stack at each sample. It knows one thread. So where there are several, each
+ * has a node below the root, and they stand one behind the other.
  *
- * A sample lasts until the next one. Readers leave out what the last one lasts, so there is one more. What DevTools calls "(idle)" is the
- * time in which nothing was sampled, too. A startTime of 0 makes DevTools show an empty profile.
+ * A sample lasts until the next one. Readers leave out what the last one lasts, so there is one more. What
+ * DevTools calls "(idle)" is the time in which nothing was sampled, too. A startTime of 0 makes DevTools show
+ * an empty profile.
  */
 #include "config.h"
 
@@ -36,11 +38,15 @@ struct writer {
 	struct json json;
 	struct function_rows functions;
 	uint32_t *row_of_frame; /* by frame of the timeline */
-	struct stacks calls; /* whatever their lines; the frames are rows, the counts ticks that end there. An id is one more than the number */
+	/*
+	 * whatever their lines; the frames are rows, the counts ticks that end there. An id is one more
+	 * than the number
+	 */
+	struct stacks calls;
 	struct found {
 		uint32_t track; /* one more than its number; 0: none yet */
 		uint32_t node;
-	} *found; /* by node of the timeline: what it was in the track that was read last */
+	} * found;       /* by node of the timeline: what it was in the track that was read last */
 	uint64_t *ticks; /* by node of the timeline, of the track that is being read */
 	struct line_ticks *lines;
 	size_t line_count, line_capacity;
@@ -96,8 +102,10 @@ static void take_lines(struct writer *writer, size_t track)
 		writer->ticks[i] = 0;
 		if (!ticks || line <= 0 || writer->timeline->options->no_lines)
 			continue;
-		array_reserve(&writer->lines, &writer->line_capacity, writer->line_count + 1, sizeof(*writer->lines));
-		writer->lines[writer->line_count++] = (struct line_ticks){ node_of(writer, track, i), line, ticks };
+		array_reserve(&writer->lines, &writer->line_capacity, writer->line_count + 1,
+			sizeof(*writer->lines));
+		writer->lines[writer->line_count++] =
+			(struct line_ticks){ node_of(writer, track, i), line, ticks };
 	}
 }
 
@@ -127,7 +135,8 @@ static void build_tree(struct writer *writer)
 	function_rows_init(&writer->functions, stacks);
 	writer->row_of_frame = xcalloc(stacks->frame_count + 1, sizeof(*writer->row_of_frame));
 	for (size_t i = 0; i < stacks->frame_count; i++)
-		writer->row_of_frame[i] = (uint32_t)function_row(&writer->functions, stacks->frames[i].function);
+		writer->row_of_frame[i] =
+			(uint32_t)function_row(&writer->functions, stacks->frames[i].function);
 	writer->found = xcalloc(stacks->node_count, sizeof(*writer->found));
 	writer->ticks = xcalloc(stacks->node_count, sizeof(*writer->ticks));
 	stacks_init(&writer->calls);

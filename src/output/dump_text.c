@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pyrope dump for a person in an incident: what hangs stands at the top of each thread, innermost first, and
- * a recursion does not push everything else off the screen. Threads that run come first; those that sleep in the same place
- * are one paragraph, for a pool of them says no more than one of them.
+ * a recursion does not push everything else off the screen. Threads that run come first; those that sleep in
+ * the same place are one paragraph, for a pool of them says no more than one of them.
  */
 #include "config.h"
 
@@ -63,7 +63,9 @@ static void append_state(struct buffer *buffer, const struct sample *sample, boo
 		break;
 	}
 	if (sample->quality == SAMPLE_UNVERIFIED)
-		buffer_append_string(buffer, sample->state == THREAD_SLEEPING ? ", read when it fell asleep or woke up" : ", read while it ran");
+		buffer_append_string(buffer,
+			sample->state == THREAD_SLEEPING ? ", read when it fell asleep or woke up"
+							 : ", read while it ran");
 }
 
 static void append_frame(

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One stack after the other, along its frames. A row's mark is the number of the last stack in which it was met. */
+/*
+ * One stack after the other, along its frames. A row's mark is the number of the last stack in which it was
+ * met.
+ */
 #include "config.h"
 
 #include "output/edges.h"
@@ -14,9 +17,10 @@ struct walk {
 	uint32_t *mark;   /* by row */
 	uint32_t *path;   /* frames of the present stack, innermost first */
 	size_t depth, path_capacity;
-	uint64_t count;              /* of the present stack */
-	struct u64_map by_pair;      /* caller << 32 | callee -> first of a list of edges that differ in their lines */
-	uint32_t *next_edge;         /* by edge: the next of its list; 0: none */
+	uint64_t count; /* of the present stack */
+	/* caller << 32 | callee -> first of a list of edges that differ in their lines */
+	struct u64_map by_pair;
+	uint32_t *next_edge; /* by edge: the next of its list; 0: none */
 	size_t next_capacity;
 };
 
@@ -69,7 +73,9 @@ static void add_by_callee(struct walk *walk, uint32_t mark, bool by_line)
 		const uint32_t row = walk->row_of[walk->path[i]];
 
 		if (walk->mark[row] != mark)
-			add(walk, (struct edge){ caller, row, line, walk->count, row == innermost ? walk->count : 0 });
+			add(walk,
+				(struct edge){
+					caller, row, line, walk->count, row == innermost ? walk->count : 0 });
 		walk->mark[row] = mark;
 		caller = row;
 		line = by_line ? walk->stacks->frames[walk->path[i]].line : 0;
@@ -116,8 +122,9 @@ static void walk_stacks(struct walk *walk, enum edges_rule rule)
 		count_functions(walk, ++mark);
 		add_by_callee(walk, ++mark, rule == EDGES_BY_LINE);
 		if (rule == EDGES_BY_LINE)
-			add(walk, (struct edge){ walk->row_of[walk->path[0]], EDGE_SELF,
-					  walk->stacks->frames[walk->path[0]].line, walk->count, walk->count });
+			add(walk,
+				(struct edge){ walk->row_of[walk->path[0]], EDGE_SELF,
+					walk->stacks->frames[walk->path[0]].line, walk->count, walk->count });
 	}
 }
 
@@ -132,14 +139,16 @@ static int compare_by_caller(const void *left, const void *right)
 
 	if (a->caller != b->caller)
 		return compare_numbers(a->caller, b->caller);
-	return a->line != b->line ? (a->line > b->line) - (a->line < b->line) : compare_numbers(a->callee, b->callee);
+	return a->line != b->line ? (a->line > b->line) - (a->line < b->line)
+				  : compare_numbers(a->callee, b->callee);
 }
 
 static int compare_by_callee(const void *left, const void *right)
 {
 	const struct edge *a = left, *b = right;
 
-	return a->callee != b->callee ? compare_numbers(a->callee, b->callee) : compare_numbers(a->caller, b->caller);
+	return a->callee != b->callee ? compare_numbers(a->callee, b->callee)
+				      : compare_numbers(a->caller, b->caller);
 }
 
 void edges_init(struct edges *edges, const struct profile *profile, enum edges_rule rule)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who calls whom: the stacks of a profile folded to functions, for formats that have no stacks. A stack that has a function several
- * times must count for it once, so the outermost call of each function is taken: all calls of a function are the samples that it is in.
+ * Who calls whom: the stacks of a profile folded to functions, for formats that have no stacks. A stack that
+ * has a function several times must count for it once, so the outermost call of each function is taken: all
+ * calls of a function are the samples that it is in.
  */
 #ifndef PYROPE_OUTPUT_EDGES_H
 #define PYROPE_OUTPUT_EDGES_H
 
 #include "pyrope/profile.h"
 
-#define EDGE_SELF UINT32_MAX /* as a callee: nobody, the samples end there; as a caller: nobody, it is the outermost frame */
+/* as a callee: nobody, the samples end there; as a caller: nobody, it is the outermost frame */
+#define EDGE_SELF UINT32_MAX
 
 enum edges_rule {
 	EDGES_BY_LINE,   /* sorted by caller, line and callee; with those that end in a line */

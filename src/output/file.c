@@ -37,7 +37,7 @@ struct output_file {
 	mode_t mode;     /* what the temporary gets at the end; its owner comes from the place */
 	bool takes_owner;
 	struct gzip *gzip; /* NULL: what is written goes out as it is */
-	uint64_t written; /* before it was compressed */
+	uint64_t written;  /* before it was compressed */
 	size_t used;
 	char bytes[BUFFER_BYTES];
 };
@@ -202,7 +202,9 @@ int output_open(struct output_file **opened, const char *path, struct error *err
 	if (!path || strcmp(path, "-") == 0) {
 		file->fd = STDOUT_FILENO;
 		file->name = xstrdup("standard output");
-		/* The placeholder that main puts there for a closed descriptor cannot be written to either.
+		/*
+		 * The placeholder that main puts there for a closed descriptor cannot be written to either.
+		 *
 		 */
 		if ((fcntl(file->fd, F_GETFL) & O_ACCMODE) == O_RDONLY || fcntl(file->fd, F_GETFL) < 0) {
 			output_close(file);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The profile that profiler.firefox.com opens: its processed format, version 60 (docs-developer/CHANGELOG-formats.md of
- * firefox-devtools/profiler), which newer versions upgrade. Its tables are objects of columns, so each list of records is read once for
- * each column. Times are milliseconds since meta.startTime, written with the digits of a microsecond.
+ * The profile that profiler.firefox.com opens: its processed format, version 60
+ * (docs-developer/CHANGELOG-formats.md of firefox-devtools/profiler), which newer versions upgrade. Its
+ * tables are objects of columns, so each list of records is read once for each column. Times are milliseconds
+ * since meta.startTime, written with the digits of a microsecond.
  *
- * The reader has a stack go on until the next sample. So each run ends with a sample of its own, and where a thread was not
- * seen there is a sample without a stack, which weighs nothing.
+ * The reader has a stack go on until the next sample. So each run ends with a sample of its own, and where a
+ * thread was not seen there is a sample without a stack, which weighs nothing.
  */
 #include "config.h"
 
@@ -551,7 +552,10 @@ static uint64_t counter_value(const struct timeline_counters *counters, bool mem
 	return memory ? counters->resident_bytes : counters->cpu_ns;
 }
 
-/* What was added since the row before; of what had been used up before the first look nothing is known, but memory was there. */
+/*
+ * What was added since the row before; of what had been used up before the first look nothing is known, but
+ * memory was there.
+ */
 static size_t write_counter_column(
 	struct writer *writer, const struct timeline_process *process, bool memory, bool times)
 {

@@ -15,9 +15,10 @@
 #include <string.h>
 
 /*
- * Ticks fall at random points of their intervals, so two samples are up to two intervals apart. What is more than
- * GAP_INTERVALS apart has ticks missing in between. A busy machine misses some all the time, and the stack before
- * is the best guess for so short a while; a gap that can be seen in a chart is one that must be seen.
+ * Ticks fall at random points of their intervals, so two samples are up to two intervals apart. What is more
+ * than GAP_INTERVALS apart has ticks missing in between. A busy machine misses some all the time, and the
+ * stack before is the best guess for so short a while; a gap that can be seen in a chart is one that must be
+ * seen.
  */
 #define GAP_INTERVALS 4
 #define GAP_NS INT64_C(100000000)
@@ -88,16 +89,20 @@ static bool has_gap(const struct flamechart *flamechart, const struct stream *st
 	return span_ns > GAP_NS && span_ns / GAP_INTERVALS > flamechart->options->interval_ns;
 }
 
-/* The stack that is open ends where the next one begins, or, where ticks are missing, after the interval it
- * stands for. */
+/*
+ * The stack that is open ends where the next one begins, or, where ticks are missing, after the interval it
+ * stands for.
+ */
 static void end_stack(struct flamechart *flamechart, struct stream *stream, int64_t now_ns)
 {
 	int64_t end_ns = now_ns;
 
 	if (stream->open && has_gap(flamechart, stream, now_ns)) {
 		end_ns = stream->last_ns + flamechart->options->interval_ns;
-		/* Of a thread among others it is not known whether ticks were missed or it just was not
-		 * there. */
+		/*
+		 * Of a thread among others it is not known whether ticks were missed or it just was not
+		 * there.
+		 */
 		if (!flamechart->options->per_thread) {
 			close_stream(flamechart, stream, end_ns);
 			write_span(flamechart, "(missed)", end_ns, now_ns);

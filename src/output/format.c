@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of output formats. A new one is a file with its row, a declaration in format.h, and one line
- * here. */
+/*
+ * The table of output formats. A new one is a file with its row, a declaration in format.h, and one line
+ * here.
+ */
 #include "config.h"
 
 #include "output/format.h"

@@ -11,9 +11,11 @@
 #include <zlib.h>
 
 #define CHUNK_BYTES 65536
-#define WINDOW_GZIP (MAX_WBITS + 16) /* zlib.h, deflateInit2: 16 more asks for gzip's header and trailer */
-#define MEMORY_LEVEL 8               /* its default */
-#define LEVEL 4 /* what is written is long and alike: higher levels take several times as long for a tenth less */
+/* zlib.h, deflateInit2: 16 more asks for gzip's header and trailer */
+#define WINDOW_GZIP (MAX_WBITS + 16)
+#define MEMORY_LEVEL 8 /* its default */
+/* what is written is long and alike: higher levels take several times as long for a tenth less */
+#define LEVEL 4
 
 struct gzip {
 	z_stream stream;
@@ -28,7 +30,8 @@ struct gzip *gzip_new(gzip_write *write, void *context)
 
 	gzip->write = write;
 	gzip->context = context;
-	if (deflateInit2(&gzip->stream, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&gzip->stream, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=
+		Z_OK)
 		abort(); /* no memory, as xmalloc has it, or another zlib than was compiled with */
 	return gzip;
 }
@@ -58,7 +61,8 @@ void gzip_append(struct gzip *gzip, const void *bytes, size_t length)
 	while (length) {
 		const unsigned part = length < INT_MAX ? (unsigned)length : INT_MAX;
 
-		gzip->stream.next_in = (unsigned char *)from; /* z_const is not const by default; it is only read */
+		/* z_const is not const by default; it is only read */
+		gzip->stream.next_in = (unsigned char *)from;
 		gzip->stream.avail_in = part;
 		run(gzip, Z_NO_FLUSH);
 		from += part;

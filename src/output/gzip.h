@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes in, a gzip stream (RFC 1952) out. Its header has no time and no name: equal bytes give equal files. */
+/*
+ * Bytes in, a gzip stream (RFC 1952) out. Its header has no time and no name: equal bytes give equal files.
+ */
 #ifndef PYROPE_OUTPUT_GZIP_H
 #define PYROPE_OUTPUT_GZIP_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON as a stream: pieces of text, with the commas between the elements of the array that is being written. */
+/*
+ * JSON as a stream: pieces of text, with the commas between the elements of the array that is being
+ * written.
+ */
 #ifndef PYROPE_OUTPUT_JSON_H
 #define PYROPE_OUTPUT_JSON_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Python's frames are told apart by their files, markers by their names, which are the same in every recording and in collapsed
- * stacks. What perf script wrote has the suffix _[k] for the kernel's functions.
+ * Python's frames are told apart by their files, markers by their names, which are the same in every
+ * recording and in collapsed stacks. What perf script wrote has the suffix _[k] for the kernel's functions.
  */
 #include "config.h"
 

@@ -25,8 +25,8 @@ extern const char *const frame_kind_names[FRAME_KINDS];
 enum frame_kind frame_kind(const struct function *function);
 
 /*
- * Does it only lead to the program: runpy, which looks for what -m names, the beginning of a thread in threading, the import
- * of a module?
+ * Does it only lead to the program: runpy, which looks for what -m names, the beginning of a thread in
+ * threading, the import of a module?
  */
 bool frame_is_bootstrap(const struct function *function);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of a file's name says something to who reads it: the part below the entry of sys.path that it was imported from. It
- * is told by the name alone, so that it can be told of a recording, too.
+ * What of a file's name says something to who reads it: the part below the entry of sys.path that it was
+ * imported from. It is told by the name alone, so that it can be told of a recording, too.
  */
 #include "config.h"
 

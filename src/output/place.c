@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the path of an output file to the place that it names. Another user who may write to one of the folders
- * on the way can exchange a name there at any moment, so a path that is looked at twice may lead to two
- * places. Here it is gone along once, each step from a descriptor of the last one, and what the kernel would
- * do with a symbolic link is done by hand: one that somebody else has made, and may exchange, is not followed
- * (as fs.protected_symlinks does in sticky folders; proc_sys_fs(5)).
+ * From the path of an output file to the place that it names. Another user who may write to one of the
+ * folders on the way can exchange a name there at any moment, so a path that is looked at twice may lead to
+ * two places. Here it is gone along once, each step from a descriptor of the last one, and what the kernel
+ * would do with a symbolic link is done by hand: one that somebody else has made, and may exchange, is not
+ * followed (as fs.protected_symlinks does in sticky folders; proc_sys_fs(5)).
  */
 #include "config.h"
 
@@ -58,8 +58,8 @@ static bool others_may_write(const struct stat *folder)
 }
 
 /*
- * The owner of a folder is trusted in it by those who name it, but for root, who has more to lose than what is
- * in that folder.
+ * The owner of a folder is trusted in it by those who name it, but for root, who has more to lose than what
+ * is in that folder.
  */
 static bool is_trusted(const struct stat *link, const struct stat *folder)
 {

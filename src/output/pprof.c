@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The profile of Go's pprof (proto/profile.proto of google/pprof), which Pyroscope, Parca and others take as well. It has no time: each
- * stack counts once for each thread and state. Strings, functions and locations are written as they are met, samples at the end.
+ * The profile of Go's pprof (proto/profile.proto of google/pprof), which Pyroscope, Parca and others take as
+ * well. It has no time: each stack counts once for each thread and state. Strings, functions and locations
+ * are written as they are met, samples at the end.
  *
- * A mapping is a module of native functions; Python's functions have one of their own, the first, which readers take for the
- * program. Function.system_name is left out: readers take what stands there for a mangled name.
+ * A mapping is a module of native functions; Python's functions have one of their own, the first, which
+ * readers take for the program. Function.system_name is left out: readers take what stands there for a
+ * mangled name.
  */
 #include "config.h"
 
@@ -237,12 +239,13 @@ static void write_head(struct pprof *pprof)
 	protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_PERIOD, (uint64_t)interval_ns);
 	protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_DEFAULT_TYPE, string(pprof, type));
 	if (pprof->has_time) {
-		protobuf_put_uint(
-			&pprof->bytes, PPROF_PROFILE_TIME, pprof->first_ns > 0 ? (uint64_t)pprof->first_ns : 0);
+		protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_TIME,
+			pprof->first_ns > 0 ? (uint64_t)pprof->first_ns : 0);
 		protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_DURATION,
 			(uint64_t)(pprof->last_ns - pprof->first_ns + interval_ns));
 	} else {
-		protobuf_put_uint(&pprof->bytes, PPROF_PROFILE_DURATION, pprof->ticks * (uint64_t)interval_ns);
+		protobuf_put_uint(
+			&pprof->bytes, PPROF_PROFILE_DURATION, pprof->ticks * (uint64_t)interval_ns);
 	}
 	buffer_printf(&text, "%s",
 		pprof->arguments && *pprof->arguments ? pprof->arguments : "pyrope " PACKAGE_VERSION);
@@ -284,7 +287,8 @@ static void write_functions(struct pprof *pprof, const struct function_rows *row
 		protobuf_put_uint(&pprof->message, PPROF_FUNCTION_NAME, name);
 		protobuf_put_uint(&pprof->message, PPROF_FUNCTION_FILE, file);
 		if (function->first_line > 0)
-			protobuf_put_uint(&pprof->message, PPROF_FUNCTION_START, (uint64_t)function->first_line);
+			protobuf_put_uint(
+				&pprof->message, PPROF_FUNCTION_START, (uint64_t)function->first_line);
 		put_message(pprof, PPROF_PROFILE_FUNCTION);
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Python's own profilers write, and pstats reads: a dictionary as marshal.dump writes it (Python/marshal.c, the types of version 0,
- * which every version reads), {(file, first line, name): (cc, nc, tt, ct, callers)}, callers {(file, first line, name): (nc, cc, tt, ct)}.
- * Calls are samples here, each once however often the function is in it; times are theirs by the interval.
+ * What Python's own profilers write, and pstats reads: a dictionary as marshal.dump writes it
+ * (Python/marshal.c, the types of version 0, which every version reads), {(file, first line, name): (cc, nc,
+ * tt, ct, callers)}, callers {(file, first line, name): (nc, cc, tt, ct)}. Calls are samples here, each once
+ * however often the function is in it; times are theirs by the interval.
  */
 #include "config.h"
 
@@ -25,7 +26,8 @@ struct writer {
 
 static void put_int32(struct writer *writer, uint32_t number)
 {
-	const char bytes[] = { (char)number, (char)(number >> 8), (char)(number >> 16), (char)(number >> 24) };
+	const char bytes[] = { (char)number, (char)(number >> 8), (char)(number >> 16),
+		(char)(number >> 24) };
 
 	buffer_append(&writer->bytes, bytes, sizeof(bytes));
 }
@@ -92,7 +94,8 @@ static void put_function(struct writer *writer, uint32_t row)
 		file = short_path(file, writer->options->roots);
 	put_tuple(writer, 3);
 	put_text(writer, *file ? file : "~");
-	put_number(writer, function->first_line > 0 && !writer->options->no_lines ? (uint64_t)function->first_line : 0);
+	put_number(writer,
+		function->first_line > 0 && !writer->options->no_lines ? (uint64_t)function->first_line : 0);
 	put_text(writer, *function->name ? function->name : "?");
 }
 
@@ -128,16 +131,20 @@ static void write_function(struct writer *writer, size_t first, size_t end)
 	}
 }
 
-static void write_pstats(const struct profile *profile, const struct output_options *options, struct output_file *file)
+static void write_pstats(
+	const struct profile *profile, const struct output_options *options, struct output_file *file)
 {
 	struct edges edges;
-	struct writer writer = { .edges = &edges, .options = options, .file = file,
+	struct writer writer = { .edges = &edges,
+		.options = options,
+		.file = file,
 		.interval_s = (double)profile_interval_ns(profile) * 1e-9 };
 
 	edges_init(&edges, profile, EDGES_BY_CALLEE);
 	buffer_append_char(&writer.bytes, '{');
 	for (size_t first = 0, end; first < edges.count; first = end) {
-		for (end = first + 1; end < edges.count && edges.list[end].callee == edges.list[first].callee;)
+		for (end = first + 1;
+			end < edges.count && edges.list[end].callee == edges.list[first].callee;)
 			end++;
 		write_function(&writer, first, end);
 	}
@@ -152,7 +159,8 @@ static const char *const extensions[] = { ".pstats", ".prof", NULL };
 const struct output_format output_pstats = {
 	.name = "pstats",
 	.extensions = extensions,
-	.description = "functions and their callers, as Python's own profilers write them, for pstats and snakeviz",
+	.description =
+		"functions and their callers, as Python's own profilers write them, for pstats and snakeviz",
 	.viewer = "python3 -m pstats %s",
 	.needs = NEEDS_COUNTS,
 	.write = write_pstats,

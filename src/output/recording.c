@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording as an output. Its file is put in its place with the first block, and not when it is whole as the others are:
- * what is recorded is for whoever comes after a kill or a power cut, too.
+ * A recording as an output. Its file is put in its place with the first block, and not when it is whole as
+ * the others are: what is recorded is for whoever comes after a kill or a power cut, too.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What formats with functions in a table of their own say of each: its texts, what kind of frame it is, its number. */
+/*
+ * What formats with functions in a table of their own say of each: its texts, what kind of frame it is, its
+ * number.
+ */
 #ifndef PYROPE_OUTPUT_SHOWN_H
 #define PYROPE_OUTPUT_SHOWN_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file format of speedscope (src/lib/file-format-spec.ts of jlfwong/speedscope): one sampled profile for each thread, whose samples
- * are stacks from the root to the leaf and whose weights are nanoseconds. A sample without frames is idle or not known.
+ * The file format of speedscope (src/lib/file-format-spec.ts of jlfwong/speedscope): one sampled profile for
+ * each thread, whose samples are stacks from the root to the leaf and whose weights are nanoseconds. A sample
+ * without frames is idle or not known.
  */
 #include "config.h"
 

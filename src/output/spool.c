@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of records in one file: each list gathers a chunk in memory and keeps no more than where its chunks stand. */
+/*
+ * Lists of records in one file: each list gathers a chunk in memory and keeps no more than where its chunks
+ * stand.
+ */
 #include "config.h"
 
 #include "output/spool.h"
@@ -37,7 +40,8 @@ int spool_check(const struct spool *spool, struct error *err)
 	if (!spool->failure)
 		return 0;
 	return error_set_errno(err, ERROR_SYSTEM, spool->failure,
-		"cannot keep samples in a temporary file in '%.256s': name another folder with TMPDIR", folder());
+		"cannot keep samples in a temporary file in '%.256s': name another folder with TMPDIR",
+		folder());
 }
 
 static bool open_file(struct spool *spool)
@@ -115,7 +119,8 @@ static bool read_chunk(struct spool_cursor *cursor)
 	if (cursor->chunk < list->chunk_count) {
 		const size_t wanted = chunk_bytes(list);
 
-		cursor->length = read_file_at(cursor->spool->fd, cursor->bytes, wanted, list->chunks[cursor->chunk]);
+		cursor->length =
+			read_file_at(cursor->spool->fd, cursor->bytes, wanted, list->chunks[cursor->chunk]);
 		if (cursor->length != wanted) {
 			cursor->spool->failure = EIO;
 			cursor->length = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records on disk instead of in memory, for formats that need all of them more than once. Many lists share one file without a
- * name, in the folder for temporary files; a list is read from its beginning as often as wanted, when nothing is added any more.
+ * Records on disk instead of in memory, for formats that need all of them more than once. Many lists share
+ * one file without a name, in the folder for temporary files; a list is read from its beginning as often as
+ * wanted, when nothing is added any more.
  */
 #ifndef PYROPE_OUTPUT_SPOOL_H
 #define PYROPE_OUTPUT_SPOOL_H
@@ -37,7 +38,10 @@ int spool_append(struct spool *spool, struct spool_list *list, const void *recor
 void spool_list_release(struct spool_list *list);
 
 struct spool_cursor spool_begin(struct spool *spool, const struct spool_list *list);
-/* The next record, good until the next call; NULL: there is none, or it could not be read (see spool_check). */
+/*
+ * The next record, good until the next call; NULL: there is none, or it could not be read (see
+ * spool_check).
+ */
 const void *spool_next(struct spool_cursor *cursor);
 void spool_end(struct spool_cursor *cursor);
 int spool_check(const struct spool *spool, struct error *err);

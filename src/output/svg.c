@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A flame graph as SVG (https://www.w3.org/TR/SVG2/), twice in one file: as a plain picture, for an <img> and for what runs no
- * scripts, with the frames that can be seen; and as data, from which the script of src/output/svg/page.js draws in a browser
- * whatever part is looked at. What comes from the target is text, escaped, and never markup, script or style.
+ * A flame graph as SVG (https://www.w3.org/TR/SVG2/), twice in one file: as a plain picture, for an <img> and
+ * for what runs no scripts, with the frames that can be seen; and as data, from which the script of
+ * src/output/svg/page.js draws in a browser whatever part is looked at. What comes from the target is text,
+ * escaped, and never markup, script or style.
  */
 #include "config.h"
 

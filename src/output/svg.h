@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A flame graph before it is drawn: frames with their places, in the order in which a page and a picture need them. A frame
- * stands where its caller stands or to the right of that, callees first, by their names; what is left is the frame's own.
+ * A flame graph before it is drawn: frames with their places, in the order in which a page and a picture need
+ * them. A frame stands where its caller stands or to the right of that, callees first, by their names; what
+ * is left is the frame's own.
  */
 #ifndef PYROPE_OUTPUT_SVG_H
 #define PYROPE_OUTPUT_SVG_H
@@ -31,7 +32,8 @@ struct flame {
 	struct flame_name *names;
 	size_t name_count;
 	struct flame_frame *
-		frames; /* callers before callees, from left to right; the first one is the root: all samples */
+		/* callers before callees, from left to right; the first one is the root: all samples */
+		frames;
 	size_t frame_count;
 	uint32_t *frame_of; /* by node of the profile: the frame that has the samples that end there */
 	size_t left_out; /* frames that are too many or have too few samples; "(left out)" stands for them */
@@ -43,8 +45,8 @@ void flame_release(struct flame *flame);
 void flame_place(struct flame *flame);
 
 /*
- * Which frames are kept when limit (more than 0) are the most: those with the most samples, and of equal ones the first ones. So
- * a frame is never kept without its caller.
+ * Which frames are kept when limit (more than 0) are the most: those with the most samples, and of equal ones
+ * the first ones. So a frame is never kept without its caller.
  */
 void flame_keep_largest(const struct flame *flame, size_t limit, bool *is_kept);
 
@@ -61,9 +63,9 @@ struct svg {
 	const struct profile *profile;
 	const struct output_options *options;
 	struct output_file *file;
-	enum colour_by colour_by; /* what was asked for, where that is known */
+	enum colour_by colour_by;                /* what was asked for, where that is known */
 	const struct svg_difference *difference; /* NULL: it shows one profile */
-	bool is_part; /* of a page of HTML, and not a file of its own */
+	bool is_part;                            /* of a page of HTML, and not a file of its own */
 	struct flame flame;
 	struct buffer text, label;
 	bool *is_drawn; /* by frame: in the plain picture */
@@ -108,7 +110,10 @@ char svg_change_shade(const struct change *change);
 void svg_colour_change(const struct svg *svg, const struct flame_frame *frame, char colour[2]);
 void svg_put_change(struct svg *svg, const struct flame_frame *frame);
 void svg_append_sides(const struct svg *svg, struct buffer *text);
-/* The attribute of the element that says what is shown: "yes", or of times what both sides have of them, before and after, and the unit. */
+/*
+ * The attribute of the element that says what is shown: "yes", or of times what both sides have of them,
+ * before and after, and the unit.
+ */
 void svg_put_difference(struct svg *svg);
 void svg_put_change_legend(struct svg *svg, double x);
 /* Of the frame with this number. */

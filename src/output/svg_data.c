@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the page of a flame graph draws from: the names of files and functions, a line each, and the frames, as their numbers in
- * base 36 with parentheses around what each calls. So 10^5 stacks are some megabytes, which a script reads in one pass.
+ * What the page of a flame graph draws from: the names of files and functions, a line each, and the frames,
+ * as their numbers in base 36 with parentheses around what each calls. So 10^5 stacks are some megabytes,
+ * which a script reads in one pass.
  */
 #include "config.h"
 
@@ -22,7 +23,10 @@ static void append_base36(struct buffer *buffer, uint64_t number)
 	buffer_append(buffer, digits + at, sizeof(digits) - at);
 }
 
-/* The names of files: each as it is shown, a tab, and the whole one where it is another. Returns the number of each name's. */
+/*
+ * The names of files: each as it is shown, a tab, and the whole one where it is another. Returns the number
+ * of each name's.
+ */
 static uint32_t *write_files(struct svg *svg)
 {
 	const struct flame *flame = &svg->flame;
@@ -91,7 +95,10 @@ static uint32_t *write_names(struct svg *svg, const uint32_t *file_of)
 	return number_of;
 }
 
-/* A frame is its name, then ,SELF where it has samples of its own (,SELF,GIL; ,SELF,BEFORE), then its callees (in parentheses, spaces between). */
+/*
+ * A frame is its name, then ,SELF where it has samples of its own (,SELF,GIL; ,SELF,BEFORE), then its
+ * callees (in parentheses, spaces between).
+ */
 static void write_tree(struct svg *svg, const uint32_t *number_of)
 {
 	const struct flame *flame = &svg->flame;

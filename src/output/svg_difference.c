@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two profiles in one flame graph: the tree has the stacks of both, a frame is as wide as its share after, and its colour says
- * whether that share, or its time, has changed by more than chance. Each frame is tested as diff tests functions (compare()), by all samples
- * that are in it; so a frame is red or blue where the interval of its own change says so, whatever becomes of its callers.
+ * Two profiles in one flame graph: the tree has the stacks of both, a frame is as wide as its share after,
+ * and its colour says whether that share, or its time, has changed by more than chance. Each frame is tested
+ * as diff tests functions (compare()), by all samples that are in it; so a frame is red or blue where the
+ * interval of its own change says so, whatever becomes of its callers.
  */
 #include "config.h"
 
@@ -59,7 +60,8 @@ static double value_of(const struct svg_difference *difference, size_t side, uin
 	return whole ? (double)part * difference->worth[side] / (double)whole : 0;
 }
 
-static void append_value(struct buffer *text, const struct svg_difference *difference, size_t side, uint64_t part)
+static void append_value(
+	struct buffer *text, const struct svg_difference *difference, size_t side, uint64_t part)
 {
 	if (difference->are_times)
 		buffer_printf(text, "%.2f %s", value_of(difference, side, part), difference->unit.name);
@@ -135,7 +137,10 @@ void svg_put_change_legend(struct svg *svg, double x)
 	svg_put_legend(svg, x, 'd', 'a', "to half or gone");
 }
 
-/* A line for each frame: its shade, the number of its verdict, and its interval in hundredths of a point, or of the unit of time. */
+/*
+ * A line for each frame: its shade, the number of its verdict, and its interval in hundredths of a point,
+ * or of the unit of time.
+ */
 void svg_write_changes(struct svg *svg)
 {
 	const double hundredths = 100 * svg->difference->unit.factor;

@@ -10,7 +10,7 @@ struct svg_difference {
 	struct change *changes;       /* by frame: of its total */
 	size_t changed;               /* frames, by more than chance */
 	struct difference_unit unit;
-	bool are_times; /* and no shares */
+	bool are_times;  /* and no shares */
 	double worth[2]; /* of all samples of a side, in that unit */
 };
 

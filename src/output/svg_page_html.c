@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page of HTML with the picture of a difference and its table. It loads nothing, and its Content-Security-Policy lets nothing
- * else run than the script and the styles that stand here, which it names by their hashes (https://www.w3.org/TR/CSP3/):
- * so a name that came into the page as markup could do nothing, either.
+ * A page of HTML with the picture of a difference and its table. It loads nothing, and its
+ * Content-Security-Policy lets nothing else run than the script and the styles that stand here, which it
+ * names by their hashes (https://www.w3.org/TR/CSP3/): so a name that came into the page as markup could do
+ * nothing, either.
  */
 #include "config.h"
 

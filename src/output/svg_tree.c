@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Of the stacks of a profile, the frames of a flame graph. Frames are told apart by what is written in them, as lines of
- * collapsed stacks are: a function that was compiled twice is one. Frames that only lead to the program are left out where
- * what they lead to is Python, and stay where a sample ends in them, so that no sample moves to another function.
- * Depths are not bounded, so nothing here recurses.
+ * Of the stacks of a profile, the frames of a flame graph. Frames are told apart by what is written in them,
+ * as lines of collapsed stacks are: a function that was compiled twice is one. Frames that only lead to the
+ * program are left out where what they lead to is Python, and stay where a sample ends in them, so that no
+ * sample moves to another function. Depths are not bounded, so nothing here recurses.
  */
 #include "config.h"
 
@@ -38,7 +38,8 @@ struct builder {
 	struct kept_frame *kept;
 	uint64_t *gil[2]; /* by number of a kept frame, of self and of lost; NULL: none has any */
 	uint32_t *sorted; /* the kept frames by parent, then by name */
-	uint32_t *first;  /* where in it the callees of one begin; they end where those of the next one begin */
+	/* where in it the callees of one begin; they end where those of the next one begin */
+	uint32_t *first;
 	uint32_t kept_count;
 };
 
@@ -172,7 +173,10 @@ static bool *find_needed(const struct stacks *stacks, const bool *leads)
 	return is_needed;
 }
 
-/* Nodes that have one name and whose callers are one frame are one frame: frame_of becomes its number in the merged tree. */
+/*
+ * Nodes that have one name and whose callers are one frame are one frame: frame_of becomes its number in
+ * the merged tree.
+ */
 static void merge_nodes(struct builder *builder, uint32_t no_frames_name)
 {
 	const struct stacks *stacks = builder->stacks;
@@ -188,7 +192,8 @@ static void merge_nodes(struct builder *builder, uint32_t no_frames_name)
 
 		if (is_below_leading(stacks, leads, i) && is_python(stacks, i) && is_needed[node->parent])
 			parent = merged->nodes[parent].parent;
-		frame_of[i] = is_needed[i] ? stacks_child(merged, parent, name_of_frame[node->frame]) : parent;
+		frame_of[i] =
+			is_needed[i] ? stacks_child(merged, parent, name_of_frame[node->frame]) : parent;
 		merged->nodes[frame_of[i]].count += node->count;
 	}
 	/* samples without any frame become one, so that those of the root are those of its callees */
@@ -287,7 +292,10 @@ void flame_keep_largest(const struct flame *flame, size_t limit, bool *is_kept)
 
 #define IS_LEFT_OUT (UINT32_C(1) << 31) /* with the number of the caller that is kept */
 
-/* Moves the frames that are kept out of the merged tree, and lets each of the others know which one has called it. */
+/*
+ * Moves the frames that are kept out of the merged tree, and lets each of the others know which one has
+ * called it.
+ */
 static void choose_frames(struct builder *builder)
 {
 	struct stacks *merged = &builder->merged;
@@ -307,8 +315,9 @@ static void choose_frames(struct builder *builder)
 			builder->flame->left_out++;
 			continue;
 		}
-		builder->kept[builder->kept_count] =
-			(struct kept_frame){ .name = i ? node->frame : 0, .parent = parent, .total = node->count };
+		builder->kept[builder->kept_count] = (struct kept_frame){
+			.name = i ? node->frame : 0, .parent = parent, .total = node->count
+		};
 		node->frame = builder->kept_count++;
 	}
 	free(is_kept);
@@ -329,7 +338,8 @@ static void share_out(struct builder *builder)
 	uint32_t *frame_of = builder->flame->frame_of;
 
 	for (uint32_t i = 0; i < builder->stacks->node_count; i++) {
-		const uint32_t frame = builder->merged.nodes[frame_of[i]].frame, number = frame & ~IS_LEFT_OUT;
+		const uint32_t frame = builder->merged.nodes[frame_of[i]].frame,
+			       number = frame & ~IS_LEFT_OUT;
 		const uint64_t gil = profile_gil(builder->profile, i);
 		struct kept_frame *kept = &builder->kept[number];
 
@@ -403,7 +413,8 @@ static void put_frame(struct builder *builder, uint32_t number, uint32_t parent,
 static void make_frames(struct builder *builder, uint32_t left_out_name)
 {
 	struct flame *flame = builder->flame;
-	uint32_t *waiting = xreallocarray(NULL, builder->kept_count, sizeof(*waiting)); /* the next one last */
+	/* the next one last */
+	uint32_t *waiting = xreallocarray(NULL, builder->kept_count, sizeof(*waiting));
 	uint32_t *place = xreallocarray(NULL, builder->kept_count, sizeof(*place)), count = 1;
 
 	array_reserve(&flame->frames, &builder->frame_capacity, builder->kept_count, sizeof(*flame->frames));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions (lines, files, modules) in a table, for a person: which ones the time goes to, themselves and with all that they
- * call. Below: how many threads there were, and what they did. What is no
- * function of the program and has the samples instead (idle, partial) stands above, so that the rows are comparable.
+ * Functions (lines, files, modules) in a table, for a person: which ones the time goes to, themselves and
+ * with all that they call. Below: how many threads there were, and what they did. What is no function of the
+ * program and has the samples instead (idle, partial) stands above, so that the rows are comparable.
  */
 #include "config.h"
 
@@ -149,9 +149,11 @@ static void fill_row(struct table_row *row, const struct total_row *total, unsig
 static int compare_rows(const void *left, const void *right, void *sort)
 {
 	const enum table_sort order_by = *(const enum table_sort *)sort;
-	const struct total_row *a = *(const struct total_row *const *)left, *b = *(const struct total_row *const *)right;
+	const struct total_row *a = *(const struct total_row *const *)left,
+			       *b = *(const struct total_row *const *)right;
 	const uint64_t first[] = { a->self, a->total }, second[] = { b->self, b->total };
-	const char *name = a->text ? a->text : a->function->name, *other = b->text ? b->text : b->function->name;
+	const char *name = a->text ? a->text : a->function->name,
+		   *other = b->text ? b->text : b->function->name;
 	const int order = strcmp(name, other);
 
 	if (order_by == SORT_NAME && order)
@@ -166,13 +168,15 @@ static int compare_rows(const void *left, const void *right, void *sort)
 		return order;
 	if (strcmp(a->function->file, b->function->file) != 0)
 		return strcmp(a->function->file, b->function->file);
-	return a->function->first_line != b->function->first_line ? a->function->first_line - b->function->first_line
-								  : a->line - b->line;
+	return a->function->first_line != b->function->first_line
+		? a->function->first_line - b->function->first_line
+		: a->line - b->line;
 }
 
 static void fill_list(struct table *table, const struct totals *totals, const struct output_options *options)
 {
-	const struct total_row **order = xreallocarray(NULL, totals->row_count + 1, sizeof(struct total_row *));
+	const struct total_row **order =
+		xreallocarray(NULL, totals->row_count + 1, sizeof(struct total_row *));
 	enum table_sort sort = options->sort;
 	size_t count = 0;
 
@@ -295,8 +299,8 @@ static void write_head(struct table *table, const struct profile *profile, const
 
 		if (!is_above(row->function) || !row->total)
 			continue;
-		buffer_printf(&text, "%s%.1f%% %s", is_first ? ": " : ", ", 100 * (double)row->total / table->samples,
-			row->function->name);
+		buffer_printf(&text, "%s%.1f%% %s", is_first ? ": " : ", ",
+			100 * (double)row->total / table->samples, row->function->name);
 		is_first = false;
 	}
 	write_fitting(table, &text, options->columns);
@@ -333,19 +337,22 @@ static void write_rows(struct table *table, const struct output_options *options
 }
 
 /* Those that ended otherwise than with 0, each. */
-static void write_exits(struct table *table, const struct profile_summary *summary, const struct output_options *options)
+static void write_exits(
+	struct table *table, const struct profile_summary *summary, const struct output_options *options)
 {
 	const size_t badly = summary->exits.count - summary->exits.well - summary->exits.unknown;
 	struct buffer text = { 0 };
 
 	if (!badly)
 		return;
-	buffer_printf(&text, "%zu process%s ended", summary->exits.count, summary->exits.count == 1 ? "" : "es");
+	buffer_printf(
+		&text, "%zu process%s ended", summary->exits.count, summary->exits.count == 1 ? "" : "es");
 	for (size_t i = 0; i < badly && i < PROFILE_EXITS; i++) {
 		const struct process_exit *process = &summary->exits.badly[i];
 
 		if (WIFSIGNALED(process->status))
-			buffer_printf(&text, "%s %d by signal %d", i ? "," : ":", (int)process->pid, WTERMSIG(process->status));
+			buffer_printf(&text, "%s %d by signal %d", i ? "," : ":", (int)process->pid,
+				WTERMSIG(process->status));
 		else
 			buffer_printf(&text, "%s %d with exit status %d", i ? "," : ":", (int)process->pid,
 				WEXITSTATUS(process->status));
@@ -357,7 +364,8 @@ static void write_exits(struct table *table, const struct profile_summary *summa
 }
 
 /* Threads, and what they did. Collapsed stacks of other tools say neither. */
-static void write_foot(struct table *table, const struct profile *profile, const struct output_options *options)
+static void write_foot(
+	struct table *table, const struct profile *profile, const struct output_options *options)
 {
 	const struct profile_summary *summary = profile_summary(profile);
 	struct buffer text = { 0 };
@@ -365,20 +373,22 @@ static void write_foot(struct table *table, const struct profile *profile, const
 	if (!summary->threads)
 		return;
 	output_write(table->file, "\n", 1);
-	buffer_printf(&text, "%zu thread%s of %zu process%s", summary->threads, summary->threads == 1 ? "" : "s",
-		summary->processes, summary->processes == 1 ? "" : "es");
+	buffer_printf(&text, "%zu thread%s of %zu process%s", summary->threads,
+		summary->threads == 1 ? "" : "s", summary->processes, summary->processes == 1 ? "" : "es");
 	for (size_t state = THREAD_UNKNOWN + 1; state < THREAD_STATES; state++) {
 		if (summary->states[state])
 			buffer_printf(&text, "%s%.1f%% %s", strchr(text.data, ':') ? ", " : ": ",
-				100 * (double)summary->states[state] / table->samples, thread_state_names[state]);
+				100 * (double)summary->states[state] / table->samples,
+				thread_state_names[state]);
 	}
 	write_fitting(table, &text, options->columns);
 	buffer_clear(&text);
 	if (summary->missed)
-		buffer_printf(&text, "%llu tick%s missed", (unsigned long long)summary->missed, summary->missed == 1 ? "" : "s");
+		buffer_printf(&text, "%llu tick%s missed", (unsigned long long)summary->missed,
+			summary->missed == 1 ? "" : "s");
 	if (summary->partial)
-		buffer_printf(&text, "%s%llu sample%s partial", text.length ? ", " : "", (unsigned long long)summary->partial,
-			summary->partial == 1 ? "" : "s");
+		buffer_printf(&text, "%s%llu sample%s partial", text.length ? ", " : "",
+			(unsigned long long)summary->partial, summary->partial == 1 ? "" : "s");
 	if (text.length)
 		write_fitting(table, &text, options->columns);
 	buffer_release(&text);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all formats that show time collect before they write: ticks in a row of a thread that are the same are one run, and runs wait in
- * a spool, for they are needed thread by thread and several times. Where a thread was not seen there is a run without a stack.
+ * What all formats that show time collect before they write: ticks in a row of a thread that are the same are
+ * one run, and runs wait in a spool, for they are needed thread by thread and several times. Where a thread
+ * was not seen there is a run without a stack.
  */
 #include "config.h"
 

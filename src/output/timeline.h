@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Samples thread by thread, for the formats that show time: a sink collects them, and at the end a writer reads them as often as it
- * has to. Memory is flat: runs of equal ticks wait in a spool.
+ * Samples thread by thread, for the formats that show time: a sink collects them, and at the end a writer
+ * reads them as often as it has to. Memory is flat: runs of equal ticks wait in a spool.
  */
 #ifndef PYROPE_OUTPUT_TIMELINE_H
 #define PYROPE_OUTPUT_TIMELINE_H
@@ -13,7 +13,10 @@
 
 #define TIMELINE_NO_STACK 0 /* the root of the tree: nothing is known of this time */
 
-/* Ticks in a row of one thread that are the same; or, with weight 0, the beginning of a time of which nothing is known. */
+/*
+ * Ticks in a row of one thread that are the same; or, with weight 0, the beginning of a time of which
+ * nothing is known.
+ */
 struct timeline_run {
 	int64_t start_ns, last_ns; /* since the epoch */
 	uint64_t weight;
@@ -89,9 +92,10 @@ const char *timeline_thread_name(const struct timeline *timeline, const struct t
 bool timeline_is_idle(const struct timeline *timeline, uint32_t node);
 
 /*
- * A thread as spans without holes between them, in which each tick takes one interval: what a reader adds up is the number of ticks
- * then. Where that leaves two intervals or more to the next tick there is a span without ticks and without a stack. Idle
- * ticks have no stack either. Two that follow each other have different stacks.
+ * A thread as spans without holes between them, in which each tick takes one interval: what a reader adds up
+ * is the number of ticks then. Where that leaves two intervals or more to the next tick there is a span
+ * without ticks and without a stack. Idle ticks have no stack either. Two that follow each other have
+ * different stacks.
  */
 struct timeline_span {
 	int64_t start_ns, end_ns; /* since the first sample of all */

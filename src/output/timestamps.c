@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What pyflame prints with --flamechart (PrintFramesTS in its src/prober.cc), for its utils/flame-chart-json and what else was
- * written for it: before each stack a line with the time, in microseconds since the epoch. A frame ends in a semicolon, the
- * last one too, by which that converter tells which one is the last; only (idle) and (failed) stand alone.
+ * What pyflame prints with --flamechart (PrintFramesTS in its src/prober.cc), for its utils/flame-chart-json
+ * and what else was written for it: before each stack a line with the time, in microseconds since the epoch.
+ * A frame ends in a semicolon, the last one too, by which that converter tells which one is the last; only
+ * (idle) and (failed) stand alone.
  */
 #include "config.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trace events ("Trace Event Format", of Chromium's catapult project), for chrome://tracing, Perfetto, DevTools and speedscope. Each call is a B and an E event. They
- * nest strictly: where the stack changes, what ends does so from the leaf on, and only then begins what is new, from the root on. What stays is
- * not written again. Both have the arguments: by them speedscope tells two calls apart where one ends when the other begins. Times are microseconds.
+ * Trace events ("Trace Event Format", of Chromium's catapult project), for chrome://tracing, Perfetto,
+ * DevTools and speedscope. Each call is a B and an E event. They nest strictly: where the stack changes, what
+ * ends does so from the leaf on, and only then begins what is new, from the root on. What stays is not
+ * written again. Both have the arguments: by them speedscope tells two calls apart where one ends when the
+ * other begins. Times are microseconds.
  */
 #include "config.h"
 

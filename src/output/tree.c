@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stack of forty frames of which each calls one other would leave no room for names. So what is the only line below its caller
- * stands straight below it, and only where there are several each is a branch, further to the right and with a mark of its own.
- * Depths are not bounded, so nothing here recurses.
+ * A stack of forty frames of which each calls one other would leave no room for names. So what is the only
+ * line below its caller stands straight below it, and only where there are several each is a branch, further
+ * to the right and with a mark of its own. Depths are not bounded, so nothing here recurses.
  */
 #include "config.h"
 
@@ -16,13 +16,16 @@
 struct tree {
 	const struct totals *totals;
 	bool by_name;
-	uint32_t *order;       /* the nodes that are shown, sorted */
+	uint32_t *order; /* the nodes that are shown, sorted */
 	size_t count;
-	uint32_t *first;       /* by node: where its children stand in the order, */
-	uint32_t *children;    /* and how many they are */
+	uint32_t *first;    /* by node: where its children stand in the order, */
+	uint32_t *children; /* and how many they are */
 };
 
-/* A caller has at least the samples of what it calls, and the lower number. So it is shown whenever that is. */
+/*
+ * A caller has at least the samples of what it calls, and the lower number. So it is shown whenever that
+ * is.
+ */
 static int compare_weights(const void *left, const void *right, void *context)
 {
 	const struct total_node *nodes = ((const struct tree *)context)->totals->nodes;
@@ -85,13 +88,15 @@ static size_t lay_out(const struct tree *tree, struct tree_line *lines)
 	while (waiting_count) {
 		const struct tree_line line = waiting[--waiting_count];
 		const uint32_t children = tree->children[line.node];
-		const unsigned indent = line.indent + (line.is_branch && line.indent < INDENT_LIMIT ? TREE_BRANCH_COLUMNS : 0);
+		const unsigned indent = line.indent +
+			(line.is_branch && line.indent < INDENT_LIMIT ? TREE_BRANCH_COLUMNS : 0);
 
 		if (line.node)
 			lines[count++] = line;
 		for (uint32_t i = children; i-- > 0;)
 			waiting[waiting_count++] =
-				(struct tree_line){ tree->order[tree->first[line.node] + i], indent, children > 1 };
+				(struct tree_line){ tree->order[tree->first[line.node] + i], indent,
+					children > 1 };
 	}
 	free(waiting);
 	return count;

@@ -14,8 +14,9 @@ struct tree_line {
 #define TREE_BRANCH_COLUMNS 2
 
 /*
- * *lines is allocated: the nodes below their callers, those with the most samples first, or by name. Where rows have a limit
- * those with the most samples are shown, and *left_out says how many are not. A node whose function is hidden is no line.
+ * *lines is allocated: the nodes below their callers, those with the most samples first, or by name. Where
+ * rows have a limit those with the most samples are shown, and *left_out says how many are not. A node whose
+ * function is hidden is no line.
  */
 size_t tree_lines(const struct totals *totals, const struct output_options *options,
 	bool (*is_hidden)(const struct function *function), struct tree_line **lines, size_t *left_out);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters. The samples of one process with one time are one tick. Where the mode selects among the threads of a tick, those
- * that are shown are handed on as they come; a tick of which none was shown becomes one idle sample at its end, for only then
- * is that known. Expressions are matched against "file:function", once for each function.
+ * Filters. The samples of one process with one time are one tick. Where the mode selects among the threads of
+ * a tick, those that are shown are handed on as they come; a tick of which none was shown becomes one idle
+ * sample at its end, for only then is that known. Expressions are matched against "file:function", once for
+ * each function.
  */
 #include "config.h"
 
@@ -81,7 +82,8 @@ static bool pattern_matches(struct filter *filter, struct pattern *pattern, cons
 		if (function->kind != FUNCTION_MARKER)
 			buffer_printf(&filter->text, "%s:", function->file);
 		buffer_append_string(&filter->text, function->name);
-		pattern->matches[function->id] = pattern_matches_text(pattern, filter->text.data) ? MATCH_YES : MATCH_NO;
+		pattern->matches[function->id] =
+			pattern_matches_text(pattern, filter->text.data) ? MATCH_YES : MATCH_NO;
 	}
 	return pattern->matches[function->id] == MATCH_YES;
 }
@@ -112,7 +114,8 @@ static bool is_selected(const struct filter *filter, const struct sample *sample
 	case MODE_WALL:
 		return true;
 	case MODE_GIL:
-		return sample->state == THREAD_HOLDS_GIL || (filter->free_threaded && sample->state == THREAD_RUNNING);
+		return sample->state == THREAD_HOLDS_GIL ||
+			(filter->free_threaded && sample->state == THREAD_RUNNING);
 	case MODE_ACTIVE:
 	case MODE_CPU:
 		break;
@@ -133,8 +136,10 @@ static bool is_asked_for(struct filter *filter, const struct event *event)
 
 /* ---- time ---- */
 
-/* How many ticks of the event are before this time. Only the first and the last have times of their own: the others lie
- * evenly between them. */
+/*
+ * How many ticks of the event are before this time. Only the first and the last have times of their own: the
+ * others lie evenly between them.
+ */
 static uint64_t ticks_before(const struct event *event, int64_t until_ns)
 {
 	double ticks;
@@ -156,10 +161,12 @@ static struct event ticks_of(const struct event *event, uint64_t first, uint64_t
 
 	if (first == 0 && end == event->weight)
 		return part;
-	step_ns = event->weight > 1 ? (double)(event->last_ns - event->time_ns) / (double)(event->weight - 1) : 0;
+	step_ns = event->weight > 1 ? (double)(event->last_ns - event->time_ns) / (double)(event->weight - 1)
+				    : 0;
 	part.time_ns = event->time_ns + (int64_t)((double)first * step_ns);
 	if (end < event->weight)
-		part.last_ns = end > first ? event->time_ns + (int64_t)((double)(end - 1) * step_ns) : part.time_ns;
+		part.last_ns =
+			end > first ? event->time_ns + (int64_t)((double)(end - 1) * step_ns) : part.time_ns;
 	part.weight = end - first;
 	return part;
 }
@@ -185,7 +192,8 @@ static int hand_on(struct filter *filter, const struct event *event, bool is_kep
 
 static void add_frame(struct filter *filter, struct sample *sample, const struct function *marker)
 {
-	array_reserve(&filter->frames, &filter->frame_capacity, sample->frame_count + 1, sizeof(*filter->frames));
+	array_reserve(
+		&filter->frames, &filter->frame_capacity, sample->frame_count + 1, sizeof(*filter->frames));
 	if (sample->frames != filter->frames && sample->frame_count)
 		memcpy(filter->frames, sample->frames, sample->frame_count * sizeof(*filter->frames));
 	filter->frames[sample->frame_count++] = (struct sample_frame){ marker, 0 };
@@ -277,11 +285,13 @@ static void begin_tick(struct filter *filter, const struct event *event, int64_t
 		.weight = event->weight,
 	};
 	memcpy(filter->tick.process_name, event->sample->process_name,
-		strnlen(event->sample->process_name, sizeof(filter->tick.process_name) - 1)); /* the rest is 0 */
+		/* the rest is 0 */
+		strnlen(event->sample->process_name, sizeof(filter->tick.process_name) - 1));
 }
 
 /* A sample within the time that is asked for. */
-static int take_in_time(struct filter *filter, const struct event *event, int64_t source_ns, struct error *err)
+static int take_in_time(
+	struct filter *filter, const struct event *event, int64_t source_ns, struct error *err)
 {
 	struct tick *tick = &filter->tick;
 
@@ -296,8 +306,8 @@ static int take_in_time(struct filter *filter, const struct event *event, int64_
 }
 
 /*
- * Of several ticks in a row some may be in time, and others not. What comes too late is not handed on at all: nothing that is
- * shown follows it, so that there is no gap to show.
+ * Of several ticks in a row some may be in time, and others not. What comes too late is not handed on at all:
+ * nothing that is shown follows it, so that there is no gap to show.
  */
 static int take_sample(struct filter *filter, const struct event *event, struct error *err)
 {
@@ -372,7 +382,8 @@ static void release(struct sink *sink)
 	free(filter);
 }
 
-struct filter *filter_new(const struct filter_options *options, struct functions *functions, struct sink *next)
+struct filter *filter_new(
+	const struct filter_options *options, struct functions *functions, struct sink *next)
 {
 	struct filter *filter = xcalloc(1, sizeof(*filter));
 

@@ -91,7 +91,8 @@ static uint32_t group_frame(struct profile *profile, enum profile_group group, c
 		return NO_FRAME;
 	if (known && strcmp(profile->stacks.frames[*known].function->name, profile->group_name.data) == 0)
 		return (uint32_t)*known;
-	frame = stacks_frame(&profile->stacks, functions_marker(profile->functions, profile->group_name.data), 0);
+	frame = stacks_frame(
+		&profile->stacks, functions_marker(profile->functions, profile->group_name.data), 0);
 	u64_map_put(&profile->frames_by_group, key, frame);
 	return frame;
 }
@@ -116,11 +117,15 @@ static uint32_t root_of(struct profile *profile, const struct sample *sample)
 	return node;
 }
 
-/* The node of its stack. Where the source tells equal stacks by a key, the frames are looked at once for each. */
+/*
+ * The node of its stack. Where the source tells equal stacks by a key, the frames are looked at once for
+ * each.
+ */
 static uint32_t find_node(struct profile *profile, const struct event *event, uint32_t root)
 {
 	const struct sample *sample = event->sample;
-	const uint64_t *known = event->stack_key && !root ? u64_map_get(&profile->nodes_by_key, event->stack_key) : NULL;
+	const uint64_t *known =
+		event->stack_key && !root ? u64_map_get(&profile->nodes_by_key, event->stack_key) : NULL;
 	uint32_t node;
 
 	if (known)
@@ -173,7 +178,8 @@ uint32_t profile_add(struct profile *profile, const struct event *event)
 
 	profile->stacks.nodes[node].count += event->weight;
 	profile->samples += event->weight;
-	profile->summary.states[event->sample->state] += event->sample->quality == SAMPLE_IDLE ? 0 : event->weight;
+	profile->summary.states[event->sample->state] +=
+		event->sample->quality == SAMPLE_IDLE ? 0 : event->weight;
 	profile->summary.partial += event->sample->quality == SAMPLE_PARTIAL ? event->weight : 0;
 	if (profile->counts_gil && event->sample->state == THREAD_HOLDS_GIL)
 		count_gil(profile, node, event->weight);

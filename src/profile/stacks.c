@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of stacks. A sample of 20 frames has to be found in well under a microsecond, and most samples share most of
- * their stack with the one before: so the path of the last one is kept, and only what differs from it is looked up, frame by
- * frame, by (parent, frame). A frame is a function of the run's table and a line: equal texts have been made one function
- * there.
+ * The tree of stacks. A sample of 20 frames has to be found in well under a microsecond, and most samples
+ * share most of their stack with the one before: so the path of the last one is kept, and only what differs
+ * from it is looked up, frame by frame, by (parent, frame). A frame is a function of the run's table and a
+ * line: equal texts have been made one function there.
  *
- * What a new stack has in common with none is added at once, so that most nodes are followed by their first child: only the
- * children that stand elsewhere are in a table, one for each stack at most, and it holds their numbers alone.
+ * What a new stack has in common with none is added at once, so that most nodes are followed by their first
+ * child: only the children that stand elsewhere are in a table, one for each stack at most, and it holds
+ * their numbers alone.
  */
 #include "config.h"
 
@@ -48,7 +49,8 @@ static uint32_t find_frame(struct stacks *stacks, const struct function *functio
 
 	if (known)
 		return (uint32_t)*known;
-	array_reserve(&stacks->frames, &stacks->frame_capacity, stacks->frame_count + 1, sizeof(*stacks->frames));
+	array_reserve(
+		&stacks->frames, &stacks->frame_capacity, stacks->frame_count + 1, sizeof(*stacks->frames));
 	stacks->frames[stacks->frame_count] = (struct stack_frame){ .function = function, .line = line };
 	u64_map_put(&stacks->frames_by_function, key, stacks->frame_count);
 	return (uint32_t)stacks->frame_count++;
@@ -63,7 +65,8 @@ uint32_t stacks_frame(struct stacks *stacks, const struct function *function, in
 	if (function->id >= old) {
 		array_reserve(&stacks->last_frames, &stacks->last_capacity, (size_t)function->id + 1,
 			sizeof(*stacks->last_frames));
-		memset(stacks->last_frames + old, 0xff, (stacks->last_capacity - old) * sizeof(*stacks->last_frames));
+		memset(stacks->last_frames + old, 0xff,
+			(stacks->last_capacity - old) * sizeof(*stacks->last_frames));
 	}
 	last = &stacks->last_frames[function->id];
 	if (*last == NO_FRAME || stacks->frames[*last].line != line)
@@ -147,8 +150,8 @@ static size_t common_steps(const struct stack_path *path, const struct sample_fr
 	return common;
 }
 
-uint32_t stacks_find(struct stacks *stacks, struct stack_path *path, uint32_t root, const struct sample_frame *frames,
-	size_t count)
+uint32_t stacks_find(struct stacks *stacks, struct stack_path *path, uint32_t root,
+	const struct sample_frame *frames, size_t count)
 {
 	const size_t common = root == path->root ? common_steps(path, frames, count) : 0;
 	uint32_t node = common ? path->steps[common - 1].node : root;
@@ -156,8 +159,9 @@ uint32_t stacks_find(struct stacks *stacks, struct stack_path *path, uint32_t ro
 	array_reserve(&path->steps, &path->capacity, count, sizeof(*path->steps));
 	for (size_t i = common; i < count; i++) {
 		node = stacks_child(stacks, node, stacks_frame(stacks, frames[i].function, frames[i].line));
-		path->steps[i] =
-			(struct stack_step){ .function = frames[i].function->id, .line = frames[i].line, .node = node };
+		path->steps[i] = (struct stack_step){
+			.function = frames[i].function->id, .line = frames[i].line, .node = node
+		};
 	}
 	path->root = root;
 	path->count = count;

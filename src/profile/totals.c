@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions (or lines, files, modules) instead of stacks: how much of the samples ends in each, and how much passes through it.
- * One that is in a stack several times has that stack once. The frames of the tree of stacks get the number of their row, and
- * nodes with the same parent and row become one. One walk over that tree, whatever the depth of a recursion.
+ * Functions (or lines, files, modules) instead of stacks: how much of the samples ends in each, and how much
+ * passes through it. One that is in a stack several times has that stack once. The frames of the tree of
+ * stacks get the number of their row, and nodes with the same parent and row become one. One walk over that
+ * tree, whatever the depth of a recursion.
  */
 #include "config.h"
 
@@ -20,7 +21,8 @@ struct walk {
 /* ---- rows ---- */
 
 /* The row of this text, which is taken over. */
-static uint32_t row_of_text(struct totals *totals, struct u64_map *rows, char *text, const struct function *function)
+static uint32_t row_of_text(
+	struct totals *totals, struct u64_map *rows, char *text, const struct function *function)
 {
 	uint64_t hash = hash_bytes(text, strlen(text));
 	const uint64_t *known;
@@ -77,13 +79,15 @@ static void merge_nodes(struct totals *totals, const struct stacks *stacks, cons
 	totals->node_count = 1;
 	totals->nodes[0].self = stacks->nodes[0].count;
 	for (size_t i = 1; i < stacks->node_count; i++) {
-		const uint32_t parent = merged[stacks->nodes[i].parent], row = row_of_frame[stacks->nodes[i].frame];
+		const uint32_t parent = merged[stacks->nodes[i].parent],
+			       row = row_of_frame[stacks->nodes[i].frame];
 		const uint64_t edge = (uint64_t)parent << 32 | row, *node = u64_map_get(&known, edge);
 
 		merged[i] = node ? (uint32_t)*node : (uint32_t)totals->node_count;
 		if (!node) {
 			u64_map_put(&known, edge, totals->node_count);
-			totals->nodes[totals->node_count++] = (struct total_node){ .parent = parent, .row = row };
+			totals->nodes[totals->node_count++] =
+				(struct total_node){ .parent = parent, .row = row };
 		}
 		totals->nodes[merged[i]].self += stacks->nodes[i].count;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code objects: decoded once, kept by address, and checked again, because they are freed and their addresses used for
- * others (an exec() in a loop gets the same address for each new one). An entry never changes after it was made: another
- * object at its address makes another entry with another id.
+ * Code objects: decoded once, kept by address, and checked again, because they are freed and their addresses
+ * used for others (an exec() in a loop gets the same address for each new one). An entry never changes after
+ * it was made: another object at its address makes another entry with another id.
  *
  * Facts: Include/code.h, Include/cpython/code.h.
  */
@@ -16,7 +16,7 @@
 
 #define MANY_CODES 1024    /* a table of fewer grows in no time */
 #define CODES_IN_HOLD 4096 /* more than can be decoded in one */
-#define CODE_BYTES 320 /* of the struct before its bytecode; more than any version has */
+#define CODE_BYTES 320     /* of the struct before its bytecode; more than any version has */
 
 /* What is read of a code object at first. */
 struct code_fields {
@@ -54,7 +54,8 @@ static void parse_fields(const struct layout *layout, const void *bytes, struct 
 	fields->bytecode = optional_u64(bytes, layout->code_object.code, length);
 	if (layout->code_object.version != OFFSET_NONE)
 		fields->version = field_u32(bytes, layout->code_object.version);
-	if (layout->code_object.code_adaptive != OFFSET_NONE) /* ob_size of the code object: its instruction units */
+	/* ob_size of the code object: its instruction units */
+	if (layout->code_object.code_adaptive != OFFSET_NONE)
 		fields->unit_count = field_u64(bytes, layout->bytes.ob_size);
 	if (layout->code_object.first_traceable != OFFSET_NONE)
 		fields->first_traceable = field_u32(bytes, layout->code_object.first_traceable);
@@ -74,7 +75,8 @@ static uint64_t hash_fields(const struct code_fields *fields)
 	return hash_combine(hash, (uint64_t)fields->first_line << 32 | fields->version);
 }
 
-static uint64_t hash_check(const struct layout *layout, size_t index, const struct code_check *check, const void *bytes)
+static uint64_t hash_check(
+	const struct layout *layout, size_t index, const struct code_check *check, const void *bytes)
 {
 	struct code_fields fields;
 
@@ -85,7 +87,8 @@ static uint64_t hash_check(const struct layout *layout, size_t index, const stru
 	return hash_fields(&fields);
 }
 
-bool python_code_unchanged(const struct python *python, const struct code *code, size_t index, const void *bytes)
+bool python_code_unchanged(
+	const struct python *python, const struct code *code, size_t index, const void *bytes)
 {
 	const struct code_check *check = &code->checks[index];
 
@@ -115,8 +118,9 @@ static bool is_code_type(struct python *python, raddr_t type)
 }
 
 /*
- * A check of the value of a str or bytes object: its length word, then its characters, without the words between them.
- * Only versions without co_version come here: there the length of both kinds is at the same place.
+ * A check of the value of a str or bytes object: its length word, then its characters, without the words
+ * between them. Only versions without co_version come here: there the length of both kinds is at the same
+ * place.
  */
 static bool add_value_check(struct python *python, struct code *code, raddr_t object, bool is_unicode)
 {
@@ -133,15 +137,20 @@ static bool add_value_check(struct python *python, struct code *code, raddr_t ob
 
 		if (!target_read(python->target, object + layout->unicode.state, &state, sizeof(state)))
 			return false;
-		/* struct { interned:2, kind:3, compact:1, ascii:1 } (Include/cpython/unicodeobject.h, 3.3 to 3.11) */
+		/*
+		 * struct { interned:2, kind:3, compact:1, ascii:1 } (Include/cpython/unicodeobject.h, 3.3
+		 * to 3.11)
+		 */
 		data = state >> 6 & 1 ? layout->unicode.ascii_data : layout->unicode.compact_data;
 		width = state >> 2 & 7;
 	}
 	if (length > 256 || width > 4)
 		length = 256 / 4;
-	*check = (struct code_check){ .address = object + from, .skip = data - from,
+	*check = (struct code_check){ .address = object + from,
+		.skip = data - from,
 		.length = data - from + (uint32_t)length * (width ? width : 1) };
-	if (check->length > sizeof(bytes) || !target_read(python->target, check->address, bytes, check->length))
+	if (check->length > sizeof(bytes) ||
+		!target_read(python->target, check->address, bytes, check->length))
 		return false;
 	check->hash = hash_check(layout, code->check_count, check, bytes);
 	code->check_count++;
@@ -152,8 +161,9 @@ static bool add_checks(struct python *python, struct code *code, const struct co
 {
 	const bool is_unicode = python->layout.strings == STRINGS_UNICODE;
 
-	code->checks[0] = (struct code_check){ .address = code->address, .length = code_bytes(&python->layout),
-		.hash = hash_fields(fields) };
+	code->checks[0] = (struct code_check){
+		.address = code->address, .length = code_bytes(&python->layout), .hash = hash_fields(fields)
+	};
 	code->check_count = 1;
 	if (fields->version)
 		return true;
@@ -179,17 +189,20 @@ void python_be_brief(struct python *python, bool is_brief)
 static bool is_short(struct python *python, raddr_t address)
 {
 	const struct layout *layout = &python->layout;
-	const uint32_t offset = layout->strings == STRINGS_BYTES ? layout->bytes.ob_size : layout->unicode.length;
+	const uint32_t offset =
+		layout->strings == STRINGS_BYTES ? layout->bytes.ob_size : layout->unicode.length;
 	uint64_t length;
 
-	return target_read(python->target, address + offset, &length, sizeof(length)) && length <= BRIEF_LIMIT_BYTES;
+	return target_read(python->target, address + offset, &length, sizeof(length)) &&
+		length <= BRIEF_LIMIT_BYTES;
 }
 
 static char *read_text(struct python *python, raddr_t address)
 {
 	struct buffer text = { 0 };
 
-	if (!address || (python->is_brief && !is_short(python, address)) || !string_read(&python->layout, python->target, address, &text)) {
+	if (!address || (python->is_brief && !is_short(python, address)) ||
+		!string_read(&python->layout, python->target, address, &text)) {
 		buffer_release(&text);
 		return NULL;
 	}
@@ -208,7 +221,8 @@ static bool read_unit_count(struct python *python, const struct code_fields *fie
 			return false;
 		count /= line_unit_bytes(layout);
 	}
-	if (count > (python->is_brief ? BRIEF_LIMIT_UNITS : CODE_LIMIT_UNITS) || count > CODES_LIMIT_UNITS - python->unit_count)
+	if (count > (python->is_brief ? BRIEF_LIMIT_UNITS : CODE_LIMIT_UNITS) ||
+		count > CODES_LIMIT_UNITS - python->unit_count)
 		return false;
 	code->unit_count = (uint32_t)count;
 	python->unit_count += code->unit_count;
@@ -218,18 +232,22 @@ static bool read_unit_count(struct python *python, const struct code_fields *fie
 static bool read_lines(struct python *python, const struct code_fields *fields, struct code *code)
 {
 	struct buffer table = { 0 };
-	bool read = bytes_read(&python->layout, python->target, fields->line_table, LINE_TABLE_LIMIT_BYTES, &table);
+	bool read = bytes_read(
+		&python->layout, python->target, fields->line_table, LINE_TABLE_LIMIT_BYTES, &table);
 
 	if (read) {
 		code->lines = xcalloc(code->unit_count, sizeof(*code->lines));
-		lines_decode(&python->layout, (const uint8_t *)table.data, table.length, (int)fields->first_line,
-			code->lines, code->unit_count);
+		lines_decode(&python->layout, (const uint8_t *)table.data, table.length,
+			(int)fields->first_line, code->lines, code->unit_count);
 	}
 	buffer_release(&table);
 	return read;
 }
 
-/* Frames that the interpreter makes for itself and Python does not show (Python/specialize.c: _Py_InitCleanup, 3.13+). */
+/*
+ * Frames that the interpreter makes for itself and Python does not show (Python/specialize.c:
+ * _Py_InitCleanup, 3.13+).
+ */
 static bool is_trampoline(const struct function *function)
 {
 	return strcmp(function->file, function->name) == 0 && strcmp(function->file, "__init__") == 0;
@@ -249,7 +267,9 @@ static bool read_function(struct python *python, const struct code_fields *field
 	bool read = file && name;
 
 	if (read) {
-		const struct function function = { .kind = FUNCTION_PYTHON, .file = file, .name = name,
+		const struct function function = { .kind = FUNCTION_PYTHON,
+			.file = file,
+			.name = name,
 			.first_line = (int)fields->first_line };
 
 		code->hidden = is_trampoline(&function);
@@ -290,8 +310,9 @@ static bool still_true(struct python *python, const struct code *code)
 	struct read_request requests[CODE_CHECKS];
 
 	for (size_t i = 0; i < code->check_count; i++)
-		requests[i] = (struct read_request){ .address = code->checks[i].address, .data = bytes[i],
-			.length = code->checks[i].length };
+		requests[i] = (struct read_request){
+			.address = code->checks[i].address, .data = bytes[i], .length = code->checks[i].length
+		};
 	if (target_read_batch(python->target, requests, code->check_count) != code->check_count)
 		return false;
 	for (size_t i = 0; i < code->check_count; i++) {
@@ -330,7 +351,8 @@ struct code *python_code_load(struct python *python, raddr_t address, struct err
 		python->stale_codes[python->stale_count++] = known;
 	} else {
 		code->index = python->code_count++;
-		array_reserve(&python->all_codes, &python->code_capacity, python->code_count, sizeof(struct code *));
+		array_reserve(&python->all_codes, &python->code_capacity, python->code_count,
+			sizeof(struct code *));
 	}
 	python->all_codes[code->index] = code;
 	u64_map_put(&python->codes, address, (uint64_t)(uintptr_t)code);
@@ -371,20 +393,24 @@ void python_free_codes(struct python *python)
 }
 
 /* 3.14+ without a GIL: the copy of the bytecode that a thread runs (struct _PyCodeArray: size, entries). */
-static bool thread_local_unit(struct python *python, const struct code *code, const struct raw_frame *frame,
-	uint64_t *unit)
+static bool thread_local_unit(
+	struct python *python, const struct code *code, const struct raw_frame *frame, uint64_t *unit)
 {
 	raddr_t base;
 
 	if (!code->thread_local_code || !frame->thread_local_index || frame->thread_local_index > 1u << 20)
 		return false;
-	if (!python_read_pointer(python, code->thread_local_code + 8 + 8ull * frame->thread_local_index, &base))
+	if (!python_read_pointer(
+		    python, code->thread_local_code + 8 + 8ull * frame->thread_local_index, &base))
 		return false;
 	*unit = (frame->instruction - base) / 2;
 	return frame->instruction >= base;
 }
 
-/* The unit that the frame is at; unit_count and more: not one of this code object's. Before the first one: -1. */
+/*
+ * The unit that the frame is at; unit_count and more: not one of this code object's. Before the first one:
+ * -1.
+ */
 static int64_t frame_unit(struct python *python, const struct code *code, const struct raw_frame *frame)
 {
 	uint64_t unit;
@@ -423,8 +449,12 @@ int python_frame_line(struct python *python, const struct code *code, const stru
 
 bool python_frame_is_fresh(struct python *python, const struct code *code, const struct raw_frame *frame)
 {
-	/* prev_instr, to 3.12, stands before the first instruction until that is executed; instr_ptr stands at it */
-	return frame_unit(python, code, frame) <= (python->layout.instruction == INSTRUCTION_POINTER ? 0 : -1);
+	/*
+	 * prev_instr, to 3.12, stands before the first instruction until that is executed; instr_ptr stands
+	 * at it
+	 */
+	return frame_unit(python, code, frame) <=
+		(python->layout.instruction == INSTRUCTION_POINTER ? 0 : -1);
 }
 
 bool python_frame_visible(const struct python *python, const struct code *code, const struct raw_frame *frame)

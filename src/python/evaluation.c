@@ -25,7 +25,10 @@
 #define ANCHOR_LIMIT 100000
 
 static const char *const part_names[EVALUATION_PARTS] = {
-	"_PyEval_EvalFrameDefault", "_PyEval_EvalFrameDefault.cold", "PyEval_EvalFrameEx", "PyEval_EvalFrameEx.cold",
+	"_PyEval_EvalFrameDefault",
+	"_PyEval_EvalFrameDefault.cold",
+	"PyEval_EvalFrameEx",
+	"PyEval_EvalFrameEx.cold",
 	"PyEval_EvalFrameEx.part.0",
 };
 
@@ -71,13 +74,19 @@ static void load_parts(struct python *python, const struct maps *maps)
 	elf_image_release(&image);
 }
 
-/* The kernel's own code in the process, which is in no file: a program that asks for the time is often there. */
+/*
+ * The kernel's own code in the process, which is in no file: a program that asks for the time is often
+ * there.
+ */
 static bool is_vdso(const struct mapping *mapping)
 {
 	return strcmp(mapping->path, "[vdso]") == 0;
 }
 
-/* Which addresses are code of files: the rest may be code that the interpreter has compiled, with pieces of the loop in it. */
+/*
+ * Which addresses are code of files: the rest may be code that the interpreter has compiled, with pieces of
+ * the loop in it.
+ */
 static void load_files(struct evaluation *evaluation, const struct maps *maps)
 {
 	evaluation->file_count = 0;
@@ -88,8 +97,8 @@ static void load_files(struct evaluation *evaluation, const struct maps *maps)
 			continue;
 		array_reserve(&evaluation->files, &evaluation->file_capacity, evaluation->file_count + 1,
 			sizeof(*evaluation->files));
-		evaluation->files[evaluation->file_count++] = (struct code_span){ mapping->start, mapping->end,
-			.is_own = mapping->inode == evaluation->inode };
+		evaluation->files[evaluation->file_count++] = (struct code_span){ mapping->start,
+			mapping->end, .is_own = mapping->inode == evaluation->inode };
 	}
 }
 
@@ -126,7 +135,8 @@ static const struct code_span *find_file(const struct evaluation *evaluation, ra
 	size_t low;
 
 	LOWER_BOUND(low, evaluation->file_count, i, evaluation->files[i].end <= pc);
-	return low < evaluation->file_count && pc >= evaluation->files[low].start ? &evaluation->files[low] : NULL;
+	return low < evaluation->file_count && pc >= evaluation->files[low].start ? &evaluation->files[low]
+										  : NULL;
 }
 
 enum evaluation_answer python_evaluates(struct python *python, raddr_t pc)
@@ -146,7 +156,8 @@ enum evaluation_answer python_evaluates(struct python *python, raddr_t pc)
 		file = find_file(evaluation, pc);
 	}
 	/* other files have no piece of the loop, whatever is known of its own */
-	return file && evaluation->inode && (evaluation->is_whole || !file->is_own) ? EVALUATES_NOT : EVALUATES_PERHAPS;
+	return file && evaluation->inode && (evaluation->is_whole || !file->is_own) ? EVALUATES_NOT
+										    : EVALUATES_PERHAPS;
 }
 
 raddr_t python_file_address(struct python *python)
@@ -198,8 +209,8 @@ static void tie_group(const struct walk *walk, raddr_t current, size_t *next, st
 }
 
 /* The chain of CFrames, as far as it lies in what stack holds; the last is in the thread state. */
-static void add_cframes(const struct layout *layout, struct memory_view *stack, raddr_t cframe, const struct walk *walk,
-	struct anchors *anchors)
+static void add_cframes(const struct layout *layout, struct memory_view *stack, raddr_t cframe,
+	const struct walk *walk, struct anchors *anchors)
 {
 	const bool has_current = layout->cframe.current_frame != OFFSET_NONE;
 	size_t next = 0;
@@ -217,8 +228,8 @@ static void add_cframes(const struct layout *layout, struct memory_view *stack, 
 	}
 }
 
-void python_anchors(const struct python *python, struct memory_view *stack, const struct walk *walk, const void *state,
-	struct anchors *anchors)
+void python_anchors(const struct python *python, struct memory_view *stack, const struct walk *walk,
+	const void *state, struct anchors *anchors)
 {
 	const struct layout *layout = &python->layout;
 
@@ -226,7 +237,8 @@ void python_anchors(const struct python *python, struct memory_view *stack, cons
 	if (layout->root == ROOT_SHIM) {
 		for (size_t i = 0; i < walk->group_count; i++)
 			*add_anchor(anchors) = (struct anchor){ .address = walk->groups[i].shim,
-				.begin = i ? walk->groups[i - 1].end : 0, .end = walk->groups[i].end };
+				.begin = i ? walk->groups[i - 1].end : 0,
+				.end = walk->groups[i].end };
 	} else if (layout->cframe.previous != OFFSET_NONE) {
 		add_cframes(layout, stack, field_u64(state, layout->thread_state.cframe), walk, anchors);
 	}

@@ -16,8 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUND_NS (50 * INT64_C(1000000))     /* after this the mappings are read again */
-#define PATIENCE_NS (500 * INT64_C(1000000)) /* garbage for so long is no list that is just being changed */
+#define ROUND_NS (50 * INT64_C(1000000)) /* after this the mappings are read again */
+/* garbage for so long is no list that is just being changed */
+#define PATIENCE_NS (500 * INT64_C(1000000))
 #define FAST_POLLS 100 /* a program that was just launched: its first frames count, too */
 #define FAST_POLL_NS 500000
 #define SLOW_POLL_NS 3000000
@@ -388,13 +389,14 @@ int runtime_find(struct target *target, const struct python_options *options, st
 	return result == ROUND_FOUND ? 0 : -1;
 }
 
-int runtime_find_forked(struct target *target, const struct runtime_place *parent, struct runtime_place *place,
-	struct error *err)
+int runtime_find_forked(struct target *target, const struct runtime_place *parent,
+	struct runtime_place *place, struct error *err)
 {
 	*place = *parent;
 	place->warning = NULL;
 	if (check_place(target, place, true) != PLACE_FOUND)
-		return error_set(err, ERROR_RACED, "the interpreter of process %d is not where that of its parent is",
+		return error_set(err, ERROR_RACED,
+			"the interpreter of process %d is not where that of its parent is",
 			target_pid(target));
 	target_remember_image(target);
 	return 0;

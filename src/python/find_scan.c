@@ -133,7 +133,8 @@ raddr_t scan_for_debug_offsets(struct target *target, const struct candidate *ca
 	for (size_t i = 0; i < candidate->variable_count && !found; i++) {
 		const struct memory_range *range = &candidate->variables[i];
 
-		for (uint64_t at = 0; at < range->bytes && at < VARIABLES_LIMIT_BYTES && !found && !is_interrupted();) {
+		for (uint64_t at = 0;
+			at < range->bytes && at < VARIABLES_LIMIT_BYTES && !found && !is_interrupted();) {
 			size_t wanted = range->bytes - at < CHUNK_BYTES ? range->bytes - at : CHUNK_BYTES;
 			size_t got = target_read_upto(target, range->start + at, chunk, wanted);
 			const char *match = memmem(chunk, got, COOKIE, cookie_bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who holds the GIL. Facts: Python/ceval_gil.h (3.2 to 3.12), Python/ceval_gil.c (3.12+), Include/internal/pycore_gil.h;
- * the places are in the layout's row.
+ * Who holds the GIL. Facts: Python/ceval_gil.h (3.2 to 3.12), Python/ceval_gil.c (3.12+),
+ * Include/internal/pycore_gil.h; the places are in the layout's row.
  */
 #include "config.h"
 
@@ -20,7 +20,8 @@ static raddr_t first_interpreter(const struct python *python)
 	if (python->layout.gil == GIL_CURRENT_SYMBOL)
 		python_read_pointer(python, python->place.interp_head, &head);
 	else
-		python_read_pointer(python, python->place.runtime + python->layout.runtime_state.interpreters_head, &head);
+		python_read_pointer(python,
+			python->place.runtime + python->layout.runtime_state.interpreters_head, &head);
 	return head;
 }
 
@@ -35,13 +36,17 @@ size_t python_list_interpreters(const struct python *python, raddr_t *interprete
 				return count; /* a loop */
 		}
 		interpreters[count++] = interpreter;
-		if (!python_read_pointer(python, interpreter + python->layout.interpreter_state.next, &interpreter))
+		if (!python_read_pointer(
+			    python, interpreter + python->layout.interpreter_state.next, &interpreter))
 			break;
 	}
 	return count;
 }
 
-/* The part of the runtime that holds the current thread and, where there are such, the GIL's last holder and switch number. */
+/*
+ * The part of the runtime that holds the current thread and, where there are such, the GIL's last holder
+ * and switch number.
+ */
 static struct gil runtime_gil(const struct python *python, uint32_t *start)
 {
 	uint32_t current = python->layout.runtime_state.gilstate_tstate_current;
@@ -51,8 +56,12 @@ static struct gil runtime_gil(const struct python *python, uint32_t *start)
 	*start = current;
 	if (last != OFFSET_NONE && last < current && end - last <= GIL_BYTES)
 		*start = last;
-	/* last_holder and switch_number come first in struct _gil_runtime_state, its mutexes and conditions behind them */
-	return (struct gil){ .address = python->place.runtime + *start, .length = end - *start,
+	/*
+	 * last_holder and switch_number come first in struct _gil_runtime_state, its mutexes and conditions
+	 * behind them
+	 */
+	return (struct gil){ .address = python->place.runtime + *start,
+		.length = end - *start,
 		.span = *start == current ? 0 : end - *start };
 }
 
@@ -79,13 +88,15 @@ size_t python_list_gils(struct python *python, struct gil *gils, size_t capacity
 		raddr_t address;
 		bool seen = false;
 
-		if (!python_read_pointer(python, interpreters[i] + python->layout.interpreter_state.ceval_gil, &address) ||
+		if (!python_read_pointer(
+			    python, interpreters[i] + python->layout.interpreter_state.ceval_gil, &address) ||
 			!address)
 			continue;
 		for (size_t j = 0; j < found; j++)
 			seen |= gils[j].address == address;
 		if (!seen)
-			gils[found++] = (struct gil){ .address = address, .interpreter = interpreters[i],
+			gils[found++] = (struct gil){ .address = address,
+				.interpreter = interpreters[i],
 				.length = python->layout.gil_runtime_state.switch_number + 8,
 				.span = GIL_SPAN };
 	}
@@ -108,7 +119,8 @@ void python_decode_gil(const struct python *python, const void *bytes, struct gi
 		if (start == layout->runtime_state.gil_last_holder) {
 			state->has_switch_number = true;
 			state->last_holder = field_u64(bytes, 0);
-			state->switch_number = field_u64(bytes, layout->runtime_state.gil_switch_number - start);
+			state->switch_number =
+				field_u64(bytes, layout->runtime_state.gil_switch_number - start);
 		}
 		return;
 	case GIL_PER_INTERPRETER:
@@ -127,10 +139,10 @@ bool python_collecting(struct python *python, raddr_t interpreter)
 	uint32_t collecting = 0;
 
 	if (layout->interpreter_state.gc_collecting != OFFSET_NONE)
-		target_read(python->target, interpreter + layout->interpreter_state.gc_collecting, &collecting,
-			sizeof(collecting));
+		target_read(python->target, interpreter + layout->interpreter_state.gc_collecting,
+			&collecting, sizeof(collecting));
 	else if (layout->runtime_state.gc_collecting != OFFSET_NONE)
-		target_read(python->target, python->place.runtime + layout->runtime_state.gc_collecting, &collecting,
-			sizeof(collecting));
+		target_read(python->target, python->place.runtime + layout->runtime_state.gc_collecting,
+			&collecting, sizeof(collecting));
 	return collecting != 0;
 }

@@ -22,7 +22,7 @@ struct evaluation {
 	size_t part_count;
 	bool is_whole; /* the parts are all of the loop */
 	raddr_t file_address;
-	uint64_t inode; /* of that file; 0: it is not known */
+	uint64_t inode;          /* of that file; 0: it is not known */
 	struct code_span *files; /* code of files, ascending */
 	size_t file_count, file_capacity;
 	int64_t read_ns; /* 0: not read yet */
@@ -48,12 +48,13 @@ struct python {
 
 	struct evaluation evaluation;
 
-	struct u64_map thread_objects; /* see thread_objects_read */
+	struct u64_map thread_objects;    /* see thread_objects_read */
 	struct u64_map thread_objects_of; /* the interpreters whose are in there */
-	int64_t thread_objects_ns; /* since when */
+	int64_t thread_objects_ns;        /* since when */
 	struct type_cache thread_type;    /* what those have in common */
 
-	uint32_t tid_offset; /* of the kernel tid in the C library's thread descriptor; OFFSET_NONE: not learned */
+	/* of the kernel tid in the C library's thread descriptor; OFFSET_NONE: not learned */
+	uint32_t tid_offset;
 };
 
 /* The little-endian word of a field in bytes that start at the struct's own start. */

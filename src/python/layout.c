@@ -97,7 +97,9 @@
 		.state = 32, .length = 16, .ascii_data = (ascii), .compact_data = (compact), \
 		.kind_shift = 2, \
 	}
-/* PyDictObject, Include/dictobject.h; since 3.6 there is a ma_version_tag before keys and values (PEP 509). */
+/*
+ * PyDictObject, Include/dictobject.h; since 3.6 there is a ma_version_tag before keys and values (PEP 509).
+ */
 #define DICT_AT(keys_at, data) \
 	.dict = { \
 		.mask = OFFSET_NONE, .table = OFFSET_NONE, .keys = (keys_at), .values = (keys_at) + 8, \

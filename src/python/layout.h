@@ -51,8 +51,8 @@ enum string_kind {
 
 /* How an int tells its size. */
 enum integer_kind {
-	INTEGERS_PLAIN, /* 2.x: a C long */
-	INTEGERS_SIZED, /* 3.x: ob_size digits of 30 bits, the sign of ob_size is the number's */
+	INTEGERS_PLAIN,  /* 2.x: a C long */
+	INTEGERS_SIZED,  /* 3.x: ob_size digits of 30 bits, the sign of ob_size is the number's */
 	INTEGERS_TAGGED, /* 3.12+: the same count above three bits of lv_tag, the lowest two tell the sign */
 };
 
@@ -87,10 +87,10 @@ struct layout {
 	enum dict_kind dicts;
 	enum instance_kind instances;
 	const char *thread_name_attribute; /* of threading.Thread */
-	bool has_debug_offsets;  /* the block in _PyRuntime has the offsets; the row's are the usual ones */
-	bool free_threaded;      /* a Py_GIL_DISABLED build */
-	uint8_t shim_owner;      /* frames with this owner or above are no Python frames; 255: none */
-	uint8_t generator_owner; /* owner of a generator's frame: never incomplete; 255: none */
+	bool has_debug_offsets;    /* the block in _PyRuntime has the offsets; the row's are the usual ones */
+	bool free_threaded;        /* a Py_GIL_DISABLED build */
+	uint8_t shim_owner;        /* frames with this owner or above are no Python frames; 255: none */
+	uint8_t generator_owner;   /* owner of a generator's frame: never incomplete; 255: none */
 	uint64_t pointer_tag_mask; /* bits to clear in a frame's pointers; 0 before 3.14 */
 
 	struct {
@@ -152,7 +152,7 @@ struct layout {
 		uint32_t self;
 	} method; /* of a bound one */
 	struct {
-		uint32_t mask, table; /* DICT_TABLE */
+		uint32_t mask, table;               /* DICT_TABLE */
 		uint32_t keys, values, values_data; /* the others; values_data: in the array of values */
 	} dict;
 	struct {
@@ -175,9 +175,9 @@ const struct layout *const *layout_rows(void);
 const struct layout *layout_newest(void);
 
 /*
- * What rows and debug offsets say stays below these, so that who reads the fields of such a struct can do with a
- * buffer of fixed size: a code object up to its bytecode, a str, bytes, int or tuple up to what it holds, the fields
- * of the GIL that are named above.
+ * What rows and debug offsets say stays below these, so that who reads the fields of such a struct can do
+ * with a buffer of fixed size: a code object up to its bytecode, a str, bytes, int or tuple up to what it
+ * holds, the fields of the GIL that are named above.
  */
 #define CODE_OBJECT_LIMIT 320
 #define OBJECT_HEAD_LIMIT 128
@@ -191,8 +191,8 @@ const struct layout *layout_newest(void);
  * and validated. The rest (what the block does not say) is taken from the row. ERROR_UNSUPPORTED when the
  * block makes no sense.
  */
-int layout_from_debug_offsets(struct layout *layout, const void *block, size_t length, bool *newer,
-	struct error *err);
+int layout_from_debug_offsets(
+	struct layout *layout, const void *block, size_t length, bool *newer, struct error *err);
 /* The hexversion in the block, or 0 when there is no block (no cookie). */
 uint64_t debug_offsets_version(const void *block, size_t length);
 

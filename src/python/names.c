@@ -20,7 +20,8 @@
 #define ENTRY_LIMIT 100000
 #define ENTRIES_AT_ONCE 64
 #define ENTRY_WORDS 3
-#define KEY_BYTES (OBJECT_HEAD_LIMIT + 32) /* of a key: its header, and the longest text that is looked for */
+/* of a key: its header, and the longest text that is looked for */
+#define KEY_BYTES (OBJECT_HEAD_LIMIT + 32)
 
 #define TYPE_FLAG_INLINE_VALUES (UINT64_C(1) << 2)
 #define TYPE_FLAG_MANAGED_DICT (UINT64_C(1) << 4)
@@ -32,7 +33,8 @@
 struct reader {
 	const struct layout *layout;
 	struct target *target;
-	struct type_cache *cache; /* of the instances whose attribute is read; NULL: they are not of one type */
+	/* of the instances whose attribute is read; NULL: they are not of one type */
+	struct type_cache *cache;
 };
 
 /* The entries of a dict as they lie in memory. */
@@ -181,7 +183,10 @@ static bool text_matches(const struct layout *layout, const uint8_t *object, con
 
 /* ---- looking up ---- */
 
-/* What is done with each entry that has a key and a value: its key object's first bytes, and the value. False: that was enough. */
+/*
+ * What is done with each entry that has a key and a value: its key object's first bytes, and the value.
+ * False: that was enough.
+ */
 struct visitor {
 	bool (*visit)(struct visitor *visitor, const uint8_t *key, raddr_t value);
 	const struct layout *layout;
@@ -193,7 +198,8 @@ struct visitor {
 };
 
 /* The value of an entry, which may be in an array of its own. */
-static raddr_t entry_value(const struct reader *reader, const struct dict *dict, size_t index, const uint64_t *entry)
+static raddr_t entry_value(
+	const struct reader *reader, const struct dict *dict, size_t index, const uint64_t *entry)
 {
 	raddr_t value = 0;
 
@@ -204,8 +210,8 @@ static raddr_t entry_value(const struct reader *reader, const struct dict *dict,
 }
 
 /* False: the visitor has had enough. */
-static bool visit_entries(const struct reader *reader, const struct dict *dict, size_t first, const uint64_t *entries,
-	size_t count, struct visitor *visitor)
+static bool visit_entries(const struct reader *reader, const struct dict *dict, size_t first,
+	const uint64_t *entries, size_t count, struct visitor *visitor)
 {
 	uint8_t objects[ENTRIES_AT_ONCE][KEY_BYTES];
 	struct read_request requests[ENTRIES_AT_ONCE];
@@ -232,7 +238,8 @@ static bool visit_entries(const struct reader *reader, const struct dict *dict, 
 			if (visitor->text && !text_matches(reader->layout, objects[at], visitor->text))
 				continue;
 			visitor->index = first + i;
-			if (!visitor->visit(visitor, objects[at], entry_value(reader, dict, first + i, entries + i * dict->words)))
+			if (!visitor->visit(visitor, objects[at],
+				    entry_value(reader, dict, first + i, entries + i * dict->words)))
 				return false;
 		}
 		at++; /* the one that could not be read */
@@ -249,7 +256,8 @@ static void dict_visit(const struct reader *reader, const struct dict *dict, str
 		size_t count = dict->count - at < ENTRIES_AT_ONCE ? dict->count - at : ENTRIES_AT_ONCE;
 		size_t entry_bytes = dict->words * sizeof(*entries);
 
-		if (!target_read(reader->target, dict->entries + at * entry_bytes, entries, count * entry_bytes) ||
+		if (!target_read(
+			    reader->target, dict->entries + at * entry_bytes, entries, count * entry_bytes) ||
 			!visit_entries(reader, dict, at, entries, count, visitor))
 			return;
 	}
@@ -281,10 +289,11 @@ static bool dict_find_at(const struct reader *reader, raddr_t address, const cha
 /* ---- attributes of instances ---- */
 
 /*
- * Values in an array of their own, whose keys other instances share. A key that has been added to those stays where it is: what
- * was found of one instance holds for all.
+ * Values in an array of their own, whose keys other instances share. A key that has been added to those stays
+ * where it is: what was found of one instance holds for all.
  */
-static bool find_shared(const struct reader *reader, raddr_t keys, raddr_t values, const char *text, raddr_t *value)
+static bool find_shared(
+	const struct reader *reader, raddr_t keys, raddr_t values, const char *text, raddr_t *value)
 {
 	struct visitor visitor = { .visit = keep_first, .text = text };
 	struct type_cache *cache = reader->cache;
@@ -304,11 +313,13 @@ static bool find_shared(const struct reader *reader, raddr_t keys, raddr_t value
 }
 
 /* Values without a dict; their names are in the keys that the type keeps. */
-static bool find_in_values(const struct reader *reader, raddr_t type, raddr_t values, const char *text, raddr_t *value)
+static bool find_in_values(
+	const struct reader *reader, raddr_t type, raddr_t values, const char *text, raddr_t *value)
 {
 	struct type_cache *cache = reader->cache;
 
-	if (!cache->own_keys && !read_pointer(reader, type + reader->layout->type_object.ht_cached_keys, &cache->own_keys))
+	if (!cache->own_keys &&
+		!read_pointer(reader, type + reader->layout->type_object.ht_cached_keys, &cache->own_keys))
 		return false;
 	return find_shared(reader, cache->own_keys, values + reader->layout->dict.values_data, text, value);
 }
@@ -370,12 +381,14 @@ static bool find_attribute(const struct reader *reader, raddr_t object, const ch
 	struct type_cache *cache = reader->cache;
 	raddr_t type, dict;
 
-	if (!read_pointer(reader, object + layout->object.ob_type, &type) || (type != cache->type && !read_type(reader, type)))
+	if (!read_pointer(reader, object + layout->object.ob_type, &type) ||
+		(type != cache->type && !read_type(reader, type)))
 		return false;
 	if (layout->instances != INSTANCE_DICT_OFFSET && cache->flags & TYPE_FLAG_MANAGED_DICT)
 		return find_managed(reader, object, type, cache->flags, text, value);
 	return cache->dict_offset > 0 && cache->dict_offset < DICT_OFFSET_LIMIT &&
-		read_pointer(reader, object + cache->dict_offset, &dict) && find_in_dict(reader, dict, text, value);
+		read_pointer(reader, object + cache->dict_offset, &dict) &&
+		find_in_dict(reader, dict, text, value);
 }
 
 static bool keep_integer(struct visitor *visitor, const uint8_t *key, raddr_t value)
@@ -392,10 +405,13 @@ uint64_t thread_object_key(raddr_t interpreter, uint64_t ident)
 	return hash_combine(interpreter, ident);
 }
 
-bool thread_objects_read(const struct layout *layout, struct target *target, raddr_t interpreter, struct u64_map *objects)
+bool thread_objects_read(
+	const struct layout *layout, struct target *target, raddr_t interpreter, struct u64_map *objects)
 {
 	const struct reader reader = { .layout = layout, .target = target };
-	struct visitor visitor = { .visit = keep_integer, .layout = layout, .values = objects, .salt = interpreter };
+	struct visitor visitor = {
+		.visit = keep_integer, .layout = layout, .values = objects, .salt = interpreter
+	};
 	raddr_t modules, module, globals, active, shutdown, main;
 	struct dict dict;
 
@@ -413,8 +429,8 @@ bool thread_objects_read(const struct layout *layout, struct target *target, rad
 	return true;
 }
 
-bool thread_object_name(const struct layout *layout, struct target *target, struct type_cache *cache, raddr_t object,
-	struct buffer *name)
+bool thread_object_name(const struct layout *layout, struct target *target, struct type_cache *cache,
+	raddr_t object, struct buffer *name)
 {
 	const struct reader reader = { layout, target, cache };
 	raddr_t text;

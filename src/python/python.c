@@ -12,7 +12,8 @@ bool python_read_pointer(const struct python *python, raddr_t address, raddr_t *
 	return target_read(python->target, address, value, sizeof(*value));
 }
 
-int python_attach(struct python **result, struct target *target, const struct python_options *options, struct error *err)
+int python_attach(struct python **result, struct target *target, const struct python_options *options,
+	struct error *err)
 {
 	struct python *python = xcalloc(1, sizeof(*python));
 
@@ -28,7 +29,8 @@ int python_attach(struct python **result, struct target *target, const struct py
 	return 0;
 }
 
-int python_attach_forked(struct python **result, struct target *target, const struct python *parent, struct error *err)
+int python_attach_forked(
+	struct python **result, struct target *target, const struct python *parent, struct error *err)
 {
 	struct python *python = xcalloc(1, sizeof(*python));
 
@@ -124,10 +126,12 @@ bool python_free_threaded(const struct python *python)
 
 	if (!python->layout.free_threaded)
 		return false;
-	/* a free-threaded build can be told to run with a GIL (PYTHON_GIL=1, or an extension that needs it) */
+	/*
+	 * a free-threaded build can be told to run with a GIL (PYTHON_GIL=1, or an extension that needs it)
+	 */
 	if (python->layout.interpreter_state.gil_enabled != OFFSET_NONE &&
 		python_list_interpreters(python, &interpreter, 1) == 1)
-		target_read(python->target, interpreter + python->layout.interpreter_state.gil_enabled, &enabled,
-			sizeof(enabled));
+		target_read(python->target, interpreter + python->layout.interpreter_state.gil_enabled,
+			&enabled, sizeof(enabled));
 	return !enabled;
 }

@@ -2,13 +2,15 @@
 /*
  * The list of threads, and the kernel's name for each of them.
  *
- * From 3.11 on the thread state has the kernel tid (native_thread_id). Before, it has pthread_self() alone: the address of
- * the C library's thread descriptor, which holds the tid at a place that differs between libraries and versions. So
- * the place is learned: the one offset at which the descriptors of all threads hold distinct numbers from the task list.
+ * From 3.11 on the thread state has the kernel tid (native_thread_id). Before, it has pthread_self() alone:
+ * the address of the C library's thread descriptor, which holds the tid at a place that differs between
+ * libraries and versions. So the place is learned: the one offset at which the descriptors of all threads
+ * hold distinct numbers from the task list.
  *
- * native_thread_id is written when the thread begins, and again by PyOS_AfterFork_Child. A program that forks without that
- * (uWSGI does, in C) has the parent's in its child, and the states of threads that only the parent has. So a tid counts only
- * if it is in the task list; else the descriptor is asked, which fork(3) keeps true.
+ * native_thread_id is written when the thread begins, and again by PyOS_AfterFork_Child. A program that forks
+ * without that (uWSGI does, in C) has the parent's in its child, and the states of threads that only the
+ * parent has. So a tid counts only if it is in the task list; else the descriptor is asked, which fork(3)
+ * keeps true.
  */
 #include "config.h"
 
@@ -23,10 +25,11 @@
 
 #define THREAD_LIMIT 100000
 #define INTERPRETER_LIMIT 1024
-#define DESCRIPTOR_BYTES 1024 /* of struct pthread: glibc 2.2 to 2.40 have the tid within 0x2d4, musl within 0x40 */
+/* of struct pthread: glibc 2.2 to 2.40 have the tid within 0x2d4, musl within 0x40 */
+#define DESCRIPTOR_BYTES 1024
 
-static bool add_threads(struct python *python, raddr_t interpreter, struct python_thread **threads, size_t *capacity,
-	size_t *count)
+static bool add_threads(struct python *python, raddr_t interpreter, struct python_thread **threads,
+	size_t *capacity, size_t *count)
 {
 	const struct layout *layout = &python->layout;
 	const size_t length = python_thread_state_bytes(python);
@@ -43,7 +46,8 @@ static bool add_threads(struct python *python, raddr_t interpreter, struct pytho
 	while (address) {
 		struct python_thread *thread;
 
-		if (address == seen || *count >= THREAD_LIMIT || !target_read(python->target, address, state, length))
+		if (address == seen || *count >= THREAD_LIMIT ||
+			!target_read(python->target, address, state, length))
 			return false;
 		steps++;
 		if ((steps & (steps - 1)) == 0)
@@ -52,7 +56,9 @@ static bool add_threads(struct python *python, raddr_t interpreter, struct pytho
 			return false;
 		array_reserve(threads, capacity, *count + 1, sizeof(**threads));
 		thread = &(*threads)[(*count)++];
-		*thread = (struct python_thread){ .state = address, .interpreter = interpreter, .interpreter_id = id,
+		*thread = (struct python_thread){ .state = address,
+			.interpreter = interpreter,
+			.interpreter_id = id,
 			.pthread_id = field_u64(state, layout->thread_state.thread_id) };
 		if (layout->thread_state.native_thread_id != OFFSET_NONE)
 			thread->recorded_tid = (pid_t)field_u64(state, layout->thread_state.native_thread_id);
@@ -82,7 +88,7 @@ static pid_t inner_tid(struct target *target, pid_t tid)
 	if (proc_read(target_proc_fd(target), path, text, sizeof(text)) < 0)
 		return tid;
 	field = status_field(text, "NSpid");
-	for (char *at = (char *)field; at && *at != '\n' && *at; ) {
+	for (char *at = (char *)field; at && *at != '\n' && *at;) {
 		char *end;
 		long number = strtol(at, &end, 10);
 
@@ -105,15 +111,17 @@ static bool read_tids(struct python *python, struct tid_set *set)
 		return false;
 	set->count = count > 0 ? (size_t)count : 0;
 	for (size_t i = 0; i < set->count; i++)
-		u64_map_put(&set->outer, (uint64_t)inner_tid(python->target, set->tids[i]), (uint64_t)set->tids[i]);
+		u64_map_put(&set->outer, (uint64_t)inner_tid(python->target, set->tids[i]),
+			(uint64_t)set->tids[i]);
 	return true;
 }
 
 /*
- * What the descriptor of a thread says: its tid; 0 when it has exited (the kernel clears it then, set_tid_address(2)). False: what
- * stands there is no tid.
+ * What the descriptor of a thread says: its tid; 0 when it has exited (the kernel clears it then,
+ * set_tid_address(2)). False: what stands there is no tid.
  */
-static bool tid_at(struct python *python, const struct python_thread *thread, const struct tid_set *set, pid_t *tid)
+static bool tid_at(
+	struct python *python, const struct python_thread *thread, const struct tid_set *set, pid_t *tid)
 {
 	uint32_t inner;
 	uint64_t *outer;
@@ -137,8 +145,12 @@ struct descriptors {
 	size_t count;
 };
 
-/* Is this the place of the tid in every descriptor? Of threads that have exited, or that only the parent has, there may be some. */
-static bool offset_fits(uint32_t offset, const struct descriptors *descriptors, const struct tid_set *set, bool allow_gone)
+/*
+ * Is this the place of the tid in every descriptor? Of threads that have exited, or that only the parent
+ * has, there may be some.
+ */
+static bool offset_fits(
+	uint32_t offset, const struct descriptors *descriptors, const struct tid_set *set, bool allow_gone)
 {
 	size_t live = 0;
 
@@ -159,7 +171,8 @@ static bool offset_fits(uint32_t offset, const struct descriptors *descriptors, 
 	return live > 0;
 }
 
-static uint32_t search_offset(const struct descriptors *descriptors, const struct tid_set *set, bool allow_gone)
+static uint32_t search_offset(
+	const struct descriptors *descriptors, const struct tid_set *set, bool allow_gone)
 {
 	for (uint32_t offset = 0; offset + 4 <= DESCRIPTOR_BYTES; offset += 4) {
 		if (offset_fits(offset, descriptors, set, allow_gone))
@@ -168,8 +181,8 @@ static uint32_t search_offset(const struct descriptors *descriptors, const struc
 	return OFFSET_NONE;
 }
 
-static void learn_offset(struct python *python, const struct python_thread *threads, size_t count,
-	const struct tid_set *set)
+static void learn_offset(
+	struct python *python, const struct python_thread *threads, size_t count, const struct tid_set *set)
 {
 	struct descriptors *descriptors = xcalloc(1, sizeof(*descriptors));
 
@@ -184,8 +197,12 @@ static void learn_offset(struct python *python, const struct python_thread *thre
 			continue;
 		descriptors->ids[some] = threads[i].pthread_id;
 		descriptors->recorded[some] = (uint32_t)threads[i].recorded_tid;
-		/* the descriptor of a thread that was not started by pthread_create may end early: zeros stay */
-		if (target_read_upto(python->target, threads[i].pthread_id, descriptors->bytes[some], DESCRIPTOR_BYTES) > 0)
+		/*
+		 * the descriptor of a thread that was not started by pthread_create may end early: zeros
+		 * stay
+		 */
+		if (target_read_upto(python->target, threads[i].pthread_id, descriptors->bytes[some],
+			    DESCRIPTOR_BYTES) > 0)
 			descriptors->count++;
 	}
 	python->tid_offset = search_offset(descriptors, set, false);
@@ -195,7 +212,8 @@ static void learn_offset(struct python *python, const struct python_thread *thre
 }
 
 /* Asks the descriptors of all threads. */
-static void find_by_descriptors(struct python *python, struct python_thread *threads, size_t count, const struct tid_set *set)
+static void find_by_descriptors(
+	struct python *python, struct python_thread *threads, size_t count, const struct tid_set *set)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
 		bool all = python->tid_offset != OFFSET_NONE;
@@ -210,7 +228,10 @@ static void find_by_descriptors(struct python *python, struct python_thread *thr
 	}
 }
 
-/* What the thread states say, where that is a thread of this process. The number of those that name one which is not. */
+/*
+ * What the thread states say, where that is a thread of this process. The number of those that name one
+ * which is not.
+ */
 static size_t find_by_record(struct python_thread *threads, size_t count, const struct tid_set *set)
 {
 	size_t stale = 0;
@@ -226,7 +247,8 @@ static size_t find_by_record(struct python_thread *threads, size_t count, const 
 }
 
 /* The one thread of the process that no thread state has, if there is one: *tid. False: there are several. */
-static bool unclaimed_task(const struct python_thread *threads, size_t count, const struct tid_set *set, pid_t *tid)
+static bool unclaimed_task(
+	const struct python_thread *threads, size_t count, const struct tid_set *set, pid_t *tid)
 {
 	struct u64_map claimed = { 0 };
 	size_t unclaimed = 0;
@@ -245,12 +267,13 @@ static bool unclaimed_task(const struct python_thread *threads, size_t count, co
 }
 
 /*
- * Some states have no thread of this process. What is left of one thread alone is that which is left of the task list; where each
- * thread has its state, or its descriptor said that it has none, the others are of threads that are gone, and are taken off. The
- * count of what remains. (One that is just being started has no tid yet.)
+ * Some states have no thread of this process. What is left of one thread alone is that which is left of the
+ * task list; where each thread has its state, or its descriptor said that it has none, the others are of
+ * threads that are gone, and are taken off. The count of what remains. (One that is just being started has no
+ * tid yet.)
  */
-static size_t settle_lost(struct python_thread *threads, size_t count, const struct tid_set *set, bool has_records,
-	bool has_descriptors)
+static size_t settle_lost(struct python_thread *threads, size_t count, const struct tid_set *set,
+	bool has_records, bool has_descriptors)
 {
 	size_t kept = 0, lost = 0;
 	uint64_t lost_id = 0;
@@ -304,7 +327,8 @@ static bool find_tids(struct python *python, struct python_thread *threads, size
 	return is_known;
 }
 
-ssize_t python_list_threads(struct python *python, struct python_thread **threads, size_t *capacity, struct error *err)
+ssize_t python_list_threads(
+	struct python *python, struct python_thread **threads, size_t *capacity, struct error *err)
 {
 	raddr_t interpreters[INTERPRETER_LIMIT];
 	size_t found = 0, count = 0;
@@ -321,7 +345,8 @@ ssize_t python_list_threads(struct python *python, struct python_thread **thread
 		if (whole && found && find_tids(python, *threads, &count))
 			return (ssize_t)count;
 		if (!target_alive(python->target))
-			return error_set(err, ERROR_GONE, "process %d has exited", target_pid(python->target));
+			return error_set(
+				err, ERROR_GONE, "process %d has exited", target_pid(python->target));
 	}
 	return error_set(err, ERROR_RACED, "the thread list of process %d did not stand still",
 		target_pid(python->target));
@@ -330,11 +355,14 @@ ssize_t python_list_threads(struct python *python, struct python_thread **thread
 uint64_t python_thread_list_heads(struct python *python)
 {
 	raddr_t interpreters[INTERPRETER_LIMIT], head;
-	size_t found = python->is_none ? 0 : python_list_interpreters(python, interpreters, ARRAY_LENGTH(interpreters));
+	size_t found = python->is_none
+		? 0
+		: python_list_interpreters(python, interpreters, ARRAY_LENGTH(interpreters));
 	uint64_t hash = hash_u64(found);
 
 	for (size_t i = 0; i < found; i++) {
-		if (!python_read_pointer(python, interpreters[i] + python->layout.interpreter_state.threads_head, &head))
+		if (!python_read_pointer(
+			    python, interpreters[i] + python->layout.interpreter_state.threads_head, &head))
 			head = 0;
 		hash = hash_combine(hash, head);
 	}
@@ -345,7 +373,10 @@ uint64_t python_thread_list_heads(struct python *python)
 #define OBJECTS_AGE_NS INT64_C(1000000000)
 #define OBJECTS_RETRY_NS INT64_C(100000000)
 
-/* threading._active is gone through once for all threads that are asked for in the next second. 0: it has none for this thread. */
+/*
+ * threading._active is gone through once for all threads that are asked for in the next second. 0: it has
+ * none for this thread.
+ */
 static raddr_t thread_object(struct python *python, const struct python_thread *thread, int64_t age_ns)
 {
 	const int64_t now = monotonic_ns();
@@ -359,12 +390,15 @@ static raddr_t thread_object(struct python *python, const struct python_thread *
 	}
 	if (!u64_map_get(&python->thread_objects_of, thread->interpreter)) {
 		u64_map_put(&python->thread_objects_of, thread->interpreter, 1);
-		thread_objects_read(&python->layout, python->target, thread->interpreter, &python->thread_objects);
+		thread_objects_read(
+			&python->layout, python->target, thread->interpreter, &python->thread_objects);
 	}
-	object = u64_map_get(&python->thread_objects, thread_object_key(thread->interpreter, thread->pthread_id));
+	object = u64_map_get(
+		&python->thread_objects, thread_object_key(thread->interpreter, thread->pthread_id));
 	/* gevent replaces the idents of threads by those of its greenlets */
 	if (!object && thread->tid == target_pid(python->target))
-		object = u64_map_get(&python->thread_objects, thread_object_key(thread->interpreter, THREAD_MAIN));
+		object = u64_map_get(
+			&python->thread_objects, thread_object_key(thread->interpreter, THREAD_MAIN));
 	return object ? *object : 0;
 }
 
@@ -376,7 +410,8 @@ bool python_thread_name(struct python *python, const struct python_thread *threa
 		return true;
 	buffer_clear(name);
 	object = thread_object(python, thread, OBJECTS_RETRY_NS);
-	return object && thread_object_name(&python->layout, python->target, &python->thread_type, object, name);
+	return object &&
+		thread_object_name(&python->layout, python->target, &python->thread_type, object, name);
 }
 
 pid_t python_thread_tid(struct python *python, const struct python_thread *thread)
@@ -387,12 +422,14 @@ pid_t python_thread_tid(struct python *python, const struct python_thread *threa
 	size_t count = 1;
 
 	if (layout->thread_state.native_thread_id != OFFSET_NONE) {
-		if (!python_read_pointer(python, thread->state + layout->thread_state.native_thread_id, &native))
+		if (!python_read_pointer(
+			    python, thread->state + layout->thread_state.native_thread_id, &native))
 			return 0;
 		if ((pid_t)native == thread->recorded_tid)
 			return thread->tid; /* what the list has made of it */
 		now.recorded_tid = (pid_t)native;
-	} else if (!python_read_pointer(python, thread->state + layout->thread_state.thread_id, &now.pthread_id)) {
+	} else if (!python_read_pointer(
+			   python, thread->state + layout->thread_state.thread_id, &now.pthread_id)) {
 		return 0;
 	}
 	now.tid = 0;
@@ -409,7 +446,8 @@ bool python_thread_attached(const struct python *python, const struct python_thr
 	const uint32_t offset = python->layout.thread_state.status;
 	uint32_t status;
 
-	return offset == OFFSET_NONE || !target_read(python->target, thread->state + offset, &status, sizeof(status)) ||
+	return offset == OFFSET_NONE ||
+		!target_read(python->target, thread->state + offset, &status, sizeof(status)) ||
 		status & THREAD_STATUS_ACTIVE;
 }
 

@@ -15,8 +15,12 @@
 
 /* From current_frame of a CFrame to the end of previous, which lies behind it (3.11, 3.12). */
 #define CFRAME_BYTES WALK_POINTER_BYTES
-#define CHUNK_BYTES 16384 /* DATA_STACK_CHUNK_SIZE in pystate.c; only frames that are larger make larger ones */
-/* In the first chunk of a data stack: struct _PyStackChunk has three words before the data, of which the first is left free. */
+/* DATA_STACK_CHUNK_SIZE in pystate.c; only frames that are larger make larger ones */
+#define CHUNK_BYTES 16384
+/*
+ * In the first chunk of a data stack: struct _PyStackChunk has three words before the data, of which the
+ * first is left free.
+ */
 #define FIRST_FRAME_OFFSET 32
 #define OB_REFCNT 0 /* in an object, but where Py_TRACE_REFS was configured */
 
@@ -96,8 +100,8 @@ static bool plausible(raddr_t address)
 }
 
 /* The bytes of the next frame of a chain, if the chain may go on. WALK_WHOLE: *data is they. */
-static enum walk_status read_frame(struct memory_view *view, raddr_t address, uint32_t bytes, size_t max_frames,
-	struct loop_guard *guard, struct walk *walk, const void **data)
+static enum walk_status read_frame(struct memory_view *view, raddr_t address, uint32_t bytes,
+	size_t max_frames, struct loop_guard *guard, struct walk *walk, const void **data)
 {
 	if (!plausible(address) || loops(guard, address))
 		return WALK_BROKEN;
@@ -110,7 +114,8 @@ static enum walk_status read_frame(struct memory_view *view, raddr_t address, ui
 	return WALK_WHOLE;
 }
 
-static void decode_heap_frame(const struct layout *layout, raddr_t address, const void *data, struct raw_frame *frame)
+static void decode_heap_frame(
+	const struct layout *layout, raddr_t address, const void *data, struct raw_frame *frame)
 {
 	*frame = (struct raw_frame){ .address = address, .code = field_u64(data, layout->frame.code) };
 	/* an index: -1 before the first instruction */
@@ -120,25 +125,31 @@ static void decode_heap_frame(const struct layout *layout, raddr_t address, cons
 		frame->traced_line = (int)field_u32(data, layout->frame.lineno);
 }
 
-static void decode_stack_frame(const struct layout *layout, raddr_t address, const void *data, struct raw_frame *frame)
+static void decode_stack_frame(
+	const struct layout *layout, raddr_t address, const void *data, struct raw_frame *frame)
 {
-	*frame = (struct raw_frame){ .address = address, .owner = ((const uint8_t *)data)[layout->interpreter_frame.owner] };
+	*frame = (struct raw_frame){ .address = address,
+		.owner = ((const uint8_t *)data)[layout->interpreter_frame.owner] };
 	frame->code = field_u64(data, layout->interpreter_frame.executable) & ~layout->pointer_tag_mask;
 	frame->instruction = field_u64(data, layout->interpreter_frame.instruction);
 	if (layout->interpreter_frame.tlbc_index != OFFSET_NONE)
 		frame->thread_local_index = field_u32(data, layout->interpreter_frame.tlbc_index);
 }
 
-bool python_frame_at(const struct python *python, struct memory_view *view, raddr_t address, struct raw_frame *frame,
-	uint64_t *link)
+bool python_frame_at(const struct python *python, struct memory_view *view, raddr_t address,
+	struct raw_frame *frame, uint64_t *link)
 {
 	const struct layout *layout = &python->layout;
 	const bool is_heap = layout->frames == FRAMES_ON_HEAP;
-	const void *data = view->at(view, address, is_heap ? heap_frame_bytes(layout) : layout->interpreter_frame.size);
+	const void *data =
+		view->at(view, address, is_heap ? heap_frame_bytes(layout) : layout->interpreter_frame.size);
 
 	if (!data)
 		return false;
-	/* a frame that is kept to be used again has no references, and still what it had when it was used (frame_dealloc) */
+	/*
+	 * a frame that is kept to be used again has no references, and still what it had when it was used
+	 * (frame_dealloc)
+	 */
 	if (is_heap && field_u64(data, OB_REFCNT) == 0)
 		return false;
 	if (is_heap)
@@ -157,7 +168,8 @@ bool python_frame_is_popped(const struct python *python, const void *state, radd
 	if (layout->frames == FRAMES_ON_HEAP)
 		return false;
 	top = field_u64(state, layout->thread_state.datastack_top);
-	return address >= top && address < field_u64(state, layout->thread_state.datastack_top + 8) && /* datastack_limit */
+	/* datastack_limit */
+	return address >= top && address < field_u64(state, layout->thread_state.datastack_top + 8) &&
 		address >= field_u64(state, layout->thread_state.datastack_chunk);
 }
 
@@ -227,15 +239,20 @@ static enum walk_status walk_stack(const struct layout *layout, struct memory_vi
 		}
 		address = field_u64(data, layout->interpreter_frame.previous) & ~layout->pointer_tag_mask;
 	}
-	/* A generator that is just being resumed is not linked to its caller yet: the chain ends in its middle. */
+	/*
+	 * A generator that is just being resumed is not linked to its caller yet: the chain ends in its
+	 * middle.
+	 */
 	return layout->root == ROOT_SHIM && !is_shim ? WALK_BROKEN : WALK_WHOLE;
 }
 
 /* What of a thread state leads to its frames in 3.11 and 3.12. */
 struct cframe_state {
 	raddr_t cframe;
-	raddr_t state, state_end;  /* the thread state: its own CFrame, the outermost one, lies there and runs no Python */
-	raddr_t chunk;             /* of the data stack; 0: there are no frames (a greenlet that starts or has ended) */
+	/* the thread state: its own CFrame, the outermost one, lies there and runs no Python */
+	raddr_t state, state_end;
+	/* of the data stack; 0: there are no frames (a greenlet that starts or has ended) */
+	raddr_t chunk;
 	raddr_t next_frame, limit; /* the free part of it */
 };
 
@@ -258,18 +275,23 @@ static bool is_loose(const struct layout *layout, const struct cframe_state *sta
 	if (status == WALK_BROKEN || (status == WALK_WHOLE && !walk->count))
 		return true;
 	/*
-	 * Where the thread's next frame will be there is none now. While it gets another chunk the three words are of two of
-	 * them for some instructions, and what lies between may be the frame that needs it: so no further than in one.
+	 * Where the thread's next frame will be there is none now. While it gets another chunk the three
+	 * words are of two of them for some instructions, and what lies between may be the frame that needs
+	 * it: so no further than in one.
 	 */
-	if (walk->leaf >= state->next_frame && walk->leaf < state->limit && walk->leaf - state->chunk < CHUNK_BYTES)
+	if (walk->leaf >= state->next_frame && walk->leaf < state->limit &&
+		walk->leaf - state->chunk < CHUNK_BYTES)
 		return true;
 	return status == WALK_WHOLE && layout->root != ROOT_SHIM && last && last->address == walk->root &&
 		last->owner == layout->generator_owner;
 }
 
-/* From the CFrame of a call outwards: up to the moment in which it gets its frame, its caller is the innermost one. */
-static enum walk_status walk_cframe(const struct layout *layout, struct memory_view *view, const struct cframe_state *state,
-	size_t max_frames, struct walk *walk)
+/*
+ * From the CFrame of a call outwards: up to the moment in which it gets its frame, its caller is the
+ * innermost one.
+ */
+static enum walk_status walk_cframe(const struct layout *layout, struct memory_view *view,
+	const struct cframe_state *state, size_t max_frames, struct walk *walk)
 {
 	const raddr_t pointer = state->cframe + layout->cframe.current_frame;
 	enum walk_status status, outer_status;
@@ -287,7 +309,8 @@ static enum walk_status walk_cframe(const struct layout *layout, struct memory_v
 	if (!is_loose(layout, state, walk, status))
 		return status;
 	is_empty = !walk->count;
-	if (!plausible(outer) || (outer <= state->cframe && !is_root(state, outer))) /* not even that has been written */
+	/* not even that has been written */
+	if (!plausible(outer) || (outer <= state->cframe && !is_root(state, outer)))
 		return is_empty && !is_root(state, state->cframe) ? WALK_BROKEN : status;
 	bytes = view->at(view, outer + layout->cframe.current_frame, 8);
 	if (!bytes)
@@ -318,7 +341,8 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 		return miss(walk, thread_state, bytes);
 	switch (layout->frames) {
 	case FRAMES_ON_HEAP:
-		return walk_heap(layout, view, field_u64(state, layout->thread_state.frame), max_frames, walk);
+		return walk_heap(
+			layout, view, field_u64(state, layout->thread_state.frame), max_frames, walk);
 	case FRAMES_BY_CFRAME:
 		cframe_state = (struct cframe_state){
 			.cframe = field_u64(state, layout->thread_state.cframe),
@@ -326,7 +350,8 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 			.state_end = thread_state + layout->thread_state.size,
 			.chunk = field_u64(state, layout->thread_state.datastack_chunk),
 			.next_frame = field_u64(state, layout->thread_state.datastack_top),
-			.limit = field_u64(state, layout->thread_state.datastack_top + 8), /* datastack_limit */
+			/* datastack_limit */
+			.limit = field_u64(state, layout->thread_state.datastack_top + 8),
 		};
 		if (!plausible(cframe_state.cframe))
 			return WALK_BROKEN;
@@ -334,7 +359,8 @@ enum walk_status python_walk(const struct python *python, struct memory_view *vi
 	case FRAMES_BY_CURRENT:
 		break;
 	}
-	return walk_stack(layout, view, field_u64(state, layout->thread_state.current_frame), max_frames, walk);
+	return walk_stack(
+		layout, view, field_u64(state, layout->thread_state.current_frame), max_frames, walk);
 }
 
 static bool read_word(struct memory_view *view, raddr_t address, uint64_t *word)
@@ -347,8 +373,9 @@ static bool read_word(struct memory_view *view, raddr_t address, uint64_t *word)
 }
 
 /*
- * Is `caller` what stands behind the walk's first group? A call that is being left runs nothing any more but its shim,
- * while what its last frame held is freed. A greenlet's chain ends at its own first call, whatever runs further out.
+ * Is `caller` what stands behind the walk's first group? A call that is being left runs nothing any more but
+ * its shim, while what its last frame held is freed. A greenlet's chain ends at its own first call, whatever
+ * runs further out.
  */
 static bool is_behind_first_group(const struct walk *walk, raddr_t caller)
 {
@@ -372,7 +399,10 @@ bool python_leaf_is_linked(const struct python *python, struct memory_view *view
 
 	if (layout->frames != FRAMES_BY_CFRAME || !walk->pointer)
 		return true;
-	/* a CFrame that is announced before it says who called it still holds what lay there before: anything */
+	/*
+	 * a CFrame that is announced before it says who called it still holds what lay there before:
+	 * anything
+	 */
 	is_known = read_word(view, cframe + layout->cframe.previous, &outer) && plausible(outer) &&
 		read_word(view, outer + layout->cframe.current_frame, &caller);
 	if (!walk->group_count)

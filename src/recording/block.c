@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks: a header with a checksum, and contents that are packed with zstd where that makes them smaller. A checksum is
- * compared before anything of a block is believed.
+ * Blocks: a header with a checksum, and contents that are packed with zstd where that makes them smaller. A
+ * checksum is compared before anything of a block is believed.
  */
 #include "config.h"
 
@@ -21,7 +21,8 @@ static void put_u32(unsigned char *bytes, uint32_t number)
 
 static uint32_t get_u32(const unsigned char *bytes)
 {
-	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+		(uint32_t)bytes[3] << 24;
 }
 
 /* magic, kind, number, stored, plain, checksum */
@@ -52,7 +53,8 @@ void packer_free(struct packer *packer)
 	free(packer);
 }
 
-void packer_pack(struct packer *packer, enum block_kind kind, uint32_t number, const struct buffer *plain, struct buffer *out)
+void packer_pack(struct packer *packer, enum block_kind kind, uint32_t number, const struct buffer *plain,
+	struct buffer *out)
 {
 	unsigned char header[BLOCK_HEADER_BYTES] = { 0 };
 	const size_t room = ZSTD_compressBound(plain->length);
@@ -60,9 +62,9 @@ void packer_pack(struct packer *packer, enum block_kind kind, uint32_t number, c
 	size_t length;
 
 	array_reserve(&packer->packed.data, &packer->packed.capacity, room, 1);
-	length = packer->context
-		? ZSTD_compressCCtx(packer->context, packer->packed.data, room, plain->data, plain->length, LEVEL)
-		: plain->length;
+	length = packer->context ? ZSTD_compressCCtx(packer->context, packer->packed.data, room, plain->data,
+					   plain->length, LEVEL)
+				 : plain->length;
 	if (!ZSTD_isError(length) && length < plain->length)
 		stored = packer->packed.data;
 	else
@@ -115,7 +117,8 @@ void unpacker_free(struct unpacker *unpacker)
 	free(unpacker);
 }
 
-bool unpacker_unpack(struct unpacker *unpacker, const struct block_header *header, const void *stored, struct buffer *plain)
+bool unpacker_unpack(struct unpacker *unpacker, const struct block_header *header, const void *stored,
+	struct buffer *plain)
 {
 	buffer_clear(plain);
 	if (header->stored_bytes == header->plain_bytes) {
@@ -124,10 +127,12 @@ bool unpacker_unpack(struct unpacker *unpacker, const struct block_header *heade
 	}
 	if (!unpacker->context)
 		return false;
-	/* into room of just the size that the header says: a frame that unpacks to more is an error of zstd */
+	/*
+	 * into room of just the size that the header says: a frame that unpacks to more is an error of zstd
+	 */
 	array_reserve(&plain->data, &plain->capacity, (size_t)header->plain_bytes + 1, 1);
 	plain->length = header->plain_bytes;
 	plain->data[plain->length] = '\0';
-	return ZSTD_decompressDCtx(unpacker->context, plain->data, header->plain_bytes, stored, header->stored_bytes) ==
-		header->plain_bytes;
+	return ZSTD_decompressDCtx(unpacker->context, plain->data, header->plain_bytes, stored,
+		       header->stored_bytes) == header->plain_bytes;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collapsed stacks of any tool: root;...;leaf COUNT. Frames are written in several ways; those of pyrope and pyflame
- * (file:function:line), of py-spy (function (file:line)) and of perf script (function) are taken apart, so that functions
- * and lines can be told from each other. The text is untrusted: it is cleaned, and its lines have a limit.
+ * Collapsed stacks of any tool: root;...;leaf COUNT. Frames are written in several ways; those of pyrope and
+ * pyflame (file:function:line), of py-spy (function (file:line)) and of perf script (function) are taken
+ * apart, so that functions and lines can be told from each other. The text is untrusted: it is cleaned, and
+ * its lines have a limit.
  *
- * A file of 10^5 stacks has millions of frames, but few texts: a text that was met is kept beside its frame, and a line that needs
- * no cleaning is read where it stands in what was read.
+ * A file of 10^5 stacks has millions of frames, but few texts: a text that was met is kept beside its frame,
+ * and a line that needs no cleaning is read where it stands in what was read.
  */
 #include "config.h"
 
@@ -18,7 +19,7 @@
 
 #define LINE_LIMIT_BYTES (16u << 20)
 #define CHUNK_BYTES 65536
-#define KNOWN_TEXTS 32768 /* a power of two */
+#define KNOWN_TEXTS 32768    /* a power of two */
 #define KNOWN_TEXT_BYTES 512 /* a longer one is taken apart each time */
 
 struct known_text {
@@ -35,7 +36,7 @@ struct import {
 	struct sample_frame *frames;
 	size_t frame_capacity;
 	struct known_text *known; /* each text has two places, the latest first */
-	uint64_t number; /* of the line */
+	uint64_t number;          /* of the line */
 };
 
 static bool is_digit(char character)
@@ -43,7 +44,10 @@ static bool is_digit(char character)
 	return character >= '0' && character <= '9';
 }
 
-/* The number at the end of text[0..length) behind this character; SIZE_MAX: there is none. Where the character stands. */
+/*
+ * The number at the end of text[0..length) behind this character; SIZE_MAX: there is none. Where the
+ * character stands.
+ */
 static size_t number_at_end(const char *text, size_t length, char before, int *number)
 {
 	size_t at = length;
@@ -59,8 +63,8 @@ static size_t number_at_end(const char *text, size_t length, char before, int *n
 	return at - 1;
 }
 
-static const struct function *intern(struct import *import, enum function_kind kind, const char *file, size_t file_length,
-	const char *name, size_t name_length)
+static const struct function *intern(struct import *import, enum function_kind kind, const char *file,
+	size_t file_length, const char *name, size_t name_length)
 {
 	struct function like = { .kind = kind };
 	const struct function *function;
@@ -108,18 +112,18 @@ static struct sample_frame parse_frame(struct import *import, const char *text, 
 		const size_t file_length = (size_t)(text + length - 1 - file);
 
 		end = number_at_end(file, file_length, ':', &line);
-		frame.function = intern(import, FUNCTION_PYTHON, file, end == SIZE_MAX ? file_length : end, text,
-			(size_t)(open - text));
+		frame.function = intern(import, FUNCTION_PYTHON, file, end == SIZE_MAX ? file_length : end,
+			text, (size_t)(open - text));
 		frame.line = line;
 	} else if ((end = number_at_end(text, length, ':', &line)) != SIZE_MAX && memchr(text, ':', end)) {
 		const char *last = memrchr(text, ':', end);
 
-		frame.function = intern(import, kind_of_file(text, (size_t)(last - text)), text, (size_t)(last - text), last + 1,
-			(size_t)(text + end - last - 1));
+		frame.function = intern(import, kind_of_file(text, (size_t)(last - text)), text,
+			(size_t)(last - text), last + 1, (size_t)(text + end - last - 1));
 		frame.line = line;
 	} else if (colon && colon + 1 < text + length) {
-		frame.function = intern(import, kind_of_file(text, (size_t)(colon - text)), text, (size_t)(colon - text), colon + 1,
-			(size_t)(text + length - colon - 1));
+		frame.function = intern(import, kind_of_file(text, (size_t)(colon - text)), text,
+			(size_t)(colon - text), colon + 1, (size_t)(text + length - colon - 1));
 	} else {
 		frame.function = intern(import, FUNCTION_NATIVE, "", 0, text, length);
 	}
@@ -161,36 +165,43 @@ static struct sample_frame find_frame(struct import *import, const char *text, s
 		return second->frame;
 	free(second->text);
 	*second = *first;
-	*first = (struct known_text){ xstrndup(text, length), (uint32_t)length, parse_frame(import, text, length) };
+	*first = (struct known_text){ xstrndup(text, length), (uint32_t)length,
+		parse_frame(import, text, length) };
 	return first->frame;
 }
 
-static int read_count(struct import *import, const char *digits, const char *end, uint64_t *count, struct error *err)
+static int read_count(
+	struct import *import, const char *digits, const char *end, uint64_t *count, struct error *err)
 {
 	const char *at = digits;
 
 	for (*count = 0; at < end && is_digit(*at); at++) {
 		if (*count > UINT64_MAX / 1000)
-			return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: its number is too large", import->name,
+			return error_set(err, ERROR_UNSUPPORTED,
+				"'%.256s' line %llu: its number is too large", import->name,
 				(unsigned long long)import->number);
 		*count = *count * 10 + (uint64_t)(*at - '0');
 	}
 	if (at < end)
-		return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: '%.*s' is no number of samples", import->name,
-			(unsigned long long)import->number, end - digits < 32 ? (int)(end - digits) : 32, digits);
+		return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: '%.*s' is no number of samples",
+			import->name, (unsigned long long)import->number,
+			end - digits < 32 ? (int)(end - digits) : 32, digits);
 	return 0;
 }
 
 /* "STACK COUNT" without its newline, cleaned. */
 static int read_line(struct import *import, const char *text, size_t length, struct error *err)
 {
-	struct sample sample = { .process_name = "", .thread_name = "", .syscall_number = -1, .quality = SAMPLE_VERIFIED };
+	struct sample sample = {
+		.process_name = "", .thread_name = "", .syscall_number = -1, .quality = SAMPLE_VERIFIED
+	};
 	struct event event = { .kind = EVENT_SAMPLE, .sample = &sample, .weight = 0, .is_untimed = true };
 	const char *space = memrchr(text, ' ', length);
 
 	if (!space || space + 1 == text + length || !is_digit(space[1]))
 		return error_set(err, ERROR_UNSUPPORTED,
-			"'%.256s' line %llu: no number at its end: collapsed stacks are lines of 'root;...;leaf COUNT'",
+			"'%.256s' line %llu: no number at its end: collapsed stacks are lines of "
+			"'root;...;leaf COUNT'",
 			import->name, (unsigned long long)import->number);
 	if (read_count(import, space + 1, text + length, &event.weight, err) != 0)
 		return -1;
@@ -198,7 +209,8 @@ static int read_line(struct import *import, const char *text, size_t length, str
 		const char *semicolon = memchr(at, ';', (size_t)(space - at));
 		const size_t part = (size_t)((semicolon ? semicolon : space) - at);
 
-		array_reserve(&import->frames, &import->frame_capacity, sample.frame_count + 1, sizeof(*import->frames));
+		array_reserve(&import->frames, &import->frame_capacity, sample.frame_count + 1,
+			sizeof(*import->frames));
 		import->frames[sample.frame_count++] = find_frame(import, at, part);
 		at += part + 1;
 	}
@@ -228,13 +240,14 @@ static int take_bytes(struct import *import, const char *bytes, size_t length, s
 		const bool is_whole = newline && !import->line.length;
 
 		if (import->line.length + part > LINE_LIMIT_BYTES)
-			return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: longer than %u bytes", import->name,
-				(unsigned long long)import->number + 1, LINE_LIMIT_BYTES);
+			return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: longer than %u bytes",
+				import->name, (unsigned long long)import->number + 1, LINE_LIMIT_BYTES);
 		if (!is_whole)
 			buffer_append(&import->line, bytes, part);
 		if (!newline)
 			break;
-		if (end_line(import, is_whole ? bytes : import->line.data, is_whole ? part : import->line.length, err) != 0)
+		if (end_line(import, is_whole ? bytes : import->line.data,
+			    is_whole ? part : import->line.length, err) != 0)
 			return -1;
 		buffer_clear(&import->line);
 		bytes += part + 1;
@@ -243,7 +256,8 @@ static int take_bytes(struct import *import, const char *bytes, size_t length, s
 	return 0;
 }
 
-int collapsed_read(int fd, const char *name, struct functions *functions, struct sink *sink, struct error *err)
+int collapsed_read(
+	int fd, const char *name, struct functions *functions, struct sink *sink, struct error *err)
 {
 	struct import import = { .name = name, .functions = functions, .sink = sink };
 	char *chunk = xmalloc(CHUNK_BYTES);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profile of Go's pprof (proto/profile.proto of google/pprof), of any tool that writes one: a message, mostly packed with gzip.
- * Texts, functions and locations may stand behind the samples that use them, so they are read first. The file is untrusted: what
- * it unpacks to and the number of each thing have a limit, numbers of things are looked up and never taken for places.
+ * A profile of Go's pprof (proto/profile.proto of google/pprof), of any tool that writes one: a message,
+ * mostly packed with gzip. Texts, functions and locations may stand behind the samples that use them, so they
+ * are read first. The file is untrusted: what it unpacks to and the number of each thing have a limit,
+ * numbers of things are looked up and never taken for places.
  */
 #include "config.h"
 
@@ -139,7 +140,8 @@ static int add_column(struct pprof *pprof, struct message message)
 		return fail(pprof, "it has too many types of values");
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
-	pprof->columns[pprof->column_count++] = (struct value_type){ values[PPROF_TYPE_TYPE], values[PPROF_TYPE_UNIT] };
+	pprof->columns[pprof->column_count++] =
+		(struct value_type){ values[PPROF_TYPE_TYPE], values[PPROF_TYPE_UNIT] };
 	return 0;
 }
 
@@ -168,7 +170,7 @@ static int add_function(struct pprof *pprof, struct message message)
 	u64_map_put(&pprof->function_ids, values[PPROF_FUNCTION_ID], pprof->function_count);
 	pprof->function_list[pprof->function_count++] =
 		(struct pprof_function){ values[PPROF_FUNCTION_NAME] ? values[PPROF_FUNCTION_NAME]
-							       : values[PPROF_FUNCTION_SYSTEM_NAME],
+								     : values[PPROF_FUNCTION_SYSTEM_NAME],
 			values[PPROF_FUNCTION_FILE], values[PPROF_FUNCTION_START] };
 	return 0;
 }
@@ -182,7 +184,8 @@ static int add_line(struct pprof *pprof, struct pprof_location *location, struct
 	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
 	array_reserve(&pprof->lines, &pprof->line_capacity, pprof->line_count + 1, sizeof(*pprof->lines));
-	pprof->lines[pprof->line_count++] = (struct pprof_line){ values[PPROF_LINE_FUNCTION], values[PPROF_LINE_LINE] };
+	pprof->lines[pprof->line_count++] =
+		(struct pprof_line){ values[PPROF_LINE_FUNCTION], values[PPROF_LINE_LINE] };
 	location->line_count++;
 	return 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Protocol buffers: the fields of a message, one after the other ("Encoding" in the documentation of protobuf). The bytes are hostile. */
+/*
+ * Protocol buffers: the fields of a message, one after the other ("Encoding" in the documentation of
+ * protobuf). The bytes are hostile.
+ */
 #ifndef PYROPE_RECORDING_PROTOBUF_READER_H
 #define PYROPE_RECORDING_PROTOBUF_READER_H
 

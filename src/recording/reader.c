@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Columns become events. The file is untrusted: a block is believed only when its checksum is right and no block is missing
- * before it, every number is compared with what has been defined so far, and what is defined has limits. Whatever is wrong
- * ends the reading at the block before: what was given to the sink until then is right.
+ * Columns become events. The file is untrusted: a block is believed only when its checksum is right and no
+ * block is missing before it, every number is compared with what has been defined so far, and what is defined
+ * has limits. Whatever is wrong ends the reading at the block before: what was given to the sink until then
+ * is right.
  */
 #include "config.h"
 
@@ -17,7 +18,10 @@
 #include "pyrope/stacks.h"
 #include "recording/wire.h"
 
-/* A recording of 48 hours has some 10,000 of each; these take some 500 MB, and are what a file that lies can make pyrope take. */
+/*
+ * A recording of 48 hours has some 10,000 of each; these take some 500 MB, and are what a file that lies
+ * can make pyrope take.
+ */
 #define TEXTS_LIMIT_BYTES (64u << 20)
 #define DEFINITIONS_LIMIT (8u << 20) /* of functions, frames, nodes or threads */
 #define THREADS_LIMIT (1u << 20)     /* at one tick */
@@ -148,7 +152,8 @@ static void read_texts(struct reader *reader)
 		size_t length = 0;
 		const char *text = wire_get_text(&reader->columns[COLUMN_TEXTS], &length);
 
-		if (!text || length > TEXTS_LIMIT_BYTES - reader->text_bytes || reader->text_count >= DEFINITIONS_LIMIT) {
+		if (!text || length > TEXTS_LIMIT_BYTES - reader->text_bytes ||
+			reader->text_count >= DEFINITIONS_LIMIT) {
 			refuse(reader, COLUMN_TEXTS);
 			return;
 		}
@@ -172,7 +177,8 @@ static void read_functions(struct reader *reader)
 		}
 		like.file = reader->texts[file];
 		like.name = reader->texts[name];
-		array_reserve(&reader->known, &reader->known_capacity, reader->known_count + 1, sizeof(struct function *));
+		array_reserve(&reader->known, &reader->known_capacity, reader->known_count + 1,
+			sizeof(struct function *));
 		reader->known[reader->known_count++] = functions_intern(reader->functions, &like);
 	}
 }
@@ -187,7 +193,8 @@ static void read_frames(struct reader *reader)
 			refuse(reader, COLUMN_FRAMES);
 			return;
 		}
-		array_reserve(&reader->frames, &reader->frame_capacity, reader->frame_count + 1, sizeof(*reader->frames));
+		array_reserve(&reader->frames, &reader->frame_capacity, reader->frame_count + 1,
+			sizeof(*reader->frames));
 		reader->frames[reader->frame_count++] = (struct stack_frame){ reader->known[function],
 			(int)((uint32_t)line + (uint32_t)reader->known[function]->first_line) };
 	}
@@ -207,7 +214,8 @@ static void read_nodes(struct reader *reader)
 		}
 		node.parent = (uint32_t)(reader->node_count - less);
 		node.depth = reader->nodes[node.parent].depth + 1;
-		array_reserve(&reader->nodes, &reader->node_capacity, reader->node_count + 1, sizeof(*reader->nodes));
+		array_reserve(&reader->nodes, &reader->node_capacity, reader->node_count + 1,
+			sizeof(*reader->nodes));
 		reader->nodes[reader->node_count++] = node;
 	}
 }
@@ -230,7 +238,8 @@ static void read_processes(struct reader *reader)
 static void read_threads(struct reader *reader)
 {
 	while (has_more(reader, COLUMN_THREADS)) {
-		struct thread thread = { .process = get_below(reader, COLUMN_THREADS, reader->process_count) };
+		struct thread thread = { .process =
+						 get_below(reader, COLUMN_THREADS, reader->process_count) };
 
 		thread.tid = (pid_t)get_below(reader, COLUMN_THREADS, INT32_MAX);
 		thread.interpreter = get(reader, COLUMN_THREADS);
@@ -240,7 +249,8 @@ static void read_threads(struct reader *reader)
 			refuse(reader, COLUMN_THREADS);
 			return;
 		}
-		array_reserve(&reader->threads, &reader->thread_capacity, reader->thread_count + 1, sizeof(*reader->threads));
+		array_reserve(&reader->threads, &reader->thread_capacity, reader->thread_count + 1,
+			sizeof(*reader->threads));
 		reader->threads[reader->thread_count++] = thread;
 	}
 }
@@ -270,7 +280,8 @@ static void fill_frames(const struct reader *reader, struct entry *entry)
 }
 
 /* The samples of all threads of the process, for so many ticks. */
-static int give_tick(struct reader *reader, const struct process *process, int64_t first_ns, int64_t last_ns, uint64_t weight)
+static int give_tick(struct reader *reader, const struct process *process, int64_t first_ns, int64_t last_ns,
+	uint64_t weight)
 {
 	for (size_t i = 0; i < process->count; i++) {
 		struct entry *entry = &process->entries[i];
@@ -378,8 +389,8 @@ static bool read_time(struct reader *reader, struct process *process, uint64_t t
 	int64_t steps;
 
 	if (__builtin_mul_overflow((int64_t)ticks, reader->interval_steps, &steps) ||
-		__builtin_add_overflow(steps, late, &steps) || __builtin_add_overflow(steps, process->steps, &steps) ||
-		steps < 0 || steps > limit)
+		__builtin_add_overflow(steps, late, &steps) ||
+		__builtin_add_overflow(steps, process->steps, &steps) || steps < 0 || steps > limit)
 		refuse(reader, COLUMN_TIMES);
 	else
 		process->steps = steps;
@@ -453,7 +464,10 @@ static int read_process(struct reader *reader, const struct event *moment)
 	process.version = reader->texts[version];
 	process.free_threaded = free_threaded;
 	result = give(reader,
-		&(struct event){ .kind = EVENT_PROCESS, .time_ns = moment->time_ns, .pid = moment->pid, .process = &process });
+		&(struct event){ .kind = EVENT_PROCESS,
+			.time_ns = moment->time_ns,
+			.pid = moment->pid,
+			.process = &process });
 	buffer_release(&roots);
 	return result;
 }
@@ -472,7 +486,10 @@ static int read_counters(struct reader *reader, const struct event *moment)
 	if (is_bad(reader))
 		return 0;
 	return give(reader,
-		&(struct event){ .kind = EVENT_COUNTERS, .time_ns = moment->time_ns, .pid = moment->pid, .counters = &counters });
+		&(struct event){ .kind = EVENT_COUNTERS,
+			.time_ns = moment->time_ns,
+			.pid = moment->pid,
+			.counters = &counters });
 }
 
 /* What is not a tick. */
@@ -565,7 +582,8 @@ static int read_events(struct reader *reader)
 
 		if (!bytes)
 			break;
-		reader->columns[i] = (struct cursor){ (const unsigned char *)bytes, (const unsigned char *)bytes + length, false };
+		reader->columns[i] = (struct cursor){ (const unsigned char *)bytes,
+			(const unsigned char *)bytes + length, false };
 	}
 	if (all.bad) {
 		damaged(reader, "a block makes no sense");
@@ -614,12 +632,13 @@ static int read_begin(struct reader *reader, const char *file_name)
 
 	if (format != RECORDING_FORMAT)
 		return error_set(reader->err, ERROR_UNSUPPORTED,
-			"'%.256s' has the format %llu, and this pyrope reads %d: use a newer pyrope", file_name,
-			(unsigned long long)format, RECORDING_FORMAT);
+			"'%.256s' has the format %llu, and this pyrope reads %d: use a newer pyrope",
+			file_name, (unsigned long long)format, RECORDING_FORMAT);
 	reader->step_ns = 1;
 	while (cursor.at < cursor.end && !cursor.bad) {
 		size_t name_length = 0, length = 0;
-		const char *name = wire_get_text(&cursor, &name_length), *value = wire_get_text(&cursor, &length);
+		const char *name = wire_get_text(&cursor, &name_length),
+			   *value = wire_get_text(&cursor, &length);
 
 		if (!name || !value)
 			break;
@@ -788,10 +807,11 @@ static int read_all(struct reader *reader, const char *name)
 	if (result != 0)
 		return -1;
 	if (!reader->has_begun && !reader->end->is_damaged)
-		return error_set(reader->err, ERROR_UNSUPPORTED, "'%.256s' ends before its first block: there is nothing in it",
-			name);
+		return error_set(reader->err, ERROR_UNSUPPORTED,
+			"'%.256s' ends before its first block: there is nothing in it", name);
 	if (!reader->has_begun)
-		return error_set(reader->err, ERROR_UNSUPPORTED, "'%.256s' cannot be read: %s", name, reader->end->note);
+		return error_set(reader->err, ERROR_UNSUPPORTED, "'%.256s' cannot be read: %s", name,
+			reader->end->note);
 	reader->end->is_whole = reader->has_ended && !reader->end->is_damaged;
 	if (!reader->has_ended && !reader->end->is_damaged)
 		snprintf(reader->end->note, sizeof(reader->end->note),
@@ -799,8 +819,8 @@ static int read_all(struct reader *reader, const char *name)
 	return 0;
 }
 
-int recording_read(int fd, const char *name, struct functions *functions, struct sink *sink, struct recording_end *end,
-	struct error *err)
+int recording_read(int fd, const char *name, struct functions *functions, struct sink *sink,
+	struct recording_end *end, struct error *err)
 {
 	static _Atomic uint64_t files;
 	struct reader reader = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of a recording, as writer and reader agree on them. Numbers are little-endian; in columns they are LEB128
- * (DWARF 5, 7.6), signed ones zigzag-coded first.
+ * The bytes of a recording, as writer and reader agree on them. Numbers are little-endian; in columns they
+ * are LEB128 (DWARF 5, 7.6), signed ones zigzag-coded first.
  */
 #ifndef PYROPE_RECORDING_WIRE_H
 #define PYROPE_RECORDING_WIRE_H
@@ -22,32 +22,49 @@ enum block_kind {
 	BLOCK_END = 3,
 };
 
-/* The columns of a block of events. New texts, functions, frames, ... stand in the block in which they are first used; each
- * has the next number, from 0 on over the whole file. */
+/*
+ * The columns of a block of events. New texts, functions, frames, ... stand in the block in which they are
+ * first used; each has the next number, from 0 on over the whole file.
+ */
 enum column {
 	COLUMN_TEXTS,     /* length, bytes */
 	COLUMN_FUNCTIONS, /* kind, file (text), name (text), first line (signed) */
 	COLUMN_FRAMES,    /* function, line (signed, less the function's first line) */
-	COLUMN_NODES,     /* how much less the parent's number is than its own, frame; number 0 is the empty stack */
-	COLUMN_PROCESSES, /* pid */
-	COLUMN_THREADS,   /* process, tid, interpreter, name (text), the process's name (text) */
+	/* how much less the parent's number is than its own, frame; number 0 is the empty stack */
+	COLUMN_NODES,
+	COLUMN_PROCESSES,  /* pid */
+	COLUMN_THREADS,    /* process, tid, interpreter, name (text), the process's name (text) */
 	COLUMN_OPERATIONS, /* one byte each: enum operation */
-	COLUMN_TIMES,     /* in steps, signed: how much later than an interval after the last tick of the process */
-	COLUMN_SLOTS,     /* which places of the list of threads have changed */
-	COLUMN_STACKS,    /* below RECENT_NODES: place in the process's list of recent nodes; else that many more than the node */
-	COLUMN_STATES,    /* state, quality and the bits below */
-	COLUMN_CALLS,     /* system call, signed */
-	COLUMN_VALUES,    /* of the other operations */
+	/* in steps, signed: how much later than an interval after the last tick of the process */
+	COLUMN_TIMES,
+	COLUMN_SLOTS, /* which places of the list of threads have changed */
+	/*
+	 * below RECENT_NODES: place in the process's list of recent nodes; else that many more than the
+	 * node
+	 */
+	COLUMN_STACKS,
+	COLUMN_STATES, /* state, quality and the bits below */
+	COLUMN_CALLS,  /* system call, signed */
+	COLUMN_VALUES, /* of the other operations */
 	COLUMNS
 };
 
 enum operation {
 	OPERATION_LIST = 1, /* a tick: number of threads; for each the thread and its sample */
-	OPERATION_CHANGES,  /* a tick: the same threads; number of samples that differ; for each how many places were passed over, and the sample */
-	OPERATION_CHANGE,   /* a tick: the same threads; one sample differs, at the place that changed last: the sample */
-	OPERATION_REPEAT,   /* so many ticks as the one before; the time is that of the last of them */
-	OPERATION_SELECT,   /* the process of what follows */
-	OPERATION_PROCESS,  /* time, parent, whether it runs without a GIL, name, command line, version (texts), roots (their number, texts) */
+	/*
+	 * a tick: the same threads; number of samples that differ; for each how many places were passed
+	 * over, and the sample
+	 */
+	OPERATION_CHANGES,
+	/* a tick: the same threads; one sample differs, at the place that changed last: the sample */
+	OPERATION_CHANGE,
+	OPERATION_REPEAT, /* so many ticks as the one before; the time is that of the last of them */
+	OPERATION_SELECT, /* the process of what follows */
+	/*
+	 * time, parent, whether it runs without a GIL, name, command line, version (texts), roots (their
+	 * number, texts)
+	 */
+	OPERATION_PROCESS,
 	OPERATION_MISSED,   /* time, count */
 	OPERATION_COUNTERS, /* time, the seven counters */
 	OPERATION_CLOCK,    /* time, real time in ns */
@@ -62,11 +79,11 @@ enum operation {
 #define QUALITY_MASK 0x07
 #define CALL_FOLLOWS 0x80 /* the thread is in a system call, whose number stands in COLUMN_CALLS */
 #define COLLECTS 0x100
-#define STATE_BITS 0x1ff  /* all that a reader of this format knows */
+#define STATE_BITS 0x1ff /* all that a reader of this format knows */
 
 /*
- * The nodes that a process has used last, the last one first. Blocks are too small for zstd to learn which numbers are
- * frequent, and a number below 128 is one byte.
+ * The nodes that a process has used last, the last one first. Blocks are too small for zstd to learn which
+ * numbers are frequent, and a number below 128 is one byte.
  */
 #define RECENT_NODES 64
 
@@ -133,7 +150,8 @@ struct packer;
 struct packer *packer_new(void);
 void packer_free(struct packer *packer); /* accepts NULL */
 /* Appends a block of this kind with these contents to out. */
-void packer_pack(struct packer *packer, enum block_kind kind, uint32_t number, const struct buffer *plain, struct buffer *out);
+void packer_pack(struct packer *packer, enum block_kind kind, uint32_t number, const struct buffer *plain,
+	struct buffer *out);
 
 /* False: this is no header of a block that makes sense. */
 bool block_parse_header(const unsigned char bytes[BLOCK_HEADER_BYTES], struct block_header *header);
@@ -143,6 +161,7 @@ struct unpacker;
 struct unpacker *unpacker_new(void);
 void unpacker_free(struct unpacker *unpacker); /* accepts NULL */
 /* The contents: those stored, or unpacked into plain. False: they do not unpack to what the header says. */
-bool unpacker_unpack(struct unpacker *unpacker, const struct block_header *header, const void *stored, struct buffer *plain);
+bool unpacker_unpack(struct unpacker *unpacker, const struct block_header *header, const void *stored,
+	struct buffer *plain);
 
 #endif

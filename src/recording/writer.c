@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events become columns. Most threads do what they did at the last tick, and most ticks are like the one before: so a
- * tick is written as what has changed, and ticks without a change as their number. A sample of a thread that sleeps costs
- * nothing then, and a second of a program that is idle some 50 bytes.
+ * Events become columns. Most threads do what they did at the last tick, and most ticks are like the one
+ * before: so a tick is written as what has changed, and ticks without a change as their number. A sample of a
+ * thread that sleeps costs nothing then, and a second of a program that is idle some 50 bytes.
  *
- * What is defined once (texts, functions, frames, stacks, threads) is written in the block in which it is first used.
+ * What is defined once (texts, functions, frames, stacks, threads) is written in the block in which it is
+ * first used.
  */
 #include "config.h"
 
@@ -45,10 +46,10 @@ struct process {
 	struct stack_path *paths; /* by place in the list of threads */
 	size_t path_capacity;
 	struct recent recent;
-	size_t changed;        /* the place that changed last, of a tick in which one did */
-	int64_t last_steps;    /* the time of the last tick that was written */
-	uint64_t repeats;      /* ticks like the last one that are not written yet, */
-	int64_t repeat_steps;  /* and the time of the last of these */
+	size_t changed;       /* the place that changed last, of a tick in which one did */
+	int64_t last_steps;   /* the time of the last tick that was written */
+	uint64_t repeats;     /* ticks like the last one that are not written yet, */
+	int64_t repeat_steps; /* and the time of the last of these */
 };
 
 struct thread {
@@ -126,11 +127,13 @@ static uint32_t function_of(struct recorder *recorder, const struct function *fu
 	const size_t old = recorder->function_capacity;
 
 	if (function->id >= old) {
-		array_reserve(&recorder->functions, &recorder->function_capacity, (size_t)function->id + 1, sizeof(uint32_t));
+		array_reserve(&recorder->functions, &recorder->function_capacity, (size_t)function->id + 1,
+			sizeof(uint32_t));
 		memset(recorder->functions + old, 0, (recorder->function_capacity - old) * sizeof(uint32_t));
 	}
 	if (!recorder->functions[function->id]) {
-		const uint32_t file = text_of(recorder, function->file), name = text_of(recorder, function->name);
+		const uint32_t file = text_of(recorder, function->file),
+			       name = text_of(recorder, function->name);
 
 		put(recorder, COLUMN_FUNCTIONS, function->kind);
 		put(recorder, COLUMN_FUNCTIONS, file);
@@ -170,14 +173,16 @@ static struct process *process_of(struct recorder *recorder, pid_t pid)
 	process = xcalloc(1, sizeof(*process));
 	process->index = (uint32_t)recorder->process_count;
 	process->pid = pid;
-	array_reserve(&recorder->processes, &recorder->process_capacity, recorder->process_count + 1, sizeof(struct process *));
+	array_reserve(&recorder->processes, &recorder->process_capacity, recorder->process_count + 1,
+		sizeof(struct process *));
 	recorder->processes[recorder->process_count] = process;
 	put(recorder, COLUMN_PROCESSES, (uint64_t)pid);
 	u64_map_put(&recorder->process_by_pid, (uint64_t)pid, recorder->process_count++);
 	return process;
 }
 
-static bool same_thread(const struct recorder *recorder, const struct thread *thread, const struct sample *sample)
+static bool same_thread(
+	const struct recorder *recorder, const struct thread *thread, const struct sample *sample)
 {
 	return thread->tid == sample->tid && thread->interpreter == sample->interpreter_id &&
 		strcmp(recorder->texts[thread->name], sample->thread_name) == 0 &&
@@ -189,13 +194,16 @@ static uint32_t thread_of(struct recorder *recorder, uint32_t process, const str
 {
 	const uint64_t key = (uint64_t)process << 32 | (uint32_t)sample->tid;
 	const uint64_t *known = u64_map_get(&recorder->thread_by_tid, key);
-	struct thread thread = { .process = process, .tid = sample->tid, .interpreter = sample->interpreter_id };
+	struct thread thread = {
+		.process = process, .tid = sample->tid, .interpreter = sample->interpreter_id
+	};
 
 	if (known && same_thread(recorder, &recorder->threads[*known], sample))
 		return (uint32_t)*known;
 	thread.name = text_of(recorder, sample->thread_name);
 	thread.process_name = text_of(recorder, sample->process_name);
-	array_reserve(&recorder->threads, &recorder->thread_capacity, recorder->thread_count + 1, sizeof(*recorder->threads));
+	array_reserve(&recorder->threads, &recorder->thread_capacity, recorder->thread_count + 1,
+		sizeof(*recorder->threads));
 	recorder->threads[recorder->thread_count] = thread;
 	put(recorder, COLUMN_THREADS, process);
 	put(recorder, COLUMN_THREADS, (uint64_t)sample->tid);
@@ -230,7 +238,8 @@ static int64_t steps_of(const struct recorder *recorder, int64_t time_ns)
 /* The time of a tick, of the last of so many. */
 static void put_tick_time(struct recorder *recorder, struct process *process, int64_t steps, uint64_t ticks)
 {
-	put_signed(recorder, COLUMN_TIMES, steps - process->last_steps - (int64_t)ticks * recorder->interval_steps);
+	put_signed(recorder, COLUMN_TIMES,
+		steps - process->last_steps - (int64_t)ticks * recorder->interval_steps);
 	process->last_steps = steps;
 }
 
@@ -350,7 +359,8 @@ static void end_tick(struct recorder *recorder)
 		process->now = tick;
 	}
 	process->now.count = 0;
-	if (changes == 0 && steps - (process->repeats ? process->repeat_steps : process->last_steps) >
+	if (changes == 0 &&
+		steps - (process->repeats ? process->repeat_steps : process->last_steps) >
 			EVENT_GAP_INTERVALS * recorder->interval_steps) {
 		write_repeats(recorder, process);
 		process->repeats = 1;
@@ -388,7 +398,8 @@ static void add_sample(struct recorder *recorder, struct process *process, const
 		entry->thread = process->last.entries[place].thread;
 	else
 		entry->thread = thread_of(recorder, process->index, sample);
-	entry->node = stacks_find(&recorder->stacks, path_at(process, place), 0, sample->frames, sample->frame_count);
+	entry->node = stacks_find(
+		&recorder->stacks, path_at(process, place), 0, sample->frames, sample->frame_count);
 	entry->state = (unsigned)sample->state | (unsigned)sample->quality << QUALITY_SHIFT |
 		(sample->is_collecting ? COLLECTS : 0);
 	entry->call = sample->syscall_number;
@@ -445,8 +456,9 @@ static void take_process(struct recorder *recorder, const struct event *event)
 static void take_counters(struct recorder *recorder, const struct event *event)
 {
 	const struct process_counters *counters = event->counters;
-	const uint64_t values[] = { counters->user_ns, counters->system_ns, counters->resident_bytes, counters->minor_faults,
-		counters->major_faults, counters->voluntary_switches, counters->involuntary_switches };
+	const uint64_t values[] = { counters->user_ns, counters->system_ns, counters->resident_bytes,
+		counters->minor_faults, counters->major_faults, counters->voluntary_switches,
+		counters->involuntary_switches };
 
 	begin_operation(recorder, OPERATION_COUNTERS, event);
 	for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
@@ -461,7 +473,8 @@ static int write_block(struct recorder *recorder, enum block_kind kind, struct e
 	if (recorder->blocks == 0)
 		buffer_append(&recorder->packed, RECORDING_SIGNATURE, SIGNATURE_BYTES);
 	packer_pack(recorder->packer, kind, recorder->blocks++, &recorder->plain, &recorder->packed);
-	return recorder->file.write(recorder->file.context, recorder->packed.data, recorder->packed.length, err);
+	return recorder->file.write(
+		recorder->file.context, recorder->packed.data, recorder->packed.length, err);
 }
 
 static int write_events(struct recorder *recorder, struct error *err)
@@ -494,8 +507,10 @@ static size_t block_bytes(const struct recorder *recorder)
 	for (size_t i = 0; i < COLUMNS; i++)
 		bytes += recorder->columns[i].length;
 	/* a new frame or node takes some 6 bytes */
-	return bytes + 6 * (recorder->stacks.node_count - recorder->nodes_written +
-				   recorder->stacks.frame_count - recorder->frames_written);
+	return bytes +
+		6 *
+		(recorder->stacks.node_count - recorder->nodes_written + recorder->stacks.frame_count -
+			recorder->frames_written);
 }
 
 static void put_pair(struct buffer *plain, const char *name, const char *value)
@@ -554,7 +569,8 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	if (event->kind == EVENT_BEGIN && recorder->blocks == 0)
 		return write_begin(recorder, event, err);
 	if (recorder->block_began_ns && event->kind != EVENT_LEFT_OUT && event->kind != EVENT_BEGIN &&
-		(event->time_ns - recorder->block_began_ns > BLOCK_NS || block_bytes(recorder) > BLOCK_BYTES) &&
+		(event->time_ns - recorder->block_began_ns > BLOCK_NS ||
+			block_bytes(recorder) > BLOCK_BYTES) &&
 		write_events(recorder, err) != 0)
 		return -1;
 	if (!recorder->block_began_ns)

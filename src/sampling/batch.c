@@ -13,7 +13,9 @@ struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
 
 	array_reserve(&batch->samples, &batch->capacity, batch->count + 1, sizeof(*batch->samples));
 	added = &batch->samples[batch->count++];
-	*added = (struct batch_sample){ .sample = *sample, .first_frame = batch->frame_count, .native = batch->native };
+	*added = (struct batch_sample){
+		.sample = *sample, .first_frame = batch->frame_count, .native = batch->native
+	};
 	added->sample.frame_count = 0;
 	if (batch->count == 1)
 		batch->begin_ns = sample->time_ns;
@@ -41,7 +43,9 @@ void batch_add_code(struct batch *batch, const struct resolved_frame *frame)
 {
 	struct code *code = frame->code;
 
-	add(batch, &(struct batch_frame){ .function = code->function, .line = frame->line, .is_doubted = !frame->is_checked });
+	add(batch,
+		&(struct batch_frame){
+			.function = code->function, .line = frame->line, .is_doubted = !frame->is_checked });
 	if ((code->is_volatile && frame->is_checked) || code->mark == batch->mark)
 		return;
 	code->mark = batch->mark;
@@ -103,7 +107,8 @@ static void confirm_some(struct batch *batch, struct snapshot_reader *reader, co
 		for (size_t j = 0; j < codes[i]->check_count; j++) {
 			owners[total] = i;
 			requests[total++] = (struct read_request){ .address = codes[i]->checks[j].address,
-				.data = bytes[i] + j * CODE_CHECK_BYTES, .length = codes[i]->checks[j].length };
+				.data = bytes[i] + j * CODE_CHECK_BYTES,
+				.length = codes[i]->checks[j].length };
 		}
 	}
 	while (done < total) {
@@ -139,7 +144,8 @@ void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const st
 	for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
 		size_t left = batch->code_count - i;
 
-		confirm_some(batch, reader, unsure, statistics, batch->codes + i, left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
+		confirm_some(batch, reader, unsure, statistics, batch->codes + i,
+			left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
 	}
 	batch_trust(batch);
 }

@@ -11,8 +11,8 @@
 #include "pyrope/sampling.h"
 
 struct batch_sample {
-	struct sample sample; /* frames is set when it is delivered */
-	size_t first_frame;   /* in the batch's frames */
+	struct sample sample;  /* frames is set when it is delivered */
+	size_t first_frame;    /* in the batch's frames */
 	struct native *native; /* that names its native frames */
 };
 
@@ -21,7 +21,7 @@ struct batch_frame {
 	const struct function *function;
 	int line;
 	const struct native_address *address; /* NULL, or there is no function yet */
-	bool is_doubted; /* no snapshot has checked its code object */
+	bool is_doubted;                      /* no snapshot has checked its code object */
 };
 
 struct batch {
@@ -32,7 +32,10 @@ struct batch {
 	int64_t begin_ns;
 	struct native *native; /* of all samples that are added; borrowed */
 
-	/* distinct code objects that the batch names, of which it is to be told whether they are still there */
+	/*
+	 * distinct code objects that the batch names, of which it is to be told whether they are still
+	 * there
+	 */
 	struct code **codes;
 	size_t code_count, code_capacity;
 	uint64_t mark; /* what code->mark is for these */
@@ -43,11 +46,15 @@ struct batch_sample *batch_add(struct batch *batch, const struct sample *sample)
 void batch_add_frame(struct batch *batch, const struct function *function, int line);
 /* A native frame: the functions at this address. */
 void batch_add_address(struct batch *batch, const struct native_address *address);
-/* As batch_add_frame, for a code object that is checked before the batch is delivered, unless its own snapshot has done so. */
+/*
+ * As batch_add_frame, for a code object that is checked before the batch is delivered, unless its own
+ * snapshot has done so.
+ */
 void batch_add_code(struct batch *batch, const struct resolved_frame *frame);
 /*
- * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one `unsure` frame, unless
- * the snapshot that showed them has checked it already. Counts those samples as partial.
+ * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one
+ * `unsure` frame, unless the snapshot that showed them has checked it already. Counts those samples as
+ * partial.
  */
 void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
 	struct sampling_statistics *statistics);

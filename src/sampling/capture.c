@@ -4,10 +4,11 @@
  *
  * The first snapshot decides which moment the sample belongs to. If its stack is a proven one, or the thread
  * cannot have run while it was read, it is the sample. If not, the outermost frames that are a proven stack
- * (the outer frames) are still certain; where its chain cannot be walked at all, those that its copy shows (outer_frames.h).
- * Another snapshot or a pause may then supply the rest, but only when it shows the same outer frames, and behind it the same
- * call: the same calls are still running. Otherwise the sample is its outer frames and a "(partial)" leaf. Taking whatever
- * stack the pause finds would move samples out of code whose frames change fast, and bias the profile.
+ * (the outer frames) are still certain; where its chain cannot be walked at all, those that its copy shows
+ * (outer_frames.h). Another snapshot or a pause may then supply the rest, but only when it shows the same
+ * outer frames, and behind it the same call: the same calls are still running. Otherwise the sample is its
+ * outer frames and a "(partial)" leaf. Taking whatever stack the pause finds would move samples out of code
+ * whose frames change fast, and bias the profile.
  */
 #include "config.h"
 
@@ -25,8 +26,8 @@
 #define LOOKS_BEFORE_PAUSE 4
 #define QUICK_LOOKS 3 /* of these */
 /*
- * For each of DOUBTS samples: code that runs for a twentieth of the time is proven by then. They take a few hundred
- * microseconds, so that there are fewer where ticks are near each other.
+ * For each of DOUBTS samples: code that runs for a twentieth of the time is proven by then. They take a few
+ * hundred microseconds, so that there are fewer where ticks are near each other.
  */
 #define PAUSES_FOR_NEW 3
 #define NEAR_TICKS_NS 1000000
@@ -36,11 +37,18 @@
 void capturer_init(struct capturer *capturer, struct python *python, const struct sampling_options *options,
 	struct sampling_statistics *statistics)
 {
-	*capturer = (struct capturer){ .policy = options->pause, .asked_policy = options->pause,
-		.pause_deadline_ns = options->once ? ONCE_DEADLINE_NS : PAUSE_DEADLINE_NS, .statistics = statistics, .began_ns = monotonic_ns(),
-		.is_once = options->once, .patience = options->once ? ONCE_PATIENCE : 1, .native = options->native,
-		.interval_ns = options->interval_ns, .is_slow = options->interval_ns >= FAR_TICKS_NS,
-		.pauses_for_new = options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
+	*capturer = (struct capturer){ .policy = options->pause,
+		.asked_policy = options->pause,
+		.pause_deadline_ns = options->once ? ONCE_DEADLINE_NS : PAUSE_DEADLINE_NS,
+		.statistics = statistics,
+		.began_ns = monotonic_ns(),
+		.is_once = options->once,
+		.patience = options->once ? ONCE_PATIENCE : 1,
+		.native = options->native,
+		.interval_ns = options->interval_ns,
+		.is_slow = options->interval_ns >= FAR_TICKS_NS,
+		.pauses_for_new =
+			options->interval_ns < NEAR_TICKS_NS ? PAUSES_FOR_NEW - 1 : PAUSES_FOR_NEW };
 	snapshot_reader_init(&capturer->reader, python, options->max_depth);
 }
 
@@ -57,7 +65,8 @@ void capturer_release(struct capturer *capturer)
 
 /* ---- keeping what was found ---- */
 
-static void keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count, enum sample_quality quality)
+static void keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count,
+	enum sample_quality quality)
 {
 	array_reserve(&capturer->frames, &capturer->frame_capacity, count + 1, sizeof(*capturer->frames));
 	if (count)
@@ -66,7 +75,8 @@ static void keep_frames(struct capturer *capturer, const struct resolved_frame *
 	capturer->quality = quality;
 }
 
-static void keep(struct capturer *capturer, const struct thread *thread, size_t count, enum sample_quality quality)
+static void keep(
+	struct capturer *capturer, const struct thread *thread, size_t count, enum sample_quality quality)
 {
 	keep_frames(capturer, thread->frames, count, quality);
 }
@@ -82,7 +92,8 @@ static enum capture_result finish(struct thread *thread)
 /* Two snapshots that show the same chain: all the verification there is where nothing may be paused. */
 static bool snapshots_same(struct capturer *capturer, struct thread *thread)
 {
-	enum verdict verdict = capturer_decode(capturer, thread, snapshot_take(&capturer->reader, thread, NULL), ROOT_LOOKED);
+	enum verdict verdict = capturer_decode(
+		capturer, thread, snapshot_take(&capturer->reader, thread, NULL), ROOT_LOOKED);
 
 	return verdict == VERDICT_UNPROVEN && thread->frame_count == capturer->frame_count &&
 		capturer_begins_with(capturer, thread, capturer->frame_count);
@@ -114,10 +125,12 @@ static struct shared_cpu shared_cpu_begin(struct capturer *capturer, const struc
 	return shared;
 }
 
-static bool shared_cpu_held(struct capturer *capturer, const struct thread *thread, const struct shared_cpu *shared)
+static bool shared_cpu_held(
+	struct capturer *capturer, const struct thread *thread, const struct shared_cpu *shared)
 {
 	return shared->cpu >= 0 &&
-		target_task_cpu(python_target(capturer->reader.python), thread->identity.tid) == shared->cpu &&
+		target_task_cpu(python_target(capturer->reader.python), thread->identity.tid) ==
+		shared->cpu &&
 		sched_getcpu() == shared->cpu && own_switches() == shared->switches;
 }
 
@@ -134,9 +147,10 @@ static enum verdict snapshot_at_still(struct capturer *capturer, struct thread *
 }
 
 /*
- * Is what was looked at later the same moment as the first snapshot, of which `outer` frames are certain? The next frame may
- * belong to a mixture, but it may as well be of a stack that has not been proven yet: then taking what is known, and never
- * what is new, would go on for ever. So it has to be the same one for the first few times (DOUBTS).
+ * Is what was looked at later the same moment as the first snapshot, of which `outer` frames are certain? The
+ * next frame may belong to a mixture, but it may as well be of a stack that has not been proven yet: then
+ * taking what is known, and never what is new, would go on for ever. So it has to be the same one for the
+ * first few times (DOUBTS).
  */
 static bool same_moment(const struct capturer *capturer, const struct thread *thread, size_t outer)
 {
@@ -151,31 +165,41 @@ static bool same_moment(const struct capturer *capturer, const struct thread *th
 	first = &capturer->frames[outer];
 	later = &thread->frames[outer];
 	/* a caller's line stays while its callee runs, the innermost frame goes on */
-	return first->code == later->code && (first->line == later->line || outer + 1 == capturer->frame_count);
+	return first->code == later->code &&
+		(first->line == later->line || outer + 1 == capturer->frame_count);
 }
 
 /* A snapshot, and what it is worth by either of the two thread states that it has read. */
-static enum verdict snapshot_and_judge(struct capturer *capturer, struct thread *thread, const struct gil *gil, bool is_first)
+static enum verdict snapshot_and_judge(
+	struct capturer *capturer, struct thread *thread, const struct gil *gil, bool is_first)
 {
-	return capturer_judge_either(capturer, thread, gil, snapshot_take(&capturer->reader, thread, gil), is_first);
+	return capturer_judge_either(
+		capturer, thread, gil, snapshot_take(&capturer->reader, thread, gil), is_first);
 }
 
-/* Looks again a few times, at once: often a frame was just being pushed. Where the thread is takes longer to ask than a snapshot. */
-static enum verdict snapshot_again(struct capturer *capturer, struct thread *thread, const struct gil *gil, size_t outer)
+/*
+ * Looks again a few times, at once: often a frame was just being pushed. Where the thread is takes longer
+ * to ask than a snapshot.
+ */
+static enum verdict snapshot_again(
+	struct capturer *capturer, struct thread *thread, const struct gil *gil, size_t outer)
 {
 	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE * capturer->patience; attempt++) {
-		enum verdict verdict = attempt < QUICK_LOOKS ? snapshot_and_judge(capturer, thread, gil, false)
-								: snapshot_at_still(capturer, thread, gil);
+		enum verdict verdict = attempt < QUICK_LOOKS
+			? snapshot_and_judge(capturer, thread, gil, false)
+			: snapshot_at_still(capturer, thread, gil);
 
-		if (verdict == VERDICT_FOREIGN || (verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)))
+		if (verdict == VERDICT_FOREIGN ||
+			(verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)))
 			return verdict;
 	}
 	return VERDICT_UNPROVEN;
 }
 
 /*
- * Where each sample is a stop, it belongs to the first stop that shows a whole chain, as all others do: what the snapshot before it
- * showed is of another moment. capturer has the frames of that stop then; *outer of them are certain.
+ * Where each sample is a stop, it belongs to the first stop that shows a whole chain, as all others do: what
+ * the snapshot before it showed is of another moment. capturer has the frames of that stop then; *outer of
+ * them are certain.
  */
 static enum verdict pause_for_sample(struct capturer *capturer, struct thread *thread, size_t *outer)
 {
@@ -202,10 +226,12 @@ static enum verdict pause_for_sample(struct capturer *capturer, struct thread *t
 }
 
 /*
- * verdict: of a pause that there was already. What may be new is given several pauses, each at another distance from the snapshot: what is known and takes turns with it would
- * be met at the same distance each time.
+ * verdict: of a pause that there was already. What may be new is given several pauses, each at another
+ * distance from the snapshot: what is known and takes turns with it would be met at the same distance each
+ * time.
  */
-static enum verdict pause_for_moment(struct capturer *capturer, struct thread *thread, size_t outer, enum verdict verdict)
+static enum verdict pause_for_moment(
+	struct capturer *capturer, struct thread *thread, size_t outer, enum verdict verdict)
 {
 	if (capturer->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
 		verdict = pause_for_sample(capturer, thread, &outer);
@@ -213,27 +239,36 @@ static enum verdict pause_for_moment(struct capturer *capturer, struct thread *t
 		return verdict;
 	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
 		verdict = capturer_pause_until_proven(capturer, thread);
-	for (int attempt = 1; attempt < capturer->pauses_for_new && capturer->may_be_new && verdict == VERDICT_PROVEN &&
-		!same_moment(capturer, thread, outer) && capturer_may_pause(capturer); attempt++) {
+	for (int attempt = 1;
+		attempt < capturer->pauses_for_new && capturer->may_be_new && verdict == VERDICT_PROVEN &&
+		!same_moment(capturer, thread, outer) && capturer_may_pause(capturer);
+		attempt++) {
 		stop_let_run();
 		verdict = capturer_pause_until_proven(capturer, thread);
 	}
 	return verdict;
 }
 
-/* Is the line that the first snapshot shows of the innermost frame, which is not proven, one of its own call for sure? */
+/*
+ * Is the line that the first snapshot shows of the innermost frame, which is not proven, one of its own
+ * call for sure?
+ */
 static bool line_is_sure(const struct capturer *capturer)
 {
 	const size_t callers = capturer->frame_count - 1;
 	bool is_only;
 
-	return known_stacks_has_call(&capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only) && is_only &&
-		known_stacks_doubts(&capturer->known_stacks, capturer->frames, callers, capturer->frame_count) >= DOUBTS;
+	return known_stacks_has_call(
+		       &capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only) &&
+		is_only &&
+		known_stacks_doubts(
+			&capturer->known_stacks, capturer->frames, callers, capturer->frame_count) >= DOUBTS;
 }
 
 /*
- * A line is not worth a sample: the call that the first snapshot showed is known, and only the line of its innermost frame has not
- * been proven. Where the function is called from elsewhere, too, that may be another call's line, and its first one is said.
+ * A line is not worth a sample: the call that the first snapshot showed is known, and only the line of its
+ * innermost frame has not been proven. Where the function is called from elsewhere, too, that may be another
+ * call's line, and its first one is said.
  */
 static bool keep_call(struct capturer *capturer, size_t outer)
 {
@@ -241,7 +276,8 @@ static bool keep_call(struct capturer *capturer, size_t outer)
 	bool is_only;
 
 	if (capturer->first != VERDICT_UNPROVEN || outer + 1 != capturer->frame_count ||
-		!known_stacks_has_call(&capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only))
+		!known_stacks_has_call(
+			&capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only))
 		return false;
 	innermost = &capturer->frames[outer];
 	if (!line_is_sure(capturer))
@@ -256,15 +292,19 @@ static bool is_outside(const struct capturer *capturer)
 	return !capturer->is_holder && (capturer->gil || (capturer->defers && !capturer->native));
 }
 
-/* Something better than the first snapshot, which capturer holds: VERDICT_PROVEN, and what it is worth in *quality. */
-static enum verdict find_better(struct capturer *capturer, struct thread *thread, const struct gil *gil,
-	enum sample_quality *quality)
+/*
+ * Something better than the first snapshot, which capturer holds: VERDICT_PROVEN, and what it is worth in
+ * *quality.
+ */
+static enum verdict find_better(
+	struct capturer *capturer, struct thread *thread, const struct gil *gil, enum sample_quality *quality)
 {
 	size_t outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
 	enum verdict verdict = VERDICT_UNPROVEN;
 
 	capturer->may_be_new = outer < capturer->frame_count &&
-		known_stacks_doubt(&capturer->known_stacks, capturer->frames, outer, capturer->frame_count) < DOUBTS;
+		known_stacks_doubt(&capturer->known_stacks, capturer->frames, outer, capturer->frame_count) <
+			DOUBTS;
 	*quality = SAMPLE_VERIFIED;
 	if (capturer->policy == PAUSE_AUTO && outer + 1 == capturer->frame_count && line_is_sure(capturer))
 		return VERDICT_UNPROVEN;
@@ -277,7 +317,10 @@ static enum verdict find_better(struct capturer *capturer, struct thread *thread
 		verdict = capturer_look_asleep(capturer, thread);
 	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
 		return verdict;
-	/* code that is new all the time has used up the pauses; those that are left are for what does not go on */
+	/*
+	 * code that is new all the time has used up the pauses; those that are left are for what does not
+	 * go on
+	 */
 	if (capturer->policy == PAUSE_AUTO && capturer->is_holder && !capturer_may_pause(capturer)) {
 		verdict = progress_of_snapshot(capturer, thread);
 		if (verdict != VERDICT_UNPROVEN)
@@ -285,7 +328,8 @@ static enum verdict find_better(struct capturer *capturer, struct thread *thread
 	}
 	*quality = SAMPLE_PAUSED;
 	capturer->is_deferred = capturer->defers && capturer_may_pause(capturer);
-	return capturer->is_deferred ? VERDICT_UNPROVEN : pause_for_moment(capturer, thread, outer, VERDICT_UNPROVEN);
+	return capturer->is_deferred ? VERDICT_UNPROVEN
+				     : pause_for_moment(capturer, thread, outer, VERDICT_UNPROVEN);
 }
 
 /*
@@ -295,7 +339,8 @@ static enum verdict find_better(struct capturer *capturer, struct thread *thread
 static bool keep_outer(struct capturer *capturer, const struct thread *thread, enum verdict verdict)
 {
 	const bool has_frames = verdict == VERDICT_PROVEN || verdict == VERDICT_UNPROVEN;
-	const size_t known = known_stacks_prefix(&capturer->known_stacks, thread->outer_frames, thread->outer_count);
+	const size_t known =
+		known_stacks_prefix(&capturer->known_stacks, thread->outer_frames, thread->outer_count);
 
 	if (!known)
 		return false;
@@ -303,9 +348,12 @@ static bool keep_outer(struct capturer *capturer, const struct thread *thread, e
 	return !has_frames || !(capturer->is_once || capturer_begins_with(capturer, thread, known));
 }
 
-/* What a sample becomes of which the first snapshot was not enough. capturer has what that showed, if anything. */
-static enum capture_result finish_hard(struct capturer *capturer, struct thread *thread, enum verdict verdict,
-	enum sample_quality quality)
+/*
+ * What a sample becomes of which the first snapshot was not enough. capturer has what that showed, if
+ * anything.
+ */
+static enum capture_result finish_hard(
+	struct capturer *capturer, struct thread *thread, enum verdict verdict, enum sample_quality quality)
 {
 	const enum verdict first = capturer->first;
 	size_t outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
@@ -317,7 +365,8 @@ static enum capture_result finish_hard(struct capturer *capturer, struct thread 
 	if (verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)) {
 		keep(capturer, thread, thread->frame_count, quality);
 	} else if (first == VERDICT_UNPROVEN && outer == capturer->frame_count) {
-		capturer->quality = SAMPLE_VERIFIED; /* what has been proven meanwhile is what the first snapshot saw */
+		/* what has been proven meanwhile is what the first snapshot saw */
+		capturer->quality = SAMPLE_VERIFIED;
 	} else if (keep_call(capturer, outer)) {
 		/* its line may be in doubt, the call is not */
 	} else if (capturer->policy == PAUSE_NEVER) {
@@ -328,19 +377,24 @@ static enum capture_result finish_hard(struct capturer *capturer, struct thread 
 		capturer->quality = SAMPLE_PARTIAL;
 	} else if (first != VERDICT_UNPROVEN && first != VERDICT_TORN && verdict == VERDICT_UNPROVEN) {
 		/* the first snapshot showed nothing; the callers that the last stop showed are certain */
-		size_t callers = known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count);
+		size_t callers =
+			known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count);
 
 		keep(capturer, thread, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
 	}
 	/* frames that have lost their callers are not to look like the outermost ones of a thread */
-	if (capturer->quality == SAMPLE_UNVERIFIED && capturer->frame_count && !known_stacks_has_root(&capturer->known_stacks, capturer->frames))
+	if (capturer->quality == SAMPLE_UNVERIFIED && capturer->frame_count &&
+		!known_stacks_has_root(&capturer->known_stacks, capturer->frames))
 		capturer->is_cut = true;
 	return finish(thread);
 }
 
-/* The first snapshot was not enough. What it showed is in thread, unless it showed nothing or capturer has its outer frames. */
-static enum capture_result capture_hard(struct capturer *capturer, struct thread *thread, const struct gil *gil,
-	enum verdict first, bool has_outer)
+/*
+ * The first snapshot was not enough. What it showed is in thread, unless it showed nothing or capturer has
+ * its outer frames.
+ */
+static enum capture_result capture_hard(struct capturer *capturer, struct thread *thread,
+	const struct gil *gil, enum verdict first, bool has_outer)
 {
 	bool has_first = first == VERDICT_UNPROVEN || first == VERDICT_TORN;
 	enum sample_quality quality;
@@ -350,14 +404,16 @@ static enum capture_result capture_hard(struct capturer *capturer, struct thread
 		first = VERDICT_TORN;
 	capturer->first = first;
 	if (!has_outer)
-		keep(capturer, thread, has_first ? thread->frame_count : 0, has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
+		keep(capturer, thread, has_first ? thread->frame_count : 0,
+			has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
 	capturer->seen = capturer_sighting(capturer, thread, capturer->frames, capturer->frame_count);
 	verdict = find_better(capturer, thread, gil, &quality);
 	return capturer->is_deferred ? CAPTURE_DEFERRED : finish_hard(capturer, thread, verdict, quality);
 }
 
 /* The snapshot was enough, and a pause was asked for all the same; verdict: of one that there was already. */
-static enum capture_result finish_proven(struct capturer *capturer, struct thread *thread, enum verdict verdict)
+static enum capture_result finish_proven(
+	struct capturer *capturer, struct thread *thread, enum verdict verdict)
 {
 	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
 		verdict = capturer_pause_until_proven(capturer, thread);
@@ -376,8 +432,8 @@ static bool merge_copy(struct capturer *capturer, struct thread *thread)
 {
 	if (!capturer->has_copy)
 		return true;
-	native_merge(capturer->native, &capturer->copy, &thread->walk, thread->uses_after ? thread->state_after : thread->state,
-		&capturer->merged);
+	native_merge(capturer->native, &capturer->copy, &thread->walk,
+		thread->uses_after ? thread->state_after : thread->state, &capturer->merged);
 	thread->stack_end = capturer->copy.stack_end;
 	return !capturer->merged.contradicts;
 }
@@ -422,7 +478,8 @@ static enum capture_result finish_native(struct capturer *capturer, struct threa
 	} else if (first != VERDICT_PROVEN || (verdict == VERDICT_UNPROVEN && capturer->has_copy)) {
 		/* else it could not be stopped, and what the snapshot has shown is true as well */
 		outer = verdict == VERDICT_UNPROVEN
-			? known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count) : 0;
+			? known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count)
+			: 0;
 		keep(capturer, thread, outer, outer ? SAMPLE_PARTIAL : SAMPLE_FAILED);
 		capturer->lacks_native = false;
 	}
@@ -434,16 +491,19 @@ bool capture_sleeps_still(const struct capturer *capturer, const struct thread *
 	uint64_t cpu_ns, slices;
 
 	return thread->is_kept && thread->kept_asleep &&
-		target_task_schedstat(python_target(capturer->reader.python), thread->identity.tid, &cpu_ns, &slices) &&
+		target_task_schedstat(
+			python_target(capturer->reader.python), thread->identity.tid, &cpu_ns, &slices) &&
 		cpu_ns == thread->kept_cpu_ns && slices == thread->kept_slices;
 }
 
-static enum capture_result capture_native(struct capturer *capturer, struct thread *thread, enum verdict first)
+static enum capture_result capture_native(
+	struct capturer *capturer, struct thread *thread, enum verdict first)
 {
 	enum verdict verdict;
 
-	if ((first == VERDICT_PROVEN || first == VERDICT_UNPROVEN) && thread->frame_count == thread->kept_count &&
-		capture_sleeps_still(capturer, thread) && capture_kept(capturer, thread))
+	if ((first == VERDICT_PROVEN || first == VERDICT_UNPROVEN) &&
+		thread->frame_count == thread->kept_count && capture_sleeps_still(capturer, thread) &&
+		capture_kept(capturer, thread))
 		return finish(thread);
 	keep(capturer, thread, first == VERDICT_PROVEN ? thread->frame_count : 0, SAMPLE_VERIFIED);
 	capturer->seen = (struct sighting){ 0 };
@@ -451,7 +511,8 @@ static enum capture_result capture_native(struct capturer *capturer, struct thre
 		capturer->seen = capturer_sighting(capturer, thread, thread->frames, thread->frame_count);
 	capturer->was_asleep = false;
 	verdict = capturer_look_asleep(capturer, thread);
-	if (capturer->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN && capturer_may_pause(capturer)) {
+	if (capturer->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN &&
+		capturer_may_pause(capturer)) {
 		capturer->first = first;
 		return CAPTURE_DEFERRED;
 	}
@@ -494,8 +555,8 @@ static void swap_copies(struct capturer *capturer, struct held_snapshot *snapsho
 	snapshot->copy = copy;
 }
 
-void capture_held(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first, struct pause *held,
-	struct held_snapshot *snapshot)
+void capture_held(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first,
+	struct pause *held, struct held_snapshot *snapshot)
 {
 	restore(capturer, first);
 	thread_mark_checked(thread);
@@ -508,8 +569,8 @@ void capture_held(struct capturer *capturer, struct thread *thread, const struct
 		swap_copies(capturer, snapshot);
 }
 
-enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first,
-	struct held_snapshot *snapshot)
+enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread,
+	const struct first_snapshot *first, struct held_snapshot *snapshot)
 {
 	size_t outer;
 
@@ -525,10 +586,14 @@ enum capture_result capture_deferred(struct capturer *capturer, struct thread *t
 	if (first->verdict == VERDICT_PROVEN)
 		return finish_proven(capturer, thread, snapshot->verdict);
 	outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
-	return finish_hard(capturer, thread, pause_for_moment(capturer, thread, outer, snapshot->verdict), SAMPLE_PAUSED);
+	return finish_hard(capturer, thread, pause_for_moment(capturer, thread, outer, snapshot->verdict),
+		SAMPLE_PAUSED);
 }
 
-/* Is this code object, which a snapshot before the last one met, the same one still, as the last one has checked? */
+/*
+ * Is this code object, which a snapshot before the last one met, the same one still, as the last one has
+ * checked?
+ */
 static bool is_same_still(const struct capturer *capturer, const struct thread *thread, struct code *code)
 {
 	return python_code_known(capturer->reader.python, code->address) == code &&
@@ -536,10 +601,11 @@ static bool is_same_still(const struct capturer *capturer, const struct thread *
 }
 
 /*
- * The first snapshot met code objects that it has not checked. Another snapshot does that. But the sample belongs to the first one's moment: where all
- * of them are the same still, its frames count. (Taking what the other snapshot shows would leave code out that is known too short to
- * be trusted, and that takes turns with other code: it was never sampled, and so never known for longer.) Where some are not,
- * its callers tell whether the other snapshot shows the same moment.
+ * The first snapshot met code objects that it has not checked. Another snapshot does that. But the sample
+ * belongs to the first one's moment: where all of them are the same still, its frames count. (Taking what the
+ * other snapshot shows would leave code out that is known too short to be trusted, and that takes turns with
+ * other code: it was never sampled, and so never known for longer.) Where some are not, its callers tell
+ * whether the other snapshot shows the same moment.
  */
 static enum verdict check_fresh(struct capturer *capturer, struct thread *thread, const struct gil *gil)
 {
@@ -549,7 +615,8 @@ static enum verdict check_fresh(struct capturer *capturer, struct thread *thread
 	enum verdict verdict;
 	size_t same = 0;
 
-	array_reserve(&capturer->fresh_frames, &capturer->fresh_capacity, count + 1, sizeof(*capturer->fresh_frames));
+	array_reserve(&capturer->fresh_frames, &capturer->fresh_capacity, count + 1,
+		sizeof(*capturer->fresh_frames));
 	memcpy(capturer->fresh_frames, thread->frames, count * sizeof(*capturer->fresh_frames));
 	verdict = snapshot_and_judge(capturer, thread, gil, true);
 	if (verdict == VERDICT_FOREIGN || capturer->native)
@@ -563,10 +630,12 @@ static enum verdict check_fresh(struct capturer *capturer, struct thread *thread
 		memcpy(thread->frames, capturer->fresh_frames, count * sizeof(*thread->frames));
 		thread->frame_count = count;
 		thread->innermost = innermost;
-		return known_stacks_has(&capturer->known_stacks, thread->frames, count) ? VERDICT_PROVEN : VERDICT_UNPROVEN;
+		return known_stacks_has(&capturer->known_stacks, thread->frames, count) ? VERDICT_PROVEN
+											: VERDICT_UNPROVEN;
 	}
 	if (wants_outer && !thread->outer_count) {
-		array_reserve(&thread->outer_frames, &thread->outer_capacity, same + 1, sizeof(*thread->outer_frames));
+		array_reserve(&thread->outer_frames, &thread->outer_capacity, same + 1,
+			sizeof(*thread->outer_frames));
 		memcpy(thread->outer_frames, capturer->fresh_frames, same * sizeof(*thread->outer_frames));
 		thread->outer_count = same;
 		thread->wants_outer = false;
@@ -583,8 +652,8 @@ static raddr_t holder_before(struct capturer *capturer)
 	return state.holder;
 }
 
-enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil, bool must_hold,
-	raddr_t *holder)
+enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil,
+	bool must_hold, raddr_t *holder)
 {
 	enum snapshot_result result;
 	enum verdict verdict;
@@ -652,7 +721,8 @@ void capture_keep(const struct capturer *capturer, struct thread *thread)
 	thread->is_kept = capturer->quality == SAMPLE_VERIFIED || capturer->quality == SAMPLE_PAUSED;
 	if (!thread->is_kept)
 		return;
-	array_reserve(&thread->kept, &thread->kept_capacity, capturer->frame_count + 1, sizeof(*thread->kept));
+	array_reserve(
+		&thread->kept, &thread->kept_capacity, capturer->frame_count + 1, sizeof(*thread->kept));
 	if (capturer->frame_count)
 		memcpy(thread->kept, capturer->frames, capturer->frame_count * sizeof(*thread->kept));
 	thread->kept_count = capturer->frame_count;
@@ -669,7 +739,8 @@ bool capture_kept(struct capturer *capturer, const struct thread *thread)
 {
 	if (!thread->is_kept)
 		return false;
-	array_reserve(&capturer->frames, &capturer->frame_capacity, thread->kept_count + 1, sizeof(*capturer->frames));
+	array_reserve(&capturer->frames, &capturer->frame_capacity, thread->kept_count + 1,
+		sizeof(*capturer->frames));
 	if (thread->kept_count)
 		memcpy(capturer->frames, thread->kept, thread->kept_count * sizeof(*capturer->frames));
 	capturer->frame_count = thread->kept_count;

@@ -11,9 +11,10 @@
 enum verdict {
 	VERDICT_PROVEN,   /* thread->frames is a stack that existed */
 	VERDICT_UNPROVEN, /* it may be a mixture */
-	VERDICT_FRESH,    /* the same, and with code objects that were only decoded after the snapshot: look again */
-	VERDICT_TORN,     /* thread->frames is not the whole stack, or nothing is known yet that would tell */
-	VERDICT_NOTHING,  /* no chain */
+	/* the same, and with code objects that were only decoded after the snapshot: look again */
+	VERDICT_FRESH,
+	VERDICT_TORN,    /* thread->frames is not the whole stack, or nothing is known yet that would tell */
+	VERDICT_NOTHING, /* no chain */
 	VERDICT_FOREIGN,
 };
 
@@ -35,25 +36,32 @@ struct capturer {
 	int64_t pause_deadline_ns;
 	int64_t began_ns;
 	int64_t charged_ns; /* time in pauses as --pause=auto counts it */
-	bool is_once;  /* there is one sample only: it may be of any moment, and takes what time it needs */
-	int patience;  /* how many times the usual number of tries one sample may take */
+	bool is_once; /* there is one sample only: it may be of any moment, and takes what time it needs */
+	int patience; /* how many times the usual number of tries one sample may take */
 	int64_t interval_ns;
-	bool is_slow;  /* ticks are far from each other */
-	int pauses_for_new; /* when what was looked at may be new, and a pause shows something else */
+	bool is_slow;         /* ticks are far from each other */
+	int pauses_for_new;   /* when what was looked at may be new, and a pause shows something else */
 	struct sighting seen; /* of the first snapshot */
-	struct sighting stopped; /* of the last stop, if its innermost frame alone is in doubt; path 0: it is not */
+	/* of the last stop, if its innermost frame alone is in doubt; path 0: it is not */
+	struct sighting stopped;
 	struct resolved_frame *stop_frames; /* what that has shown, while the thread is looked at again */
 	size_t stop_count, stop_capacity;
-	bool may_be_new; /* what the first snapshot showed behind its outer frames may be a stack that has not been proven yet */
+	/*
+	 * what the first snapshot showed behind its outer frames may be a stack that has not been proven
+	 * yet
+	 */
+	bool may_be_new;
 	struct sampling_statistics *statistics;
-	bool defers;         /* a sample that takes a pause is put off: CAPTURE_DEFERRED */
+	bool defers; /* a sample that takes a pause is put off: CAPTURE_DEFERRED */
 	bool is_deferred;
-	enum verdict first;  /* of the snapshot or stop that the sample belongs to */
-	struct pause *held;  /* the thread is held already, and stays so */
+	enum verdict first;    /* of the snapshot or stop that the sample belongs to */
+	struct pause *held;    /* the thread is held already, and stays so */
 	const struct gil *gil; /* of the thread that is being taken; NULL: its interpreter has none */
-	bool is_holder;        /* it held that when the first snapshot began; without a GIL: it was attached */
-	bool is_stop_late;     /* the last stop has ended before all was read */
-	int64_t hold_end_ns;   /* when all threads that are held together have to be let go; 0: one alone is held */
+	/* it held that when the first snapshot began; without a GIL: it was attached */
+	bool is_holder;
+	bool is_stop_late; /* the last stop has ended before all was read */
+	/* when all threads that are held together have to be let go; 0: one alone is held */
+	int64_t hold_end_ns;
 	struct still_words {
 		struct {
 			raddr_t address;
@@ -61,25 +69,27 @@ struct capturer {
 		} list[4];
 		size_t count;
 		bool is_over; /* the thread runs again */
-	} still; /* read of a thread that stood still, besides its snapshot */
-	int64_t retry_ns;   /* when to pause again; 0: pausing was not refused */
-	int64_t refused_ns; /* how long it was not paused for that, until counted_ns */
+	} still;              /* read of a thread that stood still, besides its snapshot */
+	int64_t retry_ns;     /* when to pause again; 0: pausing was not refused */
+	int64_t refused_ns;   /* how long it was not paused for that, until counted_ns */
 	int64_t counted_ns;
-	char refusal[ERROR_MESSAGE_BYTES]; /* why */
+	char refusal[ERROR_MESSAGE_BYTES];   /* why */
 	char note[ERROR_MESSAGE_BYTES + 64]; /* the same, with the time; "" */
 
 	/* native frames: what the last stop has copied, and what became of it */
 	struct native *native; /* NULL: not asked for */
 	struct native_copy copy;
 	struct native_merged merged;
-	bool has_copy;   /* of the last snapshot of a still thread */
-	bool may_do_with_less; /* native frames by stack pointer and pc alone: there are no registers to be had */
+	bool has_copy; /* of the last snapshot of a still thread */
+	/* native frames by stack pointer and pc alone: there are no registers to be had */
+	bool may_do_with_less;
 	bool was_asleep; /* the stack is that of a thread that slept, with these times of schedstat */
 	uint64_t slept_cpu_ns, slept_slices;
 	bool lacks_native; /* Python's frames are certain, the native ones could not be had */
-	bool has_merged; /* merged is the stack that was taken, in indices of the thread's last walk */
+	bool has_merged;   /* merged is the stack that was taken, in indices of the thread's last walk */
 
-	struct resolved_frame *fresh_frames; /* what a first snapshot showed that met code objects it had not checked */
+	/* what a first snapshot showed that met code objects it had not checked */
+	struct resolved_frame *fresh_frames;
 	size_t fresh_capacity;
 
 	/* the stack that was taken, outermost first; good until the next take */
@@ -100,32 +110,36 @@ void capturer_count_hold_beside(struct capturer *capturer, const struct pause *p
 enum capture_result {
 	CAPTURED,
 	CAPTURE_FOREIGN, /* the thread is gone, or its state another's: list the threads again */
-	CAPTURE_DEFERRED, /* capturer.defers is set, and it takes a pause: capture_save, capture_held when it is held, capture_deferred */
-	CAPTURE_OTHER,   /* gil was given and another thread, or none, holds it: *holder says which */
+	/*
+	 * capturer.defers is set, and it takes a pause: capture_save, capture_held when it is held,
+	 * capture_deferred
+	 */
+	CAPTURE_DEFERRED,
+	CAPTURE_OTHER, /* gil was given and another thread, or none, holds it: *holder says which */
 };
 
 /*
  * Takes the stack of a thread. gil: the lock that its interpreter has, NULL when there is none; *holder
  * becomes the thread that held it when the snapshot began. must_hold: only if that is this thread.
  */
-enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil, bool must_hold,
-	raddr_t *holder);
+enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil,
+	bool must_hold, raddr_t *holder);
 
 /* What was seen of a thread while it was held. */
 struct held_snapshot {
-	enum verdict verdict;      /* VERDICT_UNPROVEN: it could not be held, or nothing is certain */
-	struct native_copy copy;   /* with native frames */
+	enum verdict verdict;    /* VERDICT_UNPROVEN: it could not be held, or nothing is certain */
+	struct native_copy copy; /* with native frames */
 	bool has_copy, is_cut;
 };
 
 /* Puts a sample off: what the first snapshot showed is kept. */
 void capture_save(const struct capturer *capturer, struct first_snapshot *first);
 /* Looks at the thread, which is held. */
-void capture_held(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first, struct pause *held,
-	struct held_snapshot *snapshot);
+void capture_held(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first,
+	struct pause *held, struct held_snapshot *snapshot);
 /* Takes the stack by what was seen, or by pauses of its own. */
-enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread, const struct first_snapshot *first,
-	struct held_snapshot *snapshot);
+enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread,
+	const struct first_snapshot *first, struct held_snapshot *snapshot);
 /* Remembers what was taken, for capture_kept, if it is sure. */
 void capture_keep(const struct capturer *capturer, struct thread *thread);
 /* Has the thread not run at all since its stack was remembered, native frames and all? */

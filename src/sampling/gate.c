@@ -24,7 +24,8 @@ bool sampling_gate_is_off(struct sampling_gate *gate)
 		return false;
 	opens_ns = atomic_load(&gate->opens_ns);
 	/* whoever has switched it meanwhile has set this to 0 */
-	if (opens_ns && monotonic_ns() >= opens_ns && atomic_compare_exchange_strong(&gate->opens_ns, &opens_ns, 0))
+	if (opens_ns && monotonic_ns() >= opens_ns &&
+		atomic_compare_exchange_strong(&gate->opens_ns, &opens_ns, 0))
 		atomic_store(&gate->is_off, false);
 	return atomic_load(&gate->is_off);
 }

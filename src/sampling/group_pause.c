@@ -9,8 +9,8 @@
 #include "sampling/stop.h"
 
 /*
- * So long at most those that have stopped wait for the others. Where threads outnumber the CPUs some are not on one, and stop
- * when those that are held have left theirs to them. What comes later is looked at alone.
+ * So long at most those that have stopped wait for the others. Where threads outnumber the CPUs some are not
+ * on one, and stop when those that are held have left theirs to them. What comes later is looked at alone.
  */
 #define WAIT_NS 500000
 #define AT_ONCE 16 /* each of them is held while all others are looked at, some microseconds each */
@@ -22,9 +22,11 @@ void group_pause_add(struct group_pause *group_pause, const struct capturer *cap
 	const size_t capacity = group_pause->capacity;
 	struct deferral *deferral;
 
-	array_reserve(&group_pause->list, &group_pause->capacity, group_pause->count + 1, sizeof(*group_pause->list));
+	array_reserve(&group_pause->list, &group_pause->capacity, group_pause->count + 1,
+		sizeof(*group_pause->list));
 	/* what they own is used again from tick to tick */
-	memset(group_pause->list + capacity, 0, (group_pause->capacity - capacity) * sizeof(*group_pause->list));
+	memset(group_pause->list + capacity, 0,
+		(group_pause->capacity - capacity) * sizeof(*group_pause->list));
 	deferral = &group_pause->list[group_pause->count++];
 	deferral->thread = thread;
 	deferral->snapshot.verdict = VERDICT_UNPROVEN;
@@ -64,7 +66,8 @@ static void await(struct deferral *deferral, int64_t deadline_ns)
 static void snapshot_held(struct deferral *deferral, struct capturer *capturer)
 {
 	if (deferral->result == PAUSE_HELD)
-		capture_held(capturer, deferral->thread, &deferral->first, &deferral->pause, &deferral->snapshot);
+		capture_held(
+			capturer, deferral->thread, &deferral->first, &deferral->pause, &deferral->snapshot);
 }
 
 /* *counted: the time of another one that was held meanwhile has been charged. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads of an interpreter without a GIL, which all run at once: those whose samples take a pause are held at one moment, so
- * that their stacks belong together, and each for no longer than that takes.
+ * Threads of an interpreter without a GIL, which all run at once: those whose samples take a pause are held
+ * at one moment, so that their stacks belong together, and each for no longer than that takes.
  */
 #ifndef PYROPE_SAMPLING_GROUP_PAUSE_H
 #define PYROPE_SAMPLING_GROUP_PAUSE_H

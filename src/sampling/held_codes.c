@@ -18,8 +18,10 @@ static void ask_code(struct code_reads *reads, struct code *code)
 {
 	reads->codes[reads->count++] = code;
 	for (size_t i = 0; i < code->check_count; i++) {
-		reads->requests[reads->request_count] = (struct read_request){ .address = code->checks[i].address,
-			.data = reads->bytes[reads->request_count], .length = code->checks[i].length };
+		reads->requests[reads->request_count] =
+			(struct read_request){ .address = code->checks[i].address,
+				.data = reads->bytes[reads->request_count],
+				.length = code->checks[i].length };
 		reads->request_count++;
 	}
 }
@@ -27,7 +29,8 @@ static void ask_code(struct code_reads *reads, struct code *code)
 /* Reads what was asked for. False: one has changed, or its memory is gone. */
 static bool answer_codes(struct snapshot_reader *reader, struct code_reads *reads)
 {
-	const size_t read = target_read_batch(python_target(reader->python), reads->requests, reads->request_count);
+	const size_t read =
+		target_read_batch(python_target(reader->python), reads->requests, reads->request_count);
 	size_t at = 0;
 	bool all_same = true;
 
@@ -53,7 +56,8 @@ static bool answer_codes(struct snapshot_reader *reader, struct code_reads *read
 	return all_same;
 }
 
-static enum check_result check_frames(struct snapshot_reader *reader, const struct thread *thread, size_t from, size_t to)
+static enum check_result check_frames(
+	struct snapshot_reader *reader, const struct thread *thread, size_t from, size_t to)
 {
 	static struct code_reads reads;
 	bool all_same = true;
@@ -77,15 +81,17 @@ static enum check_result check_frames(struct snapshot_reader *reader, const stru
 	return all_same ? CHECK_DONE : CHECK_CHANGED;
 }
 
-enum check_result snapshot_check_held(struct snapshot_reader *reader, struct thread *thread, size_t known, int64_t known_until_ns)
+enum check_result snapshot_check_held(
+	struct snapshot_reader *reader, struct thread *thread, size_t known, int64_t known_until_ns)
 {
 	enum check_result result = check_frames(reader, thread, known, thread->frame_count);
 
 	/*
-	 * What is proven has been checked when it was, and will be once more with the batch; that it changed hands in between, and
-	 * back again, is found out here in any stack but those of thousands of functions.
+	 * What is proven has been checked when it was, and will be once more with the batch; that it changed
+	 * hands in between, and back again, is found out here in any stack but those of thousands of
+	 * functions.
 	 */
-	for (size_t i = known; i > 0 && result == CHECK_DONE && monotonic_ns() < known_until_ns; ) {
+	for (size_t i = known; i > 0 && result == CHECK_DONE && monotonic_ns() < known_until_ns;) {
 		const size_t from = i > PIECE_STEPS ? i - PIECE_STEPS : 0;
 
 		result = check_frames(reader, thread, from, i);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How long the holds were, in classes that grow with the length: a few hundred bytes for any number of them. */
+/*
+ * How long the holds were, in classes that grow with the length: a few hundred bytes for any number of
+ * them.
+ */
 #include "config.h"
 
 #include "sampling/hold_histogram.h"
@@ -31,7 +34,8 @@ int64_t sampling_held_ns(const struct sampling_statistics *statistics, unsigned 
 	for (unsigned i = 0; i < HELD_CLASSES; i++) {
 		so_far += statistics->held_classes[i];
 		if (so_far && so_far * 1000 >= total * permille)
-			return class_end(i) < statistics->held_longest_ns ? class_end(i) : statistics->held_longest_ns;
+			return class_end(i) < statistics->held_longest_ns ? class_end(i)
+									  : statistics->held_longest_ns;
 	}
 	return 0;
 }

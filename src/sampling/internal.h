@@ -16,14 +16,17 @@
 
 #define GILS 64 /* interpreters with a GIL of their own that are followed */
 
-/* One process: what is known of it, and its samples that have not been handed over. The sampling thread's own, but for what is said. */
+/*
+ * One process: what is known of it, and its samples that have not been handed over. The sampling thread's
+ * own, but for what is said.
+ */
 struct watch {
 	struct python *python;
 	struct sampling_options options;
 	struct capturer capturer;
 	struct threads threads;
 	struct gil gils[GILS];
-	raddr_t predicted[GILS]; /* who held it last */
+	raddr_t predicted[GILS];            /* who held it last */
 	struct gil_state last_states[GILS]; /* at the end of the last tick of all threads */
 	bool has_last_states;
 	bool list_is_stale; /* a thread is not the one any more that was listed */
@@ -31,36 +34,41 @@ struct watch {
 	bool free_threaded;
 	const char *process_name; /* its command line, of the threads' pool */
 	int64_t name_read_ns;
-	int64_t name_age_ns;      /* until it is read again */
-	const struct function *running, *sleeping, *waits_gil, *waits_cpu, *starting, *ending; /* markers, as the next */
-	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame, *native_truncated;
+	int64_t name_age_ns; /* until it is read again */
+	/* markers, as the next */
+	const struct function *running, *sleeping, *waits_gil, *waits_cpu, *starting, *ending;
+	const struct function *idle, *partial, *unverified, *failed, *truncated, *collecting, *no_frame,
+		*native_truncated;
 	uint64_t native_truncated_count; /* samples with that mark */
 	struct native_threads native_threads;
 	struct group_pause group_pause;
 	struct activity_tick activity_tick; /* of the tick that goes on */
 	struct roster roster, native_thread_roster;
-	int64_t waiting_ns;   /* the last tick in which a thread was seen to wait for a CPU */
-	int64_t updated_ns;   /* when the list of threads was last asked for */
-	void **awake;         /* threads that would have to be held in this tick: threads, then native threads */
+	int64_t waiting_ns; /* the last tick in which a thread was seen to wait for a CPU */
+	int64_t updated_ns; /* when the list of threads was last asked for */
+	/* threads that would have to be held in this tick: threads, then native threads */
+	void **awake;
 	size_t awake_capacity;
-	pid_t *tids;          /* as listed last, of quiet.c */
+	pid_t *tids; /* as listed last, of quiet.c */
 	size_t tid_capacity;
 	int64_t held_cost_ns; /* of one of them, on average; 0: not known */
 	uint64_t choice;      /* random */
 
 	struct quiet quiet;
-	bool is_idle;         /* all that the last tick had to say was that */
+	bool is_idle; /* all that the last tick had to say was that */
 
 	struct batch filling;
 	struct sampling_statistics statistics;
 	int64_t began_ns;
-	int64_t origin_ns;     /* where tick 0 would have been: the same for all */
-	int64_t due_ns;        /* of its next tick */
-	uint64_t number;       /* of that tick */
-	uint64_t seed, quiet_seed; /* of its ticks' random points: of its own, or those of many processes that sleep */
+	int64_t origin_ns; /* where tick 0 would have been: the same for all */
+	int64_t due_ns;    /* of its next tick */
+	uint64_t number;   /* of that tick */
+	/* of its ticks' random points: of its own, or those of many processes that sleep */
+	uint64_t seed, quiet_seed;
 	int64_t housekeeping_ns;
-	int64_t unanswered_ns; /* since when the system does not say whether the target lives, or what it holds; 0: it does */
-	struct error refusal;  /* of SAMPLING_REFUSED */
+	/* since when the system does not say whether the target lives, or what it holds; 0: it does */
+	int64_t unanswered_ns;
+	struct error refusal; /* of SAMPLING_REFUSED */
 	bool is_over;
 	bool is_late;          /* one of its threads has been told to stop, and has not yet */
 	enum sampling_end end; /* once it is over */
@@ -77,7 +85,9 @@ struct watch_list {
 	size_t count, capacity;
 };
 
-/* What the sampling thread does with a process just now, for the other thread to see whether it comes back. */
+/*
+ * What the sampling thread does with a process just now, for the other thread to see whether it comes back.
+ */
 struct work {
 	atomic_uint turn; /* odd: it has something in hand */
 	atomic_int pid, tid;
@@ -92,13 +102,14 @@ struct sampler {
 	struct work in_hand;
 
 	/* the sampling thread's own */
-	struct watch_list heap;   /* those that are sampled; each is due no sooner than its parent, list[(i - 1) / 2] */
+	/* those that are sampled; each is due no sooner than its parent, list[(i - 1) / 2] */
+	struct watch_list heap;
 	struct watch_list late;   /* those with a thread that was told to stop and has not yet */
 	struct watch_list ending; /* over, and in `late` as well */
 	struct pauser *pauser;
-	int64_t origin_ns;        /* of all ticks; 0: not yet */
-	int64_t oldest_ns;        /* of the samples that have not been handed over; 0: there are none */
-	bool is_full;             /* a watch has so many that they are to be */
+	int64_t origin_ns; /* of all ticks; 0: not yet */
+	int64_t oldest_ns; /* of the samples that have not been handed over; 0: there are none */
+	bool is_full;      /* a watch has so many that they are to be */
 	int64_t asked_reader_ns;
 
 	/* set by the other thread and by signal handlers */
@@ -107,7 +118,8 @@ struct sampler {
 	atomic_bool has_added;
 
 	/* shared between the two threads */
-	atomic_int_least64_t began_ns; /* set by the sampling thread when the first watch begins; 0: not yet */
+	/* set by the sampling thread when the first watch begins; 0: not yet */
+	atomic_int_least64_t began_ns;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed; /* for the caller's thread */
 	pthread_cond_t work;    /* for the sampling thread, when it has no watch */
@@ -120,10 +132,10 @@ struct sampler {
 
 	/* the caller's thread */
 	bool is_abandoned; /* the sampling thread does not come back, and all that it may use has to stay */
-	struct watch_list watches; /* all that have not been given to callbacks->ended */
+	struct watch_list watches;       /* all that have not been given to callbacks->ended */
 	struct sampling_statistics past; /* of those that have */
 	const struct function *no_frame; /* marker */
-	struct sample_frame *delivered; /* the frames of the sample that is being delivered */
+	struct sample_frame *delivered;  /* the frames of the sample that is being delivered */
 	size_t delivered_capacity;
 };
 
@@ -170,7 +182,8 @@ void watch_add_failed(struct watch *watch, int64_t now_ns);
 /* What the capturer holds becomes a sample, of thread->weight ticks. holder: who holds the lock. */
 void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t holder, int64_t now_ns);
 /* Takes the stack of a thread without Python. */
-void watch_add_native_thread(struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns);
+void watch_add_native_thread(
+	struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns);
 /* What the thread does now; THREAD_WAITS_GIL, too. */
 enum thread_state watch_thread_activity(struct watch *watch, struct thread *thread, int64_t now_ns);
 struct activity_tick *watch_activity_tick(struct watch *watch, int64_t now_ns);

@@ -8,13 +8,20 @@
 
 /* ---- the outermost frame ---- */
 
-/* Has the thread, which stands still, run since its last stop that was evidence? Two stops at one place are one. */
+/*
+ * Has the thread, which stands still, run since its last stop that was evidence? Two stops at one place are
+ * one.
+ */
 static bool has_run(struct capturer *capturer, struct thread *thread)
 {
 	uint64_t cpu_ns = 0, slices = 0;
 
-	/* exact for a thread that is not on a CPU; a kernel that does not count it leaves only stop_let_run() */
-	if (target_task_schedstat(python_target(capturer->reader.python), thread->identity.tid, &cpu_ns, &slices) &&
+	/*
+	 * exact for a thread that is not on a CPU; a kernel that does not count it leaves only
+	 * stop_let_run()
+	 */
+	if (target_task_schedstat(
+		    python_target(capturer->reader.python), thread->identity.tid, &cpu_ns, &slices) &&
 		cpu_ns - thread->root_cpu_ns < RUN_BETWEEN_NS)
 		return false;
 	thread->root_cpu_ns = cpu_ns;
@@ -57,7 +64,10 @@ static bool root_holds(struct capturer *capturer, struct thread *thread, enum ro
 
 /* ---- looks without a pause ---- */
 
-/* Is the thread one that cannot have changed its frames: another one held the GIL from the first read to the last? */
+/*
+ * Is the thread one that cannot have changed its frames: another one held the GIL from the first read to
+ * the last?
+ */
 static bool stood_still_by_gil(struct capturer *capturer, const struct thread *thread, const struct gil *gil)
 {
 	struct gil_state before, after;
@@ -77,7 +87,8 @@ struct stillness {
 	uint64_t cpu_ns, slices;
 };
 
-static void stillness_begin(struct capturer *capturer, const struct thread *thread, struct stillness *stillness)
+static void stillness_begin(
+	struct capturer *capturer, const struct thread *thread, struct stillness *stillness)
 {
 	struct target *target = python_target(capturer->reader.python);
 
@@ -87,7 +98,8 @@ static void stillness_begin(struct capturer *capturer, const struct thread *thre
 		target_task_schedstat(target, thread->identity.tid, &stillness->cpu_ns, &stillness->slices);
 }
 
-static bool stillness_held(struct capturer *capturer, const struct thread *thread, const struct stillness *stillness)
+static bool stillness_held(
+	struct capturer *capturer, const struct thread *thread, const struct stillness *stillness)
 {
 	struct target *target = python_target(capturer->reader.python);
 	struct task_state task;
@@ -101,7 +113,8 @@ static bool stillness_held(struct capturer *capturer, const struct thread *threa
 }
 
 /* Decodes what the last snapshot brought; what it is worth is for the caller to say. */
-enum verdict capturer_decode(struct capturer *capturer, struct thread *thread, enum snapshot_result result, enum root_vote vote)
+enum verdict capturer_decode(
+	struct capturer *capturer, struct thread *thread, enum snapshot_result result, enum root_vote vote)
 {
 	enum resolve_result resolved;
 
@@ -124,8 +137,9 @@ enum verdict capturer_decode(struct capturer *capturer, struct thread *thread, e
 }
 
 /*
- * The thread stood still, and nothing is half way: what it showed is a stack that is to be believed from now on. So it has to be
- * sure of each code object: one whose address another one has taken would make a stack that never was, and be found out too late.
+ * The thread stood still, and nothing is half way: what it showed is a stack that is to be believed from now
+ * on. So it has to be sure of each code object: one whose address another one has taken would make a stack
+ * that never was, and be found out too late.
  */
 static enum verdict learn(struct capturer *capturer, struct thread *thread)
 {
@@ -148,47 +162,58 @@ static enum verdict judge_voting(struct capturer *capturer, struct thread *threa
 	return stood_still ? learn(capturer, thread) : VERDICT_UNPROVEN;
 }
 
-enum verdict capturer_judge(struct capturer *capturer, struct thread *thread, const struct gil *gil, enum snapshot_result result)
+enum verdict capturer_judge(
+	struct capturer *capturer, struct thread *thread, const struct gil *gil, enum snapshot_result result)
 {
-	return judge_voting(capturer, thread, gil, result, capturer->policy == PAUSE_NEVER ? ROOT_LOOKED : ROOT_NO_VOTE);
+	return judge_voting(
+		capturer, thread, gil, result, capturer->policy == PAUSE_NEVER ? ROOT_LOOKED : ROOT_NO_VOTE);
 }
 
 /*
- * What the first snapshot saw behind the beginning that is proven, if that may be a stack that has not been proven yet: then what is
- * known may not take its place, however short it is. 0: it is known that it is a mixture.
+ * What the first snapshot saw behind the beginning that is proven, if that may be a stack that has not been
+ * proven yet: then what is known may not take its place, however short it is. 0: it is known that it is a
+ * mixture.
  */
 static uint64_t may_be_new(struct capturer *capturer, const struct thread *thread, size_t *known)
 {
 	*known = known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count);
 	if (*known == thread->frame_count ||
-		known_stacks_doubts(&capturer->known_stacks, thread->frames, *known, thread->frame_count) >= DOUBTS)
+		known_stacks_doubts(&capturer->known_stacks, thread->frames, *known, thread->frame_count) >=
+			DOUBTS)
 		return 0;
 	return known_stacks_sighting(thread->frames, *known + 1);
 }
 
-enum verdict capturer_judge_either(struct capturer *capturer, struct thread *thread, const struct gil *gil, enum snapshot_result result,
-	bool is_first)
+enum verdict capturer_judge_either(struct capturer *capturer, struct thread *thread, const struct gil *gil,
+	enum snapshot_result result, bool is_first)
 {
 	const size_t checked = thread->checked_count;
 	enum verdict verdict = capturer_judge(capturer, thread, gil, result);
 	uint64_t seen = 0;
 	size_t known;
 
-	/* a code object that was met just now has not been checked by this snapshot, whatever a second walk thinks */
-	if ((verdict != VERDICT_UNPROVEN && verdict != VERDICT_TORN) || !thread->has_after || thread->uses_after ||
-		thread->checked_count != checked)
+	/*
+	 * a code object that was met just now has not been checked by this snapshot, whatever a second walk
+	 * thinks
+	 */
+	if ((verdict != VERDICT_UNPROVEN && verdict != VERDICT_TORN) || !thread->has_after ||
+		thread->uses_after || thread->checked_count != checked)
 		return verdict;
 	if (is_first && verdict == VERDICT_UNPROVEN)
 		seen = may_be_new(capturer, thread, &known);
-	if (judge_voting(capturer, thread, gil, snapshot_walk_from(&capturer->reader, thread, true), ROOT_NO_VOTE) == VERDICT_PROVEN &&
-		(!seen || (thread->frame_count > known && known_stacks_sighting(thread->frames, known + 1) == seen)))
+	if (judge_voting(capturer, thread, gil, snapshot_walk_from(&capturer->reader, thread, true),
+		    ROOT_NO_VOTE) == VERDICT_PROVEN &&
+		(!seen ||
+			(thread->frame_count > known &&
+				known_stacks_sighting(thread->frames, known + 1) == seen)))
 		return VERDICT_PROVEN;
-	return judge_voting(capturer, thread, gil, snapshot_walk_from(&capturer->reader, thread, false), ROOT_NO_VOTE);
+	return judge_voting(
+		capturer, thread, gil, snapshot_walk_from(&capturer->reader, thread, false), ROOT_NO_VOTE);
 }
 
 /*
- * The memory of a thread that stands still, a word at a time: what the snapshot or the copy of the stack has read along, else what
- * is there.
+ * The memory of a thread that stands still, a word at a time: what the snapshot or the copy of the stack has
+ * read along, else what is there.
  */
 struct still_view {
 	struct memory_view view;
@@ -209,7 +234,8 @@ static const uint64_t *still_word(struct capturer *capturer, raddr_t address)
 	if (words->is_over || words->count == ARRAY_LENGTH(words->list))
 		return NULL;
 	words->list[words->count].address = address;
-	if (!target_read(python_target(capturer->reader.python), address, &words->list[words->count].word, sizeof(uint64_t)))
+	if (!target_read(python_target(capturer->reader.python), address, &words->list[words->count].word,
+		    sizeof(uint64_t)))
 		return NULL;
 	return &words->list[words->count++].word;
 }
@@ -228,31 +254,38 @@ static const void *still_at(struct memory_view *view, raddr_t address, size_t le
 
 bool capturer_leaf_is_linked(struct capturer *capturer, const struct thread *thread)
 {
-	struct still_view still = { .view = { .at = still_at }, .capturer = capturer, .thread = thread,
+	struct still_view still = { .view = { .at = still_at },
+		.capturer = capturer,
+		.thread = thread,
 		.copy = capturer->has_copy ? &capturer->copy : NULL };
 
 	return capturer->is_cut || python_leaf_is_linked(capturer->reader.python, &still.view, &thread->walk);
 }
 
-struct sighting capturer_sighting(struct capturer *capturer, const struct thread *thread, const struct resolved_frame *frames, size_t count)
+struct sighting capturer_sighting(struct capturer *capturer, const struct thread *thread,
+	const struct resolved_frame *frames, size_t count)
 {
 	const struct raw_frame *innermost = &thread->innermost;
 
 	if (!count || frames[count - 1].code->address != innermost->code)
 		return (struct sighting){ 0 };
-	return (struct sighting){ .path = known_stacks_sighting(frames, count), .instruction = innermost->instruction,
-		.is_fresh = python_frame_is_fresh(capturer->reader.python, frames[count - 1].code, innermost) };
+	return (struct sighting){ .path = known_stacks_sighting(frames, count),
+		.instruction = innermost->instruction,
+		.is_fresh =
+			python_frame_is_fresh(capturer->reader.python, frames[count - 1].code, innermost) };
 }
 
 enum verdict capturer_learn_stopped(struct capturer *capturer, const struct thread *thread, uint64_t cpu_ns)
 {
-	const struct sighting sighting = capturer_sighting(capturer, thread, thread->frames, thread->frame_count);
+	const struct sighting sighting =
+		capturer_sighting(capturer, thread, thread->frames, thread->frame_count);
 
 	if (!python_leaf_may_be_unlinked(capturer->reader.python)) {
 		known_stacks_add(&capturer->known_stacks, thread->frames, thread->frame_count);
 		return VERDICT_PROVEN;
 	}
-	if (known_stacks_add_stopped(&capturer->known_stacks, thread->frames, thread->frame_count, &sighting, &capturer->seen, (int64_t)cpu_ns))
+	if (known_stacks_add_stopped(&capturer->known_stacks, thread->frames, thread->frame_count, &sighting,
+		    &capturer->seen, (int64_t)cpu_ns))
 		return VERDICT_PROVEN;
 	capturer->stopped = sighting;
 	return VERDICT_UNPROVEN;
@@ -262,7 +295,10 @@ enum verdict capturer_judge_stopped(struct capturer *capturer, struct thread *th
 {
 	uint64_t cpu_ns = 0, slices = 0;
 
-	/* words of the call that was here before make a stack that may well be known, and is another moment's */
+	/*
+	 * words of the call that was here before make a stack that may well be known, and is another
+	 * moment's
+	 */
 	capturer->still = (struct still_words){ 0 };
 	if (!capturer_leaf_is_linked(capturer, thread))
 		return VERDICT_NOTHING;
@@ -277,8 +313,12 @@ enum verdict capturer_judge_stopped(struct capturer *capturer, struct thread *th
 	return capturer_learn_stopped(capturer, thread, cpu_ns);
 }
 
-/* The thread stands still, or will be proven to have stood still: its native stack belongs to what is read now. */
-void capturer_copy_stack(struct capturer *capturer, const struct thread *thread, const struct registers *registers)
+/*
+ * The thread stands still, or will be proven to have stood still: its native stack belongs to what is read
+ * now.
+ */
+void capturer_copy_stack(
+	struct capturer *capturer, const struct thread *thread, const struct registers *registers)
 {
 	if (!capturer->native)
 		return;
@@ -287,11 +327,12 @@ void capturer_copy_stack(struct capturer *capturer, const struct thread *thread,
 }
 
 /*
- * The thread did not run while it was looked at. In a system call it has called a function properly. Blocked outside of one
- * (by SIGSTOP, or by a fault on a page that has to be fetched) it may be half way through pushing a frame, like one that
- * was stopped.
+ * The thread did not run while it was looked at. In a system call it has called a function properly. Blocked
+ * outside of one (by SIGSTOP, or by a fault on a page that has to be fetched) it may be half way through
+ * pushing a frame, like one that was stopped.
  */
-static enum verdict judge_asleep(struct capturer *capturer, struct thread *thread, const struct task_state *task)
+static enum verdict judge_asleep(
+	struct capturer *capturer, struct thread *thread, const struct task_state *task)
 {
 	if (task->syscall_number < 0 &&
 		python_evaluates(capturer->reader.python, task->instruction_pointer) != EVALUATES_NOT)
@@ -325,7 +366,10 @@ enum verdict capturer_look_asleep(struct capturer *capturer, struct thread *thre
 			verdict = VERDICT_UNPROVEN;
 			continue;
 		}
-		/* stopped in the middle of linking a frame its chain may end anywhere; but all there is of a stopped process is this */
+		/*
+		 * stopped in the middle of linking a frame its chain may end anywhere; but all there is of
+		 * a stopped process is this
+		 */
 		verdict = capturer_decode(capturer, thread, result,
 			stillness.task.syscall_number < 0 && thread->root ? ROOT_STOPPED : ROOT_SURE);
 		if (verdict == VERDICT_UNPROVEN)
@@ -345,7 +389,8 @@ bool capturer_begins_with(const struct capturer *capturer, const struct thread *
 	if (thread->frame_count < count)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (thread->frames[i].code != capturer->frames[i].code || thread->frames[i].line != capturer->frames[i].line)
+		if (thread->frames[i].code != capturer->frames[i].code ||
+			thread->frames[i].line != capturer->frames[i].line)
 			return false;
 	}
 	return true;

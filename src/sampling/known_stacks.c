@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set of 64-bit hashes. A collision would let one unproven stack pass: with a million paths the chance for one snapshot is
- * 5e-14. The set is emptied when it grows beyond what a program with ever new stacks may cost in memory.
+ * A set of 64-bit hashes. A collision would let one unproven stack pass: with a million paths the chance for
+ * one snapshot is 5e-14. The set is emptied when it grows beyond what a program with ever new stacks may cost
+ * in memory.
  */
 #include "config.h"
 
@@ -9,9 +10,10 @@
 
 #define PATH_LIMIT (1u << 18)
 /*
- * So many stops may be between two that prove an innermost frame. One that is half pushed shows the words of whoever was there
- * before, and in a loop always the same ones: in the end that would be seen twice as well. (Once in 10^3 stops in code that
- * does nothing but call, on 3.11; the same one twice within so few: once in 10^6.)
+ * So many stops may be between two that prove an innermost frame. One that is half pushed shows the words of
+ * whoever was there before, and in a loop always the same ones: in the end that would be seen twice as well.
+ * (Once in 10^3 stops in code that does nothing but call, on 3.11; the same one twice within so few: once in
+ * 10^6.)
  */
 #define STOPS_BETWEEN 64
 #define STOP_BITS 24 /* of a sighting; the rest is its CPU time in microseconds */
@@ -54,7 +56,8 @@ static void add_call(struct known_stacks *known_stacks, const struct function *f
 	}
 }
 
-bool known_stacks_has_call(const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count, bool *is_only)
+bool known_stacks_has_call(const struct known_stacks *known_stacks, const struct resolved_frame *frames,
+	size_t count, bool *is_only)
 {
 	const uint64_t *only;
 	uint64_t callers, call;
@@ -73,16 +76,22 @@ bool known_stacks_has_call(const struct known_stacks *known_stacks, const struct
 
 bool known_stacks_has_root(const struct known_stacks *known_stacks, const struct resolved_frame *outermost)
 {
-	return !known_stacks->paths.count || u64_map_get(&known_stacks->paths, call_hash(hash_seed(), outermost));
+	return !known_stacks->paths.count ||
+		u64_map_get(&known_stacks->paths, call_hash(hash_seed(), outermost));
 }
 
-bool known_stacks_has(const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count)
+bool known_stacks_has(
+	const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count)
 {
 	return u64_map_get(&known_stacks->paths, path_of(frames, count)) != NULL;
 }
 
-/* What is proven has all its beginnings proven, so that few of them are asked for, however deep the stack is. */
-size_t known_stacks_prefix(const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count)
+/*
+ * What is proven has all its beginnings proven, so that few of them are asked for, however deep the stack
+ * is.
+ */
+size_t known_stacks_prefix(
+	const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count)
 {
 	size_t known;
 
@@ -95,17 +104,20 @@ size_t known_stacks_prefix(const struct known_stacks *known_stacks, const struct
 static uint64_t doubt_hash(const struct resolved_frame *frames, size_t known, size_t count)
 {
 	/* the innermost frame's line is another one each time */
-	return known + 1 == count ? hash_combine(path_of(frames, known), frames[known].code->function->id) : frames[known].path;
+	return known + 1 == count ? hash_combine(path_of(frames, known), frames[known].code->function->id)
+				  : frames[known].path;
 }
 
-uint64_t known_stacks_doubts(const struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t known, size_t count)
+uint64_t known_stacks_doubts(const struct known_stacks *known_stacks, const struct resolved_frame *frames,
+	size_t known, size_t count)
 {
 	const uint64_t *asked = u64_map_get(&known_stacks->doubts, doubt_hash(frames, known, count));
 
 	return asked ? *asked : 0;
 }
 
-uint64_t known_stacks_doubt(struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t known, size_t count)
+uint64_t known_stacks_doubt(
+	struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t known, size_t count)
 {
 	uint64_t before;
 
@@ -165,8 +177,8 @@ static bool fresh_is_believed(struct known_stacks *known_stacks, uint64_t sighti
 	return true;
 }
 
-static bool innermost_is_believed(
-	struct known_stacks *known_stacks, const struct sighting *now, const struct sighting *before, int64_t cpu_ns)
+static bool innermost_is_believed(struct known_stacks *known_stacks, const struct sighting *now,
+	const struct sighting *before, int64_t cpu_ns)
 {
 	const bool twice = seen_in_two_stops(known_stacks, now->path, cpu_ns);
 
@@ -177,8 +189,8 @@ static bool innermost_is_believed(
 	return twice || (now->path == before->path && now->instruction != before->instruction);
 }
 
-bool known_stacks_add_stopped(struct known_stacks *known_stacks, const struct resolved_frame *frames, size_t count,
-	const struct sighting *now, const struct sighting *before, int64_t cpu_ns)
+bool known_stacks_add_stopped(struct known_stacks *known_stacks, const struct resolved_frame *frames,
+	size_t count, const struct sighting *now, const struct sighting *before, int64_t cpu_ns)
 {
 	known_stacks->stops++;
 	if (count && !innermost_is_believed(known_stacks, now, before, cpu_ns)) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads without Python: which they are, and their native stacks. The rules of pausing are those of capture.c. */
+/*
+ * Threads without Python: which they are, and their native stacks. The rules of pausing are those of
+ * capture.c.
+ */
 #include "config.h"
 
 #include "sampling/native_threads.h"
@@ -13,7 +16,9 @@ static struct native_thread *find(const struct native_threads *native_threads, p
 	size_t low;
 
 	LOWER_BOUND(low, native_threads->count, i, native_threads->list[i]->tid < tid);
-	return low < native_threads->count && native_threads->list[low]->tid == tid ? native_threads->list[low] : NULL;
+	return low < native_threads->count && native_threads->list[low]->tid == tid
+		? native_threads->list[low]
+		: NULL;
 }
 
 static void free_native_thread(struct native_thread *native_thread)
@@ -24,7 +29,8 @@ static void free_native_thread(struct native_thread *native_thread)
 
 static int compare(const void *left, const void *right)
 {
-	const struct native_thread *a = *(struct native_thread *const *)left, *b = *(struct native_thread *const *)right;
+	const struct native_thread *a = *(struct native_thread *const *)left,
+				   *b = *(struct native_thread *const *)right;
 
 	return (a->tid > b->tid) - (a->tid < b->tid);
 }
@@ -33,7 +39,8 @@ void native_threads_refresh(struct native_threads *native_threads, struct target
 	bool (*is_python)(const void *context, pid_t tid), const void *context)
 {
 	struct error ignored = { 0 };
-	ssize_t count = target_list_tids(target, &native_threads->tids, &native_threads->tid_capacity, &ignored);
+	ssize_t count =
+		target_list_tids(target, &native_threads->tids, &native_threads->tid_capacity, &ignored);
 	const size_t known = native_threads->count;
 	size_t total = known, kept = 0;
 
@@ -50,7 +57,8 @@ void native_threads_refresh(struct native_threads *native_threads, struct target
 			native_thread = xcalloc(1, sizeof(*native_thread));
 			native_thread->tid = tid;
 			target_task_comm(target, tid, native_thread->name);
-			array_reserve(&native_threads->list, &native_threads->capacity, total + 1, sizeof(struct native_thread *));
+			array_reserve(&native_threads->list, &native_threads->capacity, total + 1,
+				sizeof(struct native_thread *));
 			native_threads->list[total++] = native_thread;
 		}
 		native_thread->listed = true;
@@ -76,7 +84,8 @@ void native_threads_release(struct native_threads *native_threads)
 	*native_threads = (struct native_threads){ 0 };
 }
 
-static void merge_copy(struct native_threads *native_threads, struct native_thread *native_thread, struct native *native)
+static void merge_copy(
+	struct native_threads *native_threads, struct native_thread *native_thread, struct native *native)
 {
 	native_merge(native, &native_threads->copy, NULL, NULL, &native_thread->merged);
 	native_thread->stack_end = native_threads->copy.stack_end;
@@ -99,8 +108,8 @@ static bool sleeps_still(const struct native_thread *native_thread, struct targe
 }
 
 /* The thread sleeps: its stack stands still as long as its times do. */
-static bool capture_asleep(struct native_threads *native_threads, struct native_thread *native_thread, struct target *target,
-	struct native *native, const struct task_state *task)
+static bool capture_asleep(struct native_threads *native_threads, struct native_thread *native_thread,
+	struct target *target, struct native *native, const struct task_state *task)
 {
 	struct registers registers;
 	uint64_t cpu_ns = 0, slices = 0, cpu_after = 0, slices_after = 0;
@@ -109,8 +118,8 @@ static bool capture_asleep(struct native_threads *native_threads, struct native_
 		return false;
 	native_threads->copy.stack_end = native_thread->stack_end;
 	if (!task_registers(task, &registers) || !native_copy(native, &native_threads->copy, &registers) ||
-		!target_task_schedstat(target, native_thread->tid, &cpu_after, &slices_after) || cpu_after != cpu_ns ||
-		slices_after != slices)
+		!target_task_schedstat(target, native_thread->tid, &cpu_after, &slices_after) ||
+		cpu_after != cpu_ns || slices_after != slices)
 		return false;
 	merge_copy(native_threads, native_thread, native);
 	native_thread->was_asleep = true;
@@ -120,8 +129,9 @@ static bool capture_asleep(struct native_threads *native_threads, struct native_
 }
 
 /* The thread runs, or a signal has stopped it where its stack pointer tells too little. */
-static bool capture_held(struct native_threads *native_threads, struct native_thread *native_thread, struct target *target,
-	struct native *native, int64_t deadline_ns, struct native_thread_snapshot *snapshot)
+static bool capture_held(struct native_threads *native_threads, struct native_thread *native_thread,
+	struct target *target, struct native *native, int64_t deadline_ns,
+	struct native_thread_snapshot *snapshot)
 {
 	struct registers registers;
 	struct error ignored = { 0 };
@@ -129,11 +139,13 @@ static bool capture_held(struct native_threads *native_threads, struct native_th
 	bool has_copy;
 
 	if ((snapshot->task.activity == TASK_RUNNING
-			? pause_begin(target, native_thread->tid, NULL, deadline_ns, &pause, &ignored)
-			: pause_begin_stopped(target, native_thread->tid, deadline_ns, &pause, &ignored)) != PAUSE_HELD)
+			    ? pause_begin(target, native_thread->tid, NULL, deadline_ns, &pause, &ignored)
+			    : pause_begin_stopped(target, native_thread->tid, deadline_ns, &pause,
+				      &ignored)) != PAUSE_HELD)
 		return false;
 	native_threads->copy.stack_end = native_thread->stack_end;
-	has_copy = pause_registers(&pause, &registers) && native_copy(native, &native_threads->copy, &registers);
+	has_copy =
+		pause_registers(&pause, &registers) && native_copy(native, &native_threads->copy, &registers);
 	pause_end(&pause);
 	snapshot->was_paused = true;
 	snapshot->pause = pause;
@@ -144,8 +156,9 @@ static bool capture_held(struct native_threads *native_threads, struct native_th
 	return has_copy;
 }
 
-bool native_thread_take(struct native_threads *native_threads, struct native_thread *native_thread, struct target *target,
-	struct native *native, bool capturer_may_pause, int64_t deadline_ns, struct native_thread_snapshot *snapshot)
+bool native_thread_take(struct native_threads *native_threads, struct native_thread *native_thread,
+	struct target *target, struct native *native, bool capturer_may_pause, int64_t deadline_ns,
+	struct native_thread_snapshot *snapshot)
 {
 	*snapshot = (struct native_thread_snapshot){ 0 };
 	for (int attempt = 0; attempt < SLEEPING_TRIES; attempt++) {
@@ -154,7 +167,8 @@ bool native_thread_take(struct native_threads *native_threads, struct native_thr
 			return false;
 		if (!task_may_run(&snapshot->task) && sleeps_still(native_thread, target))
 			return true;
-		if (capturer_may_pause && (snapshot->task.activity == TASK_RUNNING || task_stopped_in_code(&snapshot->task)) &&
+		if (capturer_may_pause &&
+			(snapshot->task.activity == TASK_RUNNING || task_stopped_in_code(&snapshot->task)) &&
 			capture_held(native_threads, native_thread, target, native, deadline_ns, snapshot))
 			return true;
 		if (!task_may_run(&snapshot->task) &&

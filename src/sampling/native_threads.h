@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads of the target that run no Python (a pool of OpenBLAS, of gRPC): they have native stacks and nothing else. */
+/*
+ * Threads of the target that run no Python (a pool of OpenBLAS, of gRPC): they have native stacks and
+ * nothing else.
+ */
 #ifndef PYROPE_SAMPLING_NATIVE_THREADS_H
 #define PYROPE_SAMPLING_NATIVE_THREADS_H
 
@@ -8,13 +11,16 @@
 
 struct native_thread {
 	pid_t tid;
-	bool listed;       /* in the list of threads when that was read last */
+	bool listed; /* in the list of threads when that was read last */
 	struct activity activity;
 	uint64_t weight;   /* of its sample in this tick */
 	raddr_t stack_end; /* as native_copy.stack_end */
 	char name[64];     /* the kernel's, clean UTF-8 */
 
-	/* the stack that was taken last, and what schedstat said then: while that stands still, so does the thread */
+	/*
+	 * the stack that was taken last, and what schedstat said then: while that stands still, so does the
+	 * thread
+	 */
 	struct native_merged merged;
 	bool has_merged, was_asleep;
 	uint64_t cpu_ns, slices;
@@ -45,7 +51,8 @@ struct native_thread_snapshot {
  * Takes the stack into native_thread->merged: without a pause where the thread sleeps, else in one (if
  * capturer_may_pause). False: it is gone, or could not be stopped.
  */
-bool native_thread_take(struct native_threads *native_threads, struct native_thread *native_thread, struct target *target,
-	struct native *native, bool capturer_may_pause, int64_t deadline_ns, struct native_thread_snapshot *snapshot);
+bool native_thread_take(struct native_threads *native_threads, struct native_thread *native_thread,
+	struct target *target, struct native *native, bool capturer_may_pause, int64_t deadline_ns,
+	struct native_thread_snapshot *snapshot);
 
 #endif

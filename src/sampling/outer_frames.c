@@ -19,7 +19,8 @@ static struct outer_place *find_place(struct outer_depth *depth, raddr_t address
 	return NULL;
 }
 
-void outer_frames_learn(struct outer_frames *outer, const struct python *python, struct memory_view *view, const struct walk *walk)
+void outer_frames_learn(struct outer_frames *outer, const struct python *python, struct memory_view *view,
+	const struct walk *walk)
 {
 	raddr_t caller = 0;
 
@@ -42,8 +43,8 @@ void outer_frames_learn(struct outer_frames *outer, const struct python *python,
 }
 
 /* The one frame of this depth that is called by `caller` now. False: none is, or it cannot be told which. */
-static bool find_callee(const struct outer_depth *depth, const struct python *python, struct memory_view *view,
-	const void *state, raddr_t caller, struct raw_frame *frame)
+static bool find_callee(const struct outer_depth *depth, const struct python *python,
+	struct memory_view *view, const void *state, raddr_t caller, struct raw_frame *frame)
 {
 	bool found = false;
 
@@ -52,8 +53,10 @@ static bool find_callee(const struct outer_depth *depth, const struct python *py
 		struct raw_frame candidate;
 		uint64_t link;
 
-		if (!place->address || place->caller != caller || python_frame_is_popped(python, state, place->address) ||
-			!python_frame_at(python, view, place->address, &candidate, &link) || link != place->link)
+		if (!place->address || place->caller != caller ||
+			python_frame_is_popped(python, state, place->address) ||
+			!python_frame_at(python, view, place->address, &candidate, &link) ||
+			link != place->link)
 			continue;
 		if (found)
 			return false;
@@ -63,14 +66,15 @@ static bool find_callee(const struct outer_depth *depth, const struct python *py
 	return found;
 }
 
-void outer_frames_find(const struct outer_frames *outer, const struct python *python, struct memory_view *view, const void *state,
-	struct walk *walk)
+void outer_frames_find(const struct outer_frames *outer, const struct python *python,
+	struct memory_view *view, const void *state, struct walk *walk)
 {
 	struct raw_frame found[OUTER_DEPTH];
 	size_t count = 0;
 	raddr_t caller = 0;
 
-	while (count < OUTER_DEPTH && find_callee(&outer->depths[count], python, view, state, caller, &found[count]))
+	while (count < OUTER_DEPTH &&
+		find_callee(&outer->depths[count], python, view, state, caller, &found[count]))
 		caller = found[count++].address;
 	array_reserve(&walk->frames, &walk->capacity, count + 1, sizeof(*walk->frames));
 	for (size_t i = 0; i < count; i++)

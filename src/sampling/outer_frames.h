@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The outer frames of a chain that could not be walked. Code whose frames change all the time often shows a chain that is
- * broken, or that leads to where the last snapshots did not; when it is whole again, the thread may be elsewhere. But its outer
- * frames lie where they lay before, and what they say in the first snapshot tells which moment the sample belongs to.
+ * The outer frames of a chain that could not be walked. Code whose frames change all the time often shows a
+ * chain that is broken, or that leads to where the last snapshots did not; when it is whole again, the thread
+ * may be elsewhere. But its outer frames lie where they lay before, and what they say in the first snapshot
+ * tells which moment the sample belongs to.
  *
- * A place is believed when it links to its caller in the very words in which it did before, and is in use: not in the free
- * part of the data stack, or, to 3.10, referred to. (A suspended generator's link is cleared.)
+ * A place is believed when it links to its caller in the very words in which it did before, and is in use:
+ * not in the free part of the data stack, or, to 3.10, referred to. (A suspended generator's link is
+ * cleared.)
  */
 #ifndef PYROPE_SAMPLING_OUTER_FRAMES_H
 #define PYROPE_SAMPLING_OUTER_FRAMES_H
@@ -13,7 +15,8 @@
 #include "pyrope/python.h"
 
 #define OUTER_DEPTH 32
-#define OUTER_WAYS 8 /* frames that have been seen at one depth and are remembered: to 3.9 each function has its own */
+/* frames that have been seen at one depth and are remembered: to 3.9 each function has its own */
+#define OUTER_WAYS 8
 
 struct outer_frames {
 	struct outer_depth {
@@ -27,12 +30,13 @@ struct outer_frames {
 };
 
 /* Where the frames of a whole chain lie. view: of what was walked. */
-void outer_frames_learn(struct outer_frames *outer, const struct python *python, struct memory_view *view, const struct walk *walk);
+void outer_frames_learn(struct outer_frames *outer, const struct python *python, struct memory_view *view,
+	const struct walk *walk);
 /*
- * The outermost frames that view still shows, into walk->frames, innermost first, and walk->count. state: the bytes of the thread
- * state in the same look.
+ * The outermost frames that view still shows, into walk->frames, innermost first, and walk->count. state: the
+ * bytes of the thread state in the same look.
  */
-void outer_frames_find(const struct outer_frames *outer, const struct python *python, struct memory_view *view, const void *state,
-	struct walk *walk);
+void outer_frames_find(const struct outer_frames *outer, const struct python *python,
+	struct memory_view *view, const void *state, struct walk *walk);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Being woken when it is time, also when a thread of the target has the CPU on which the sampler sleeps. A scheduler that lets
- * that thread finish its slice of some milliseconds first makes samples late, and always those of a thread that runs:
- * of a program that works for 1 ms in 10, up to nine tenths of the work were missing and seen as sleep.
+ * Being woken when it is time, also when a thread of the target has the CPU on which the sampler sleeps. A
+ * scheduler that lets that thread finish its slice of some milliseconds first makes samples late, and always
+ * those of a thread that runs: of a program that works for 1 ms in 10, up to nine tenths of the work were
+ * missing and seen as sleep.
  *
- * Facts: sched_setattr(2); from Linux 6.12 on sched_runtime of a thread of the normal class is the slice that it asks for
- * (100 us to 100 ms), and who asks for a shorter one goes first when it is woken (kernel/sched/fair.c, PREEMPT_SHORT). It gets no
- * more of the CPU for that, and takes no privilege. Older kernels ignore it; there the nice value helps.
+ * Facts: sched_setattr(2); from Linux 6.12 on sched_runtime of a thread of the normal class is the slice that
+ * it asks for (100 us to 100 ms), and who asks for a shorter one goes first when it is woken
+ * (kernel/sched/fair.c, PREEMPT_SHORT). It gets no more of the CPU for that, and takes no privilege. Older
+ * kernels ignore it; there the nice value helps.
  */
 #include "config.h"
 
@@ -33,7 +35,8 @@ void priority_ask(bool more_than_others)
 	struct scheduling scheduling = { 0 };
 
 	if (more_than_others)
-		setpriority(PRIO_PROCESS, 0, -10); /* of this thread alone; refused without privilege, which does no harm */
+		/* of this thread alone; refused without privilege, which does no harm */
+		setpriority(PRIO_PROCESS, 0, -10);
 	/* whoever has been given another class by chrt(1) has been given what is wanted */
 	if (syscall(SYS_sched_getattr, 0, &scheduling, sizeof(scheduling), 0) || scheduling.policy)
 		return;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call that is seen to go on: looks at a thread that runs, one after the other, which show the same call at other and other
- * places. They cost the target nothing, and prove what one snapshot cannot.
+ * A call that is seen to go on: looks at a thread that runs, one after the other, which show the same call at
+ * other and other places. They cost the target nothing, and prove what one snapshot cannot.
  *
- * A single look may be a mixture of two moments. It shows callers that were there at one moment and an innermost frame of
- * another one, some 0.2 us later; to show the same mixture again, the thread has to have come round in the same two calls.
- * Whatever their lengths are, a snapshot at a random moment meets the change from the one to the other in no more than half
- * of the cases: there is a change back for each. So a mixture passes for a call LOOKS_ALONE times with a chance of 2 to the
- * power of -LOOKS_ALONE at the very most, and code that has calls as short as that is not new for long.
+ * A single look may be a mixture of two moments. It shows callers that were there at one moment and an
+ * innermost frame of another one, some 0.2 us later; to show the same mixture again, the thread has to have
+ * come round in the same two calls. Whatever their lengths are, a snapshot at a random moment meets the
+ * change from the one to the other in no more than half of the cases: there is a change back for each. So a
+ * mixture passes for a call LOOKS_ALONE times with a chance of 2 to the power of -LOOKS_ALONE at the very
+ * most, and code that has calls as short as that is not new for long.
  */
 #include "config.h"
 
@@ -19,15 +20,19 @@
 
 #define WATCH_NS 400000 /* so long a thread is watched */
 #define WATCH_PART 4    /* and for no more than this part of the interval */
-#define LOOKS_AFTER_STOP 5 /* that show the same call, one after the other, since it was seen to go on */
-#define LOOKS_ALONE 12  /* the same, each at another place than the one before, where there was no stop */
-#define APART_NS 1024   /* at most, at random, between two of them: a loop is not to come round in step */
+/* that show the same call, one after the other, since it was seen to go on */
+#define LOOKS_AFTER_STOP 5
+/* the same, each at another place than the one before, where there was no stop */
+#define LOOKS_ALONE 12
+/* at most, at random, between two of them: a loop is not to come round in step */
+#define APART_NS 1024
 
 /* One snapshot of a thread that was in that call before: does it show the same one, and where in it? */
-static enum verdict see_it_again(struct capturer *capturer, struct thread *thread, const struct sighting *before,
-	struct sighting *now)
+static enum verdict see_it_again(
+	struct capturer *capturer, struct thread *thread, const struct sighting *before, struct sighting *now)
 {
-	const enum verdict verdict = capturer_decode(capturer, thread, snapshot_take(&capturer->reader, thread, NULL), ROOT_NO_VOTE);
+	const enum verdict verdict = capturer_decode(
+		capturer, thread, snapshot_take(&capturer->reader, thread, NULL), ROOT_NO_VOTE);
 
 	if (verdict != VERDICT_UNPROVEN)
 		return verdict;
@@ -36,11 +41,12 @@ static enum verdict see_it_again(struct capturer *capturer, struct thread *threa
 }
 
 /*
- * The innermost frame of the last stop alone was in doubt, and the thread runs again. If the same frame is seen to go on under the
- * same callers, in snapshots that show nothing else, it was whole: that costs the target nothing, and a frame that lives for
- * a millisecond is often gone by the next stop. One such snapshot is not enough: where calls come and go a snapshot may be
- * the same mixture that the stop was. Those that show it where it stood do not count: it may have got no CPU since, and be as half
- * pushed as it was. VERDICT_PROVEN: thread->frames is what the stop has shown.
+ * The innermost frame of the last stop alone was in doubt, and the thread runs again. If the same frame is
+ * seen to go on under the same callers, in snapshots that show nothing else, it was whole: that costs the
+ * target nothing, and a frame that lives for a millisecond is often gone by the next stop. One such snapshot
+ * is not enough: where calls come and go a snapshot may be the same mixture that the stop was. Those that
+ * show it where it stood do not count: it may have got no CPU since, and be as half pushed as it was.
+ * VERDICT_PROVEN: thread->frames is what the stop has shown.
  */
 enum verdict progress_after_stop(struct capturer *capturer, struct thread *thread)
 {
@@ -52,10 +58,14 @@ enum verdict progress_after_stop(struct capturer *capturer, struct thread *threa
 
 	if (!stopped.path)
 		return VERDICT_UNPROVEN;
-	array_reserve(&capturer->stop_frames, &capturer->stop_capacity, count, sizeof(*capturer->stop_frames));
+	array_reserve(
+		&capturer->stop_frames, &capturer->stop_capacity, count, sizeof(*capturer->stop_frames));
 	memcpy(capturer->stop_frames, thread->frames, count * sizeof(*thread->frames));
 	capturer->stop_count = count;
-	/* what has executed nothing may have another's link, and the call that is seen later is another one then */
+	/*
+	 * what has executed nothing may have another's link, and the call that is seen later is another one
+	 * then
+	 */
 	if (stopped.is_fresh)
 		return VERDICT_UNPROVEN;
 	for (int snapshots = 0, seen = 0; seen < LOOKS_AFTER_STOP; snapshots++) {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Of the workers of a server most sleep at any moment. A tick of such a process is one read for each of its threads: schedstat says
- * how often a thread has come to a CPU (kernel/sched/stats.h, sched_info_arrive) and how long it was on one, and while none was, nothing in
- * the process can have changed: a thread, too, is made by one that runs. (An arrival is not always counted, see activity.c; the time is.) The sample is then what a whole tick would find, at the very moment at
- * which that is due. (The CPU time of a process, one system call for all threads, would not do: of a thread that is on a CPU
- * it is brought up to date some milliseconds later.)
+ * Of the workers of a server most sleep at any moment. A tick of such a process is one read for each of its
+ * threads: schedstat says how often a thread has come to a CPU (kernel/sched/stats.h, sched_info_arrive) and
+ * how long it was on one, and while none was, nothing in the process can have changed: a thread, too, is made
+ * by one that runs. (An arrival is not always counted, see activity.c; the time is.) The sample is then what
+ * a whole tick would find, at the very moment at which that is due. (The CPU time of a process, one system
+ * call for all threads, would not do: of a thread that is on a CPU it is brought up to date some milliseconds
+ * later.)
  *
- * The order of the reads proves it. Before a tick the threads are listed with their counters; behind it each is seen asleep, the list
- * is the same, and then the counters are the same. So each slept from before the list was read again until its counter was, and
- * there is no thread but those. The process is as the tick has seen it as long as the counters stay.
+ * The order of the reads proves it. Before a tick the threads are listed with their counters; behind it each
+ * is seen asleep, the list is the same, and then the counters are the same. So each slept from before the
+ * list was read again until its counter was, and there is no thread but those. The process is as the tick has
+ * seen it as long as the counters stay.
  */
 #include "config.h"
 
@@ -28,7 +31,8 @@ static bool shows_every_thread(const struct watch *watch)
 static size_t list_threads(struct watch *watch)
 {
 	struct error ignored = { 0 };
-	const ssize_t count = target_list_tids(python_target(watch->python), &watch->tids, &watch->tid_capacity, &ignored);
+	const ssize_t count =
+		target_list_tids(python_target(watch->python), &watch->tids, &watch->tid_capacity, &ignored);
 
 	return count > 0 && count <= QUIET_THREADS ? (size_t)count : 0;
 }
@@ -39,7 +43,8 @@ static bool have_not_run(const struct watch *watch)
 	uint64_t cpu_ns, slices;
 
 	for (size_t i = 0; i < quiet->count; i++)
-		if (!target_task_schedstat(python_target(watch->python), quiet->threads[i].tid, &cpu_ns, &slices) ||
+		if (!target_task_schedstat(
+			    python_target(watch->python), quiet->threads[i].tid, &cpu_ns, &slices) ||
 			slices != quiet->threads[i].slices || cpu_ns != quiet->threads[i].cpu_ns)
 			return false;
 	return true;
@@ -50,14 +55,15 @@ void quiet_ask(struct watch *watch, int64_t now_ns)
 	struct quiet *quiet = &watch->quiet;
 
 	quiet->is_asked = false;
-	if (watch->options.once || watch->is_late || now_ns < quiet->ask_ns || (!shows_every_thread(watch) && !watch->is_idle))
+	if (watch->options.once || watch->is_late || now_ns < quiet->ask_ns ||
+		(!shows_every_thread(watch) && !watch->is_idle))
 		return;
 	quiet->ask_ns = now_ns + AGAIN_NS;
 	quiet->count = list_threads(watch);
 	for (size_t i = 0; i < quiet->count; i++) {
 		quiet->threads[i].tid = watch->tids[i];
-		if (!target_task_schedstat(python_target(watch->python), watch->tids[i], &quiet->threads[i].cpu_ns,
-			    &quiet->threads[i].slices))
+		if (!target_task_schedstat(python_target(watch->python), watch->tids[i],
+			    &quiet->threads[i].cpu_ns, &quiet->threads[i].slices))
 			return;
 	}
 	quiet->is_asked = quiet->count > 0;
@@ -75,10 +81,12 @@ static bool is_remembered(const struct watch *watch, int64_t now_ns)
 			return false;
 	for (size_t i = 0; i < watch->threads.count; i++) {
 		const struct thread *thread = watch->threads.list[i];
-		const bool shows_state = watch->options.want_states || watch->options.mark_syscalls || !thread->kept_count;
+		const bool shows_state =
+			watch->options.want_states || watch->options.mark_syscalls || !thread->kept_count;
 
 		if (!thread->is_kept || (watch->options.native && !thread->kept_asleep) ||
-			(shows_state && !(thread->activity.is_asleep && thread->activity.looked_ns == now_ns)))
+			(shows_state &&
+				!(thread->activity.is_asleep && thread->activity.looked_ns == now_ns)))
 			return false;
 	}
 	return true;
@@ -89,7 +97,8 @@ static bool all_sleep(struct watch *watch)
 	const struct quiet *quiet = &watch->quiet;
 
 	for (size_t i = 0; i < quiet->count; i++) {
-		const struct task_state task = target_task_state(python_target(watch->python), quiet->threads[i].tid);
+		const struct task_state task =
+			target_task_state(python_target(watch->python), quiet->threads[i].tid);
 
 		if (task.activity != TASK_SLEEPING && task.activity != TASK_DISK)
 			return false;
@@ -116,7 +125,8 @@ void quiet_answer(struct watch *watch, int64_t now_ns)
 	if (!quiet->is_asked)
 		return;
 	quiet->is_asked = false;
-	quiet->is_quiet = is_remembered(watch, now_ns) && all_sleep(watch) && are_the_same(watch) && have_not_run(watch);
+	quiet->is_quiet = is_remembered(watch, now_ns) && all_sleep(watch) && are_the_same(watch) &&
+		have_not_run(watch);
 	quiet->is_settled = false;
 	quiet->since_ns = now_ns;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A process of which no thread has run since it was looked at last: its next sample says what that one said. */
+/*
+ * A process of which no thread has run since it was looked at last: its next sample says what that one
+ * said.
+ */
 #ifndef PYROPE_SAMPLING_QUIET_H
 #define PYROPE_SAMPLING_QUIET_H
 
@@ -15,7 +18,7 @@ struct quiet {
 	struct quiet_thread {
 		pid_t tid;
 		uint64_t cpu_ns, slices; /* how long it had been on a CPU, how often it had come to one */
-	} threads[QUIET_THREADS]; /* all that the process has */
+	} threads[QUIET_THREADS];        /* all that the process has */
 	size_t count;
 	bool is_asked;    /* they were listed before the tick that goes on */
 	bool is_quiet;    /* they slept in that tick, and have to have run before anything can change */
@@ -30,7 +33,10 @@ struct watch;
 void quiet_ask(struct watch *watch, int64_t now_ns);
 /* After that tick: have they all slept through it? */
 void quiet_answer(struct watch *watch, int64_t now_ns);
-/* Instead of a tick: adds what the last one has added, if no thread has run since. False: it is no quiet process any more. */
+/*
+ * Instead of a tick: adds what the last one has added, if no thread has run since. False: it is no quiet
+ * process any more.
+ */
 bool quiet_tick(struct watch *watch, int64_t now_ns);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * The sampling thread and its clock over many watches, and the hand-over of samples to the caller's thread.
  *
- * A heap of due times says which process is next. The caller's thread adds watches while the sampling thread runs; one that is
- * over is handed back behind its last sample, and freed by the caller's thread. Samples are handed over in order of time: all
- * watches hand over together.
+ * A heap of due times says which process is next. The caller's thread adds watches while the sampling thread
+ * runs; one that is over is handed back behind its last sample, and freed by the caller's thread. Samples are
+ * handed over in order of time: all watches hand over together.
  *
  * Ticks lie on absolute CLOCK_MONOTONIC: tick n falls at a random point of the n-th interval, so that
  * sampling never marches in step with a periodic program. Ticks that were missed are counted and never caught
@@ -28,11 +28,13 @@
 #define BATCH_AGE_NS 60000000 /* checking what a batch names costs as much as several samples */
 #define LAST_WAIT_NS 100000000
 #define IDLE_NS 100000000
-#define READER_NS 100000000 /* how often it is asked whether the reader is behind */
-#define SLEEP_SLICE_NS 50000000      /* so that sampler_stop is heard */
-#define SPIN_NS 5000 /* less than going to sleep takes: waited for awake */
-#define PRIORITY_INTERVAL_NS 1000000   /* below this the sampler takes so much CPU that it has to wait its turn */
-#define READY_LIMIT_BYTES (16u << 20) /* behind a slow reader: then ticks are missed, and memory stays flat */
+#define READER_NS 100000000     /* how often it is asked whether the reader is behind */
+#define SLEEP_SLICE_NS 50000000 /* so that sampler_stop is heard */
+#define SPIN_NS 5000            /* less than going to sleep takes: waited for awake */
+/* below this the sampler takes so much CPU that it has to wait its turn */
+#define PRIORITY_INTERVAL_NS 1000000
+/* behind a slow reader: then ticks are missed, and memory stays flat */
+#define READY_LIMIT_BYTES (16u << 20)
 
 struct sampler *sampler_new(const struct sampling_options *options)
 {
@@ -142,7 +144,10 @@ static void heap_pop(struct watch_list *heap)
 
 /* ---- the sampling thread ---- */
 
-/* What the watches have sampled is checked and handed over, of all of them at once, for it is in order of time then. */
+/*
+ * What the watches have sampled is checked and handed over, of all of them at once, for it is in order of
+ * time then.
+ */
 static void publish(struct sampler *sampler)
 {
 	for (size_t i = 0; i < sampler->heap.count; i++) {
@@ -193,12 +198,13 @@ static bool has_late(const struct watch *watch)
 {
 	const struct target *target = python_target(watch->python);
 
-	return pause_pending(target) || (watch->is_over && watch->end == SAMPLING_GONE && pause_keeps_first(target));
+	return pause_pending(target) ||
+		(watch->is_over && watch->end == SAMPLING_GONE && pause_keeps_first(target));
 }
 
 /*
- * Lets threads go that have stopped too late, also when there is no time to sleep: nobody else does it when all that follows
- * is proven without a pause.
+ * Lets threads go that have stopped too late, also when there is no time to sleep: nobody else does it when
+ * all that follows is proven without a pause.
  */
 static void settle_late(struct sampler *sampler)
 {
@@ -410,12 +416,14 @@ static enum sampling_end sample_until_end(struct sampler *sampler)
 			return SAMPLING_STOPPED;
 		if (!sampler->began_ns && sampler->heap.count && !sampling_gate_is_off(options->gate))
 			sampler->began_ns = monotonic_ns();
-		end_ns = options->duration_ns && sampler->began_ns ? sampler->began_ns + options->duration_ns : INT64_MAX;
+		end_ns = options->duration_ns && sampler->began_ns ? sampler->began_ns + options->duration_ns
+								   : INT64_MAX;
 		if (monotonic_ns() >= end_ns)
 			return SAMPLING_DURATION;
 		if (!sampler->heap.count) {
 			if (options->once && sampler->began_ns)
-				return SAMPLING_DURATION; /* a thread that stops late is waited for at the end, and not for ever */
+				/* a thread that stops late is waited for at the end, and not for ever */
+				return SAMPLING_DURATION;
 			wait_for_work(sampler);
 			continue;
 		}
@@ -466,7 +474,10 @@ static void *sampler_thread(void *context)
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 	prctl(PR_SET_NAME, "pyrope-sampler");
 	atomic_store(&sampler->in_hand.tid, (pid_t)syscall(SYS_gettid));
-	/* where CPUs are scarce, waiting for one while a thread of the target is held is what costs the target most */
+	/*
+	 * where CPUs are scarce, waiting for one while a thread of the target is held is what costs the
+	 * target most
+	 */
 	priority_ask(sampler->options.interval_ns >= PRIORITY_INTERVAL_NS);
 	end = sample_until_end(sampler);
 	end_all(sampler, end);
@@ -480,7 +491,8 @@ static void *sampler_thread(void *context)
 
 /* ---- the caller's thread ---- */
 
-static void add_delivered(struct sampler *sampler, struct sample *sample, const struct sample_frame *frames, size_t count)
+static void add_delivered(
+	struct sampler *sampler, struct sample *sample, const struct sample_frame *frames, size_t count)
 {
 	array_reserve(&sampler->delivered, &sampler->delivered_capacity, sample->frame_count + count,
 		sizeof(*sampler->delivered));
@@ -489,12 +501,14 @@ static void add_delivered(struct sampler *sampler, struct sample *sample, const 
 }
 
 /* Gives the sample its frames; native ones are named here, where that delays no tick. */
-static void name_frames(struct sampler *sampler, struct native *native, struct sample *sample, const struct batch_frame *frames)
+static void name_frames(struct sampler *sampler, struct native *native, struct sample *sample,
+	const struct batch_frame *frames)
 {
 	const size_t count = sample->frame_count;
 	size_t first_python = 0;
 
-	while (first_python < count && (frames[first_python].address || frames[first_python].function->kind != FUNCTION_PYTHON))
+	while (first_python < count &&
+		(frames[first_python].address || frames[first_python].function->kind != FUNCTION_PYTHON))
 		first_python++;
 	sample->frame_count = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -503,8 +517,8 @@ static void name_frames(struct sampler *sampler, struct native *native, struct s
 		size_t names = 1;
 
 		if (frames[i].address)
-			names = native_frames(native, frames[i].address,
-				i < first_python && first_python < count, &named);
+			names = native_frames(
+				native, frames[i].address, i < first_python && first_python < count, &named);
 		if (names)
 			add_delivered(sampler, sample, named, names);
 	}
@@ -519,7 +533,8 @@ static int deliver(struct sampler *sampler, const struct sampler_callbacks *call
 	for (size_t i = 0; i < batch->count; i++) {
 		struct sample *sample = &batch->samples[i].sample;
 
-		name_frames(sampler, batch->samples[i].native, sample, batch->frames + batch->samples[i].first_frame);
+		name_frames(sampler, batch->samples[i].native, sample,
+			batch->frames + batch->samples[i].first_frame);
 		if (callbacks->sample(callbacks->context, sample, err))
 			return -1;
 	}
@@ -548,7 +563,8 @@ static void sort(struct batch *batch)
 }
 
 /* Waits for samples, and takes what there is. True: that was all. */
-static bool receive(struct sampler *sampler, struct batch *batch, struct watch_list *ended, int64_t patience_ns)
+static bool receive(
+	struct sampler *sampler, struct batch *batch, struct watch_list *ended, int64_t patience_ns)
 {
 	const struct timespec until = after(patience_ns);
 	bool is_over;
@@ -580,7 +596,8 @@ static void give_back(struct sampler *sampler, const struct sampler_callbacks *c
 	watch_free(watch);
 }
 
-static void give_back_all(struct sampler *sampler, const struct sampler_callbacks *callbacks, struct watch_list *ended)
+static void give_back_all(
+	struct sampler *sampler, const struct sampler_callbacks *callbacks, struct watch_list *ended)
 {
 	for (size_t i = 0; i < ended->count; i++)
 		give_back(sampler, callbacks, ended->list[i]);
@@ -591,13 +608,15 @@ static int receive_all(struct sampler *sampler, const struct sampler_callbacks *
 {
 	struct watch_list ended = { 0 };
 	struct batch batch = { 0 };
-	int64_t idle_ns = 0, patience_ns = callbacks->poll ? 0 : IDLE_NS; /* whoever polls has processes to find at once */
+	/* whoever polls has processes to find at once */
+	int64_t idle_ns = 0, patience_ns = callbacks->poll ? 0 : IDLE_NS;
 	int result = 0;
 	bool is_over = false;
 
 	while (!is_over && !sampler->is_abandoned) {
 		is_over = receive(sampler, &batch, &ended, patience_ns);
-		sampler->is_abandoned = !is_over && work_is_stuck(&sampler->in_hand, atomic_load(&sampler->stop));
+		sampler->is_abandoned =
+			!is_over && work_is_stuck(&sampler->in_hand, atomic_load(&sampler->stop));
 		sort(&batch);
 		if (result == 0 && deliver(sampler, callbacks, &batch, err)) {
 			result = -1;
@@ -617,7 +636,10 @@ static int receive_all(struct sampler *sampler, const struct sampler_callbacks *
 	return result;
 }
 
-/* Everything is blocked in the sampler's thread; SIGCHLD in both, since pause.c waits for it with sigtimedwait. */
+/*
+ * Everything is blocked in the sampler's thread; SIGCHLD in both, since pause.c waits for it with
+ * sigtimedwait.
+ */
 static int start_thread(struct sampler *sampler, pthread_t *thread, sigset_t *before, struct error *err)
 {
 	const struct sigaction default_action = { .sa_handler = SIG_DFL };
@@ -723,8 +745,8 @@ static void dump_ended(void *context, void *owner, const struct watch_result *re
 	dump->result = *result;
 }
 
-int sampling_dump(struct python *python, const struct sampling_options *like, const struct sampler_callbacks *callbacks,
-	struct error *err)
+int sampling_dump(struct python *python, const struct sampling_options *like,
+	const struct sampler_callbacks *callbacks, struct error *err)
 {
 	struct sampling_options options = *like;
 	struct dump dump = { .callbacks = callbacks };

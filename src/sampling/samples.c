@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a sample says: the state of its thread, its frames, and markers in place of those that there are not. */
+/*
+ * What a sample says: the state of its thread, its frames, and markers in place of those that there are
+ * not.
+ */
 #include "config.h"
 
 #include "sampling/internal.h"
@@ -12,8 +15,12 @@
 
 static struct sample blank(struct watch *watch, int64_t now_ns)
 {
-	return (struct sample){ .time_ns = now_ns, .pid = target_pid(python_target(watch->python)),
-		.process_name = watch->process_name, .thread_name = "", .syscall_number = -1, .weight = 1 };
+	return (struct sample){ .time_ns = now_ns,
+		.pid = target_pid(python_target(watch->python)),
+		.process_name = watch->process_name,
+		.thread_name = "",
+		.syscall_number = -1,
+		.weight = 1 };
 }
 
 static void add_marker_sample(struct watch *watch, struct sample *sample, const struct function *marker,
@@ -26,7 +33,10 @@ static void add_marker_sample(struct watch *watch, struct sample *sample, const 
 	watch->statistics.samples += sample->weight;
 }
 
-/* In what do they sleep? A few of them are asked in each tick, so that it costs nothing however many there are. */
+/*
+ * In what do they sleep? A few of them are asked in each tick, so that it costs nothing however many there
+ * are.
+ */
 static void note_sleeps(struct watch *watch)
 {
 	const size_t count = watch->threads.count;
@@ -81,7 +91,8 @@ static bool is_gil(const struct watch *watch, raddr_t futex)
 struct activity_tick *watch_activity_tick(struct watch *watch, int64_t now_ns)
 {
 	if (watch->activity_tick.now_ns != now_ns)
-		watch->activity_tick = (struct activity_tick){ .now_ns = now_ns, .is_only = watch->options.once };
+		watch->activity_tick =
+			(struct activity_tick){ .now_ns = now_ns, .is_only = watch->options.once };
 	return &watch->activity_tick;
 }
 
@@ -91,7 +102,8 @@ enum thread_state watch_thread_activity(struct watch *watch, struct thread *thre
 	enum thread_state state = activity_look(activity, python_target(watch->python), thread->identity.tid,
 		watch_activity_tick(watch, now_ns));
 
-	if (state == THREAD_SLEEPING && activity->task.syscall_number == SYS_futex && is_gil(watch, activity->task.first_argument)) {
+	if (state == THREAD_SLEEPING && activity->task.syscall_number == SYS_futex &&
+		is_gil(watch, activity->task.first_argument)) {
 		activity->is_asleep = false; /* what it waits for is no sleep: it is looked at in each tick */
 		return THREAD_WAITS_GIL;
 	}
@@ -111,7 +123,8 @@ static void find_state(struct watch *watch, struct thread *thread, raddr_t holde
 	}
 	if (!watch->options.want_states && !watch->options.mark_syscalls && capturer->frame_count)
 		return;
-	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING : watch_thread_activity(watch, thread, sample->time_ns);
+	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING
+					      : watch_thread_activity(watch, thread, sample->time_ns);
 	sample->syscall_number = thread->activity.task.syscall_number;
 	/* it has woken up since: the frames are those of its sleep */
 	if (capturer->has_merged && capturer->was_asleep && sample->state != THREAD_WAITS_GIL)
@@ -121,7 +134,8 @@ static void find_state(struct watch *watch, struct thread *thread, raddr_t holde
 }
 
 /* In place of frames: what a thread does that is outside of Python. */
-static const struct function *outside_marker(struct watch *watch, const struct thread *thread, enum thread_state state)
+static const struct function *outside_marker(
+	struct watch *watch, const struct thread *thread, enum thread_state state)
 {
 	switch (state) {
 	case THREAD_SLEEPING:
@@ -138,7 +152,10 @@ static const struct function *outside_marker(struct watch *watch, const struct t
 	return thread->has_returned ? watch->no_frame : watch->ending;
 }
 
-/* A thread that runs Python once more after it had left it is one of a program that calls Python now and then. */
+/*
+ * A thread that runs Python once more after it had left it is one of a program that calls Python now and
+ * then.
+ */
 static void note_frames(struct thread *thread, bool has_frames)
 {
 	thread->has_returned |= has_frames && thread->is_outside;
@@ -146,14 +163,20 @@ static void note_frames(struct thread *thread, bool has_frames)
 	thread->has_shown |= has_frames;
 }
 
-/* The only place that says that native frames are missing, so that the summary counts what the profile shows. */
+/*
+ * The only place that says that native frames are missing, so that the summary counts what the profile
+ * shows.
+ */
 static void mark_native_truncated(struct watch *watch)
 {
 	batch_add_frame(&watch->filling, watch->native_truncated, 0);
 	watch->native_truncated_count++;
 }
 
-/* The frames as they were called, Python's and native ones; walk and memo of the thread are those of this stack. */
+/*
+ * The frames as they were called, Python's and native ones; walk and memo of the thread are those of this
+ * stack.
+ */
 static void add_merged(struct watch *watch, const struct thread *thread)
 {
 	const struct capturer *capturer = &watch->capturer;
@@ -165,8 +188,10 @@ static void add_merged(struct watch *watch, const struct thread *thread)
 
 		switch (frame->kind) {
 		case MERGED_PYTHON:
-			if (next < capturer->frame_count && python_frame_visible(watch->python,
-					thread->memo[walk->count - 1 - frame->index].entry, &walk->frames[frame->index])) {
+			if (next < capturer->frame_count &&
+				python_frame_visible(watch->python,
+					thread->memo[walk->count - 1 - frame->index].entry,
+					&walk->frames[frame->index])) {
 				batch_add_code(&watch->filling, &capturer->frames[next]);
 				next++;
 			}
@@ -212,12 +237,14 @@ void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t hold
 	sample.tid = thread->identity.tid;
 	sample.interpreter_id = thread->identity.interpreter_id;
 	if (watch->options.want_names)
-		sample.thread_name = watch->quiet.is_quiet && thread->name ? thread->name
-									: threads_name(&watch->threads, thread);
+		sample.thread_name = watch->quiet.is_quiet && thread->name
+			? thread->name
+			: threads_name(&watch->threads, thread);
 	sample.quality = capturer->quality;
 	sample.weight = thread->weight;
 	find_state(watch, thread, holder, &sample);
-	sample.is_collecting = (watch->options.mark_gc || watch->options.want_gc) && holder == thread->identity.state &&
+	sample.is_collecting = (watch->options.mark_gc || watch->options.want_gc) &&
+		holder == thread->identity.state &&
 		python_collecting(watch->python, thread->identity.interpreter);
 	if (capturer->quality == SAMPLE_FAILED) {
 		add_marker_sample(watch, &sample, watch->failed, SAMPLE_FAILED);
@@ -248,7 +275,8 @@ void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t hold
 
 /* ---- threads without Python ---- */
 
-void watch_add_native_thread(struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns)
+void watch_add_native_thread(
+	struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns)
 {
 	struct target *target = python_target(watch->python);
 	struct sampling_statistics *statistics = &watch->statistics;
@@ -265,7 +293,8 @@ void watch_add_native_thread(struct watch *watch, struct native_thread *native_t
 	sample.thread_name = threads_intern(&watch->threads, native_thread->name);
 	sample.syscall_number = looked.task.syscall_number;
 	sample.state = looked.task.activity == TASK_RUNNING ? THREAD_RUNNING : THREAD_SLEEPING;
-	if (sample.state == THREAD_RUNNING && native_thread->activity.looked_ns == now_ns && native_thread->activity.state == THREAD_WAITS_CPU)
+	if (sample.state == THREAD_RUNNING && native_thread->activity.looked_ns == now_ns &&
+		native_thread->activity.state == THREAD_WAITS_CPU)
 		sample.state = THREAD_WAITS_CPU;
 	sample.weight = weight;
 	sample.quality = looked.was_paused ? SAMPLE_PAUSED : SAMPLE_VERIFIED;

@@ -26,7 +26,7 @@ struct scout {
 	struct touched {
 		raddr_t address;
 		size_t length;
-	} *touched;
+	} * touched;
 	size_t touched_count, touched_capacity;
 };
 
@@ -48,25 +48,32 @@ static const unsigned char *scout_page(struct scout *scout, raddr_t page)
 
 	if (slot->address != page) {
 		slot->address = page;
-		slot->length = target_read(python_target(scout->reader->python), page, slot->bytes, PAGE) ? PAGE : 0;
+		slot->length =
+			target_read(python_target(scout->reader->python), page, slot->bytes, PAGE) ? PAGE : 0;
 	}
 	return slot->length ? slot->bytes : NULL;
 }
 
-/* Most frames lie beside the one before: those are joined at once, so that few are to be sorted however deep the stack is. */
+/*
+ * Most frames lie beside the one before: those are joined at once, so that few are to be sorted however
+ * deep the stack is.
+ */
 static void note_touched(struct scout *scout, raddr_t address, size_t length)
 {
 	struct touched *last = scout->touched_count ? &scout->touched[scout->touched_count - 1] : NULL;
 
-	if (last && last->address != scout->thread->identity.state && last->address != scout->thread->walk.pointer &&
-		address + length + PAGE / 2 >= last->address && address <= last->address + last->length + PAGE / 2) {
+	if (last && last->address != scout->thread->identity.state &&
+		last->address != scout->thread->walk.pointer &&
+		address + length + PAGE / 2 >= last->address &&
+		address <= last->address + last->length + PAGE / 2) {
 		const raddr_t last_end = last->address + last->length, end = address + length;
 
 		last->address = address < last->address ? address : last->address;
 		last->length = (end > last_end ? end : last_end) - last->address;
 		return;
 	}
-	array_reserve(&scout->touched, &scout->touched_capacity, scout->touched_count + 1, sizeof(*scout->touched));
+	array_reserve(
+		&scout->touched, &scout->touched_capacity, scout->touched_count + 1, sizeof(*scout->touched));
 	scout->touched[scout->touched_count++] = (struct touched){ address, length };
 }
 
@@ -77,7 +84,8 @@ static const void *scout_at(struct memory_view *view, raddr_t address, size_t le
 	size_t into = address % PAGE;
 	const unsigned char *bytes;
 
-	if (length > PAGE || address > UINT64_MAX - 2 * PAGE || snapshot_reader_is_late_at(scout->reader, &scout->steps))
+	if (length > PAGE || address > UINT64_MAX - 2 * PAGE ||
+		snapshot_reader_is_late_at(scout->reader, &scout->steps))
 		return NULL;
 	note_touched(scout, address, length);
 	bytes = scout_page(scout, page);
@@ -93,8 +101,8 @@ static const void *scout_at(struct memory_view *view, raddr_t address, size_t le
 	return scout->joined;
 }
 
-void scout_add_range(struct snapshot_reader *reader, struct thread *thread, raddr_t address, size_t length,
-	bool is_leaf)
+void scout_add_range(
+	struct snapshot_reader *reader, struct thread *thread, raddr_t address, size_t length, bool is_leaf)
 {
 	size_t to_page_end = PAGE - (address + length) % PAGE;
 
@@ -123,7 +131,8 @@ void scout_note_ranges(struct snapshot_reader *reader, struct thread *thread)
 	for (size_t i = 0; i < scout->touched_count && !is_interrupted(); i++) {
 		const struct touched *touched = &scout->touched[i];
 
-		if (touched->address == thread->identity.state || thread_pointer(thread, touched->address, touched->length))
+		if (touched->address == thread->identity.state ||
+			thread_pointer(thread, touched->address, touched->length))
 			continue;
 		if (end && touched->address <= end + PAGE / 2) {
 			if (touched->address + touched->length > end)
@@ -154,7 +163,8 @@ void scout_walk(struct snapshot_reader *reader, struct thread *thread)
 		scout->pages[i].address = 0;
 	python_walk(reader->python, &scout->view, thread->identity.state, reader->max_frames, &thread->walk);
 	/* where a thread is held and this takes longer, it is done when it runs again */
-	reader->has_scouted = reader->deadline_ns && (reader->is_late || scout->touched_count > SCOUTED_IN_HOLD);
+	reader->has_scouted =
+		reader->deadline_ns && (reader->is_late || scout->touched_count > SCOUTED_IN_HOLD);
 	if (reader->has_scouted)
 		reader->is_late = true;
 	else if (!snapshot_reader_is_late(reader))

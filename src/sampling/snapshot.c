@@ -2,33 +2,37 @@
 /*
  * The reads of a snapshot, in one process_vm_readv, which serves them in this order:
  *
- *	gil | thread state, pointers to the leaf | range of the leaf, other ranges | state, pointers | code checks | gil
+ *	gil | thread state, pointers to the leaf | range of the leaf, other ranges | state, pointers | code
+ *checks | gil
  *
- * A chain that is read while the thread runs may be a mixture of moments, and nothing in the bytes says whether it is.
- * It is tempting to read the ranges twice, before and after the thread state, and to believe what is the same in both:
- * but a frame that is popped and pushed again leaves the same words (ABA), and a loop of a few small calls comes round in
- * the time between the copies, about 400 ns. Tried on such loops, even "all frames the same, with their locals and their
- * evaluation stacks, the innermost one too" proved stacks that never existed within seconds. So one copy is read, and
- * what it shows is believed for other reasons (capture.c):
+ * A chain that is read while the thread runs may be a mixture of moments, and nothing in the bytes says
+ *whether it is. It is tempting to read the ranges twice, before and after the thread state, and to believe
+ *what is the same in both: but a frame that is popped and pushed again leaves the same words (ABA), and a
+ *loop of a few small calls comes round in the time between the copies, about 400 ns. Tried on such loops,
+ *even "all frames the same, with their locals and their evaluation stacks, the innermost one too" proved
+ *stacks that never existed within seconds. So one copy is read, and what it shows is believed for other
+ *reasons (capture.c):
  *
- * - The thread did not run: it slept, it was paused, or another thread held the GIL from the first read to the last.
+ * - The thread did not run: it slept, it was paused, or another thread held the GIL from the first read to
+ *the last.
  * - The very same stack has been seen before when the thread did not run (known_stacks.h).
  *
- * Of code whose frames change fast a tenth of the copies are mixtures: the thread went on between the thread state and the
- * frames, which lie half a microsecond apart. So there the state is read again behind the frames; the frames that were
- * copied in between are of the one moment or of the other, and whichever chain is a proven stack is one of that microsecond.
- * (Only where the last samples were hard, since it costs 0.7 us: what was before does not favour any moment.)
+ * Of code whose frames change fast a tenth of the copies are mixtures: the thread went on between the thread
+ *state and the frames, which lie half a microsecond apart. So there the state is read again behind the
+ *frames; the frames that were copied in between are of the one moment or of the other, and whichever chain is
+ *a proven stack is one of that microsecond. (Only where the last samples were hard, since it costs 0.7 us:
+ *what was before does not favour any moment.)
  *
  * What else can go wrong, and what is done about it:
  *
- * - The innermost frame's instruction belongs to another function that was there a moment before: an instruction pointer
- *   has to lie within its code object (3.11+).
- * - Generators: their frames lie outside the data stack, in ranges of their own; the walk fails (WALK_BROKEN) for one that
- *   is not linked to its caller yet.
- * - Code objects. An entry of the code cache was true when it was made. It is true for this snapshot if the bytes that
- *   identify it are read behind the ranges and are the same: the object was alive at both ends, so in between. That is
- *   done here for code objects at addresses that have changed hands before; for all others it is done once for a batch
- *   of samples, which is kept back until then (batch.c).
+ * - The innermost frame's instruction belongs to another function that was there a moment before: an
+ *instruction pointer has to lie within its code object (3.11+).
+ * - Generators: their frames lie outside the data stack, in ranges of their own; the walk fails (WALK_BROKEN)
+ *for one that is not linked to its caller yet.
+ * - Code objects. An entry of the code cache was true when it was made. It is true for this snapshot if the
+ *bytes that identify it are read behind the ranges and are the same: the object was alive at both ends, so in
+ *between. That is done here for code objects at addresses that have changed hands before; for all others it
+ *is done once for a batch of samples, which is kept back until then (batch.c).
  */
 #include "config.h"
 
@@ -40,17 +44,19 @@
 #include "sampling/known_stacks.h"
 #include "sampling/scout.h"
 
-#define ROUNDS 8          /* of reading again until all that the chain touches is there */
-#define ORDERED_FRAMES 16 /* from the innermost on, whose ranges are read in this order */
+#define ROUNDS 8                       /* of reading again until all that the chain touches is there */
+#define ORDERED_FRAMES 16              /* from the innermost on, whose ranges are read in this order */
 #define HARD_ENOUGH (HARD_ALWAYS / 64) /* to read what leads to the leaf twice */
-#define PIECE_BYTES 131072 /* in a hold the clock is looked at behind each piece of memory */
+#define PIECE_BYTES 131072             /* in a hold the clock is looked at behind each piece of memory */
 #define PIECE_REQUESTS 64
 #define PIECE_STEPS 64
 
 void snapshot_reader_init(struct snapshot_reader *reader, struct python *python, size_t max_frames)
 {
-	*reader = (struct snapshot_reader){ .python = python, .max_frames = max_frames,
-		.state_bytes = python_thread_state_bytes(python), .scout = scout_new() };
+	*reader = (struct snapshot_reader){ .python = python,
+		.max_frames = max_frames,
+		.state_bytes = python_thread_state_bytes(python),
+		.scout = scout_new() };
 }
 
 void snapshot_reader_release(struct snapshot_reader *reader)
@@ -98,7 +104,8 @@ static bool read_in_pieces(struct snapshot_reader *reader, const struct read_req
 
 	for (size_t done = 0, part; done < request->length; done += part) {
 		part = request->length - done < PIECE_BYTES ? request->length - done : PIECE_BYTES;
-		if (snapshot_reader_is_late(reader) || !target_read(target, request->address + done, (char *)request->data + done, part))
+		if (snapshot_reader_is_late(reader) ||
+			!target_read(target, request->address + done, (char *)request->data + done, part))
 			return false;
 	}
 	return true;
@@ -115,7 +122,8 @@ static size_t read_requests(struct snapshot_reader *reader, const struct read_re
 	while (done < count && !snapshot_reader_is_late(reader)) {
 		size_t end = done, bytes = 0, read;
 
-		while (end < count && end - done < PIECE_REQUESTS && bytes + requests[end].length <= PIECE_BYTES)
+		while (end < count && end - done < PIECE_REQUESTS &&
+			bytes + requests[end].length <= PIECE_BYTES)
 			bytes += requests[end++].length;
 		if (end == done) {
 			if (!read_in_pieces(reader, &requests[done]))
@@ -133,13 +141,16 @@ static size_t read_requests(struct snapshot_reader *reader, const struct read_re
 
 /* ---- reading ---- */
 
-static void add_request(struct snapshot_reader *reader, size_t *count, raddr_t address, void *data, size_t length)
+static void add_request(
+	struct snapshot_reader *reader, size_t *count, raddr_t address, void *data, size_t length)
 {
 	array_reserve(&reader->requests, &reader->request_capacity, *count + 1, sizeof(*reader->requests));
-	reader->requests[(*count)++] = (struct read_request){ .address = address, .data = data, .length = length };
+	reader->requests[(*count)++] =
+		(struct read_request){ .address = address, .data = data, .length = length };
 }
 
-static void add_range_request(struct snapshot_reader *reader, struct thread *thread, size_t *count, struct range *range)
+static void add_range_request(
+	struct snapshot_reader *reader, struct thread *thread, size_t *count, struct range *range)
 {
 	if (!range || range->asked == reader->snapshots)
 		return;
@@ -148,8 +159,8 @@ static void add_range_request(struct snapshot_reader *reader, struct thread *thr
 }
 
 /*
- * What changes most comes first, right behind what points at it: the innermost frames of the last walk, one after the other. The
- * less time lies between them, the fewer looks are a mixture of two moments.
+ * What changes most comes first, right behind what points at it: the innermost frames of the last walk, one
+ * after the other. The less time lies between them, the fewer looks are a mixture of two moments.
  */
 static void add_ranges(struct snapshot_reader *reader, struct thread *thread, size_t *count)
 {
@@ -167,7 +178,8 @@ static void add_checks(struct snapshot_reader *reader, struct thread *thread, si
 
 	array_reserve(&reader->check_bytes, &reader->check_capacity,
 		thread->checked_count * CODE_CHECKS * CODE_CHECK_BYTES, 1);
-	array_reserve(&reader->checked, &reader->checked_capacity, thread->checked_count, sizeof(*reader->checked));
+	array_reserve(
+		&reader->checked, &reader->checked_capacity, thread->checked_count, sizeof(*reader->checked));
 	reader->checked_count = thread->checked_count;
 	for (size_t i = 0; i < thread->checked_count; i++) {
 		const struct code *code = thread->checked[i];
@@ -195,7 +207,8 @@ static bool drop_unreadable(struct thread *thread, raddr_t address)
 	for (size_t i = 0; i < thread->checked_count; i++) {
 		for (size_t j = 0; j < thread->checked[i]->check_count; j++) {
 			if (thread->checked[i]->checks[j].address == address) {
-				thread->checked[i]->is_volatile = true; /* its memory is gone: decoded anew when met again */
+				/* its memory is gone: decoded anew when met again */
+				thread->checked[i]->is_volatile = true;
 				thread->checked[i]->listed = 0;
 				thread->checked[i] = thread->checked[--thread->checked_count];
 				return true;
@@ -205,7 +218,8 @@ static bool drop_unreadable(struct thread *thread, raddr_t address)
 	return false;
 }
 
-static enum snapshot_result read_once(struct snapshot_reader *reader, struct thread *thread, const struct gil *gil)
+static enum snapshot_result read_once(
+	struct snapshot_reader *reader, struct thread *thread, const struct gil *gil)
 {
 	size_t count = 0, done;
 
@@ -224,7 +238,8 @@ static enum snapshot_result read_once(struct snapshot_reader *reader, struct thr
 	if (thread->has_after)
 		add_request(reader, &count, thread->identity.state, thread->state_after, reader->state_bytes);
 	if (thread->has_after && thread->pointers_length)
-		add_request(reader, &count, thread->pointers, thread->pointer_bytes_after, thread->pointers_length);
+		add_request(reader, &count, thread->pointers, thread->pointer_bytes_after,
+			thread->pointers_length);
 	add_checks(reader, thread, &count);
 	if (gil)
 		add_request(reader, &count, gil->address, reader->gil_after, gil->length);
@@ -270,7 +285,8 @@ static enum walk_status walk_copy(struct snapshot_reader *reader, struct thread 
 	struct copy_view view = { .view = { .at = copy_at }, .thread = thread, .reader = reader };
 
 	thread->uses_after = after;
-	return python_walk(reader->python, &view.view, thread->identity.state, reader->max_frames, &thread->walk);
+	return python_walk(
+		reader->python, &view.view, thread->identity.state, reader->max_frames, &thread->walk);
 }
 
 /* Ranges of frames that are long gone make every snapshot slower: begin anew once in a while. */
@@ -288,8 +304,8 @@ static void rebuild(struct thread *thread)
 }
 
 /*
- * A code object that is younger is checked in every snapshot: much code lives for milliseconds (exec, templates, dataclasses), and
- * when it has gone by the end of the batch, all samples of it would be cut.
+ * A code object that is younger is checked in every snapshot: much code lives for milliseconds (exec,
+ * templates, dataclasses), and when it has gone by the end of the batch, all samples of it would be cut.
  */
 #define SETTLED_NS INT64_C(1000000000)
 
@@ -300,8 +316,8 @@ void snapshot_settle(struct code *code, int64_t now_ns)
 }
 
 /*
- * The code objects that were read along are still the ones that they were, or are decoded anew. What is no code object
- * any longer is not checked again, until a frame names its address.
+ * The code objects that were read along are still the ones that they were, or are decoded anew. What is no
+ * code object any longer is not checked again, until a frame names its address.
  */
 static bool checks_hold(struct snapshot_reader *reader, struct thread *thread)
 {
@@ -312,7 +328,10 @@ static bool checks_hold(struct snapshot_reader *reader, struct thread *thread)
 		struct code *code = thread->checked[i];
 		bool same = true;
 
-		/* one that has been put on the list since (in a stop that was too short for all) stands at its end */
+		/*
+		 * one that has been put on the list since (in a stop that was too short for all) stands at
+		 * its end
+		 */
 		while (next < reader->checked_count && reader->checked[next].code != code)
 			next++;
 		if (next == reader->checked_count) {
@@ -353,10 +372,14 @@ static bool is_chain(enum walk_status status)
 /* Was the thread state read a second time, and is it the same thread's? */
 static bool has_after(const struct snapshot_reader *reader, const struct thread *thread)
 {
-	return thread->has_after && python_thread_matches(reader->python, &thread->identity, thread->state_after);
+	return thread->has_after &&
+		python_thread_matches(reader->python, &thread->identity, thread->state_after);
 }
 
-/* The chain of the copy that the thread state leads to, as it was before the ranges were read, or else behind them. */
+/*
+ * The chain of the copy that the thread state leads to, as it was before the ranges were read, or else
+ * behind them.
+ */
 static enum walk_status walk_either(struct snapshot_reader *reader, struct thread *thread)
 {
 	enum walk_status status = walk_copy(reader, thread, false), later;
@@ -396,7 +419,8 @@ void snapshot_learn_held(struct snapshot_reader *reader, struct thread *thread)
 	reader->is_whole = reader->has_scouted = false;
 }
 
-enum snapshot_result snapshot_take(struct snapshot_reader *reader, struct thread *thread, const struct gil *gil)
+enum snapshot_result snapshot_take(
+	struct snapshot_reader *reader, struct thread *thread, const struct gil *gil)
 {
 	unsigned misses = 0;
 
@@ -443,7 +467,10 @@ enum snapshot_result snapshot_take(struct snapshot_reader *reader, struct thread
 
 /* ---- decoding ---- */
 
-/* Room for all frames of the walk. Fresh memory is cleared by the kernel when it is used: a thread may be held. */
+/*
+ * Room for all frames of the walk. Fresh memory is cleared by the kernel when it is used: a thread may be
+ * held.
+ */
 static void memo_reset(struct snapshot_reader *reader, struct thread *thread)
 {
 	const size_t count = thread->walk.count;
@@ -458,13 +485,15 @@ static void memo_reset(struct snapshot_reader *reader, struct thread *thread)
 }
 
 /* The entry for a frame's code object; *loaded is set when this snapshot did not check what it says. */
-static struct code *frame_code(struct snapshot_reader *reader, struct thread *thread, raddr_t address, bool *loaded)
+static struct code *frame_code(
+	struct snapshot_reader *reader, struct thread *thread, raddr_t address, bool *loaded)
 {
 	struct code *code = python_code_known(reader->python, address);
 	struct error ignored = { 0 };
 
 	if (!code) {
-		code = snapshot_reader_is_late(reader) ? NULL : python_code_load(reader->python, address, &ignored);
+		code = snapshot_reader_is_late(reader) ? NULL
+						       : python_code_load(reader->python, address, &ignored);
 		if (!code)
 			return NULL;
 		thread_check_code(thread, code);
@@ -493,28 +522,35 @@ enum resolve_result snapshot_resolve(struct snapshot_reader *reader, struct thre
 		const struct raw_frame *frame = &walk->frames[walk->count - 1 - k];
 		struct memo *memo = &thread->memo[k];
 
-		if (memo->code != frame->code || memo->instruction != frame->instruction || code_may_go(memo->entry) ||
-			frame->traced_line) {
+		if (memo->code != frame->code || memo->instruction != frame->instruction ||
+			code_may_go(memo->entry) || frame->traced_line) {
 			struct code *code = frame_code(reader, thread, frame->code, &loaded);
 			int line = code ? python_frame_line(reader->python, code, frame) : -1;
 
 			memo->code = 0;
 			if (line < 0) {
-				/* torn, or the entry is of an object that has been freed: the next snapshot tells */
+				/*
+				 * torn, or the entry is of an object that has been freed: the next snapshot
+				 * tells
+				 */
 				if (code)
 					thread_check_code(thread, code);
 				return RESOLVE_TORN;
 			}
-			*memo = (struct memo){ .code = frame->code, .instruction = frame->instruction, .entry = code,
-				.line = line, .function_id = code->function->id };
+			*memo = (struct memo){ .code = frame->code,
+				.instruction = frame->instruction,
+				.entry = code,
+				.line = line,
+				.function_id = code->function->id };
 		}
 		if (!python_frame_visible(reader->python, memo->entry, frame))
 			continue;
 		if (snapshot_reader_is_late_at(reader, &steps))
 			return RESOLVE_TORN;
 		path = known_stacks_path(path, memo->function_id, memo->line);
-		thread->frames[thread->frame_count++] = (struct resolved_frame){ memo->entry, path, memo->line,
-			code_may_go(memo->entry) && memo->entry->checked_look == thread->last_read };
+		thread->frames[thread->frame_count++] =
+			(struct resolved_frame){ memo->entry, path, memo->line,
+				code_may_go(memo->entry) && memo->entry->checked_look == thread->last_read };
 		thread->innermost = *frame;
 	}
 	return loaded ? RESOLVE_LOADED : RESOLVED;
@@ -580,7 +616,8 @@ void snapshot_find_outer(struct snapshot_reader *reader, struct thread *thread)
 		memcpy(thread->outer_frames, thread->frames, thread->frame_count * sizeof(*thread->frames));
 	/* what is checked in each snapshot has not been in this one, which failed */
 	thread->outer_count = 0;
-	while (thread->outer_count < thread->frame_count && !code_may_go(thread->frames[thread->outer_count].code))
+	while (thread->outer_count < thread->frame_count &&
+		!code_may_go(thread->frames[thread->outer_count].code))
 		thread->outer_count++;
 	/* what the walk said is still to be acted on */
 	thread->walk.count = walk.count;

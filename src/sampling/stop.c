@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stopping a thread to look at it: only when it may be stopped, for as short as can be, and what the stop shows.
+ * Stopping a thread to look at it: only when it may be stopped, for as short as can be, and what the stop
+ * shows.
  */
 #include "config.h"
 
@@ -13,7 +14,8 @@
 #include "sampling/hold_histogram.h"
 #include "sampling/progress.h"
 
-#define HOLD_PERMILLE 5       /* of the time may be spent in pauses; what is hard beyond that stays partial */
+/* of the time may be spent in pauses; what is hard beyond that stays partial */
+#define HOLD_PERMILLE 5
 #define HOLD_ALLOWANCE_NS 20000000 /* at the start nothing is proven yet */
 /*
  * The most that one pause is charged with. A longer one means that somebody else had our CPU: on a machine
@@ -21,17 +23,24 @@
  * seconds.
  */
 #define HOLD_CHARGE_NS 200000
-#define LATE_CHARGE 4 /* a stop that was too short for a deep stack is charged with this part of its time */
-#define REFUSED_NS 1000000000 /* pausing is left off for so long when it was refused: most tracers come for a moment */
-#define ROUNDS 4 /* of looking in one pause: until all code objects are known, and once more to check those of a new stack */
+/* a stop that was too short for a deep stack is charged with this part of its time */
+#define LATE_CHARGE 4
+/* pausing is left off for so long when it was refused: most tracers come for a moment */
+#define REFUSED_NS 1000000000
+/* of looking in one pause: until all code objects are known, and once more to check those of a new stack */
+#define ROUNDS 4
 #define HOLD_LEAST_NS 1000000 /* from the moment on in which a thread is seen to have stopped */
-#define HOLD_KNOWN_NS 1000000 /* after that code objects of frames that are proven are not checked again */
+/* after that code objects of frames that are proven are not checked again */
+#define HOLD_KNOWN_NS 1000000
 #define DEEP_FRAMES 1000
 #define FRAMES_TOGETHER 250 /* of a stack that is not proven: a deeper one is held alone */
-#define CHECKS_ALONG 64 /* code objects that are checked by the very look; more are checked behind it, as far as there is time */
+/* code objects that are checked by the very look; more are checked behind it, as far as there is time */
+#define CHECKS_ALONG 64
 #define RUN_RANDOM_NS 50000 /* so much longer at most it is let run between two stops */
-#define ONCE_NS INT64_C(5000000000) /* a dump may take so long until it is proven; what lacks then is shown as it is */
-#define INSTRUCTION_LIMIT_BYTES 32 /* of one instruction of bytecode, with its caches and what extends it */
+/* a dump may take so long until it is proven; what lacks then is shown as it is */
+#define ONCE_NS INT64_C(5000000000)
+/* of one instruction of bytecode, with its caches and what extends it */
+#define INSTRUCTION_LIMIT_BYTES 32
 
 /* ---- when it is refused ---- */
 
@@ -68,16 +77,18 @@ void capturer_bear_refusal(struct capturer *capturer)
 /* ---- one stop ---- */
 
 /*
- * What is done while the thread stands still: its memory is read and walked, code objects that are not known are decoded, for
- * they may be gone afterwards, and the others are read to see that they are the same. All of that until HOLD_LIMIT_NS are over,
- * however deep its stack is. What it proves is found out afterwards. (Memory is allocated here. That can delay the target by
- * microseconds at worst: our allocator is not its, and if we die it runs on.)
+ * What is done while the thread stands still: its memory is read and walked, code objects that are not known
+ * are decoded, for they may be gone afterwards, and the others are read to see that they are the same. All of
+ * that until HOLD_LIMIT_NS are over, however deep its stack is. What it proves is found out afterwards.
+ * (Memory is allocated here. That can delay the target by microseconds at worst: our allocator is not its,
+ * and if we die it runs on.)
  */
 struct stop {
 	enum root_vote vote;
-	enum verdict verdict; /* VERDICT_UNPROVEN: the stack is not known, and all its code objects have been checked */
-	bool is_late;         /* there was no time for all of it */
-	uint64_t cpu_ns;      /* of the thread */
+	/* VERDICT_UNPROVEN: the stack is not known, and all its code objects have been checked */
+	enum verdict verdict;
+	bool is_late;    /* there was no time for all of it */
+	uint64_t cpu_ns; /* of the thread */
 };
 
 static void snapshot_in_stop(struct capturer *capturer, struct thread *thread, struct stop *stop)
@@ -86,7 +97,8 @@ static void snapshot_in_stop(struct capturer *capturer, struct thread *thread, s
 	uint64_t slices;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		const enum verdict verdict = capturer_decode(capturer, thread, snapshot_take(reader, thread, NULL), stop->vote);
+		const enum verdict verdict =
+			capturer_decode(capturer, thread, snapshot_take(reader, thread, NULL), stop->vote);
 		enum check_result checked;
 
 		stop->verdict = verdict;
@@ -94,12 +106,16 @@ static void snapshot_in_stop(struct capturer *capturer, struct thread *thread, s
 			stop->verdict = VERDICT_NOTHING;
 		if (reader->is_late || (verdict != VERDICT_UNPROVEN && verdict != VERDICT_FRESH))
 			return;
-		/* words of the call that was here before make a stack that may well be known, and is another moment's */
+		/*
+		 * words of the call that was here before make a stack that may well be known, and is
+		 * another moment's
+		 */
 		if (!capturer_leaf_is_linked(capturer, thread)) {
 			stop->verdict = VERDICT_NOTHING;
 			return;
 		}
-		if (verdict == VERDICT_UNPROVEN && known_stacks_has(&capturer->known_stacks, thread->frames, thread->frame_count)) {
+		if (verdict == VERDICT_UNPROVEN &&
+			known_stacks_has(&capturer->known_stacks, thread->frames, thread->frame_count)) {
 			stop->verdict = VERDICT_PROVEN;
 			return;
 		}
@@ -114,15 +130,16 @@ static void snapshot_in_stop(struct capturer *capturer, struct thread *thread, s
 			continue;
 		stop->verdict = VERDICT_UNPROVEN;
 		/* exact for a thread that is not on a CPU */
-		target_task_schedstat(python_target(reader->python), thread->identity.tid, &stop->cpu_ns, &slices);
+		target_task_schedstat(
+			python_target(reader->python), thread->identity.tid, &stop->cpu_ns, &slices);
 		return;
 	}
 	stop->verdict = VERDICT_FRESH;
 }
 
 /*
- * Which code objects the snapshot of the stop checks itself, before it walks: not all of a deep stack, but those behind what is
- * proven of it.
+ * Which code objects the snapshot of the stop checks itself, before it walks: not all of a deep stack, but
+ * those behind what is proven of it.
  */
 static void choose_checks(struct capturer *capturer, struct thread *thread)
 {
@@ -137,7 +154,10 @@ static void choose_checks(struct capturer *capturer, struct thread *thread)
 		thread_check_code(thread, thread->frames[i].code);
 }
 
-/* When the thread has to be let go: soon after it was told to stop, but what took it long to stop is not all of the time. */
+/*
+ * When the thread has to be let go: soon after it was told to stop, but what took it long to stop is not
+ * all of the time.
+ */
 static int64_t hold_end(const struct capturer *capturer, const struct pause *pause)
 {
 	const int64_t end_ns = pause->begin_ns + HOLD_LIMIT_NS, least_ns = pause->stopped_ns + HOLD_LEAST_NS;
@@ -148,7 +168,8 @@ static int64_t hold_end(const struct capturer *capturer, const struct pause *pau
 }
 
 /* The thread stands still. */
-static void begin_stop(struct capturer *capturer, struct thread *thread, const struct pause *pause, struct stop *stop)
+static void begin_stop(
+	struct capturer *capturer, struct thread *thread, const struct pause *pause, struct stop *stop)
 {
 	struct snapshot_reader *reader = &capturer->reader;
 	uint64_t slices;
@@ -156,18 +177,21 @@ static void begin_stop(struct capturer *capturer, struct thread *thread, const s
 	capturer->still = (struct still_words){ 0 };
 	snapshot_hold(reader, hold_end(capturer, pause));
 	snapshot_in_stop(capturer, thread, stop);
-	stop->is_late = reader->is_late && stop->verdict != VERDICT_UNPROVEN && stop->verdict != VERDICT_PROVEN;
+	stop->is_late =
+		reader->is_late && stop->verdict != VERDICT_UNPROVEN && stop->verdict != VERDICT_PROVEN;
 	/* what will be asked when it runs again */
 	if (stop->is_late) {
 		capturer_leaf_is_linked(capturer, thread);
-		target_task_schedstat(python_target(reader->python), thread->identity.tid, &stop->cpu_ns, &slices);
+		target_task_schedstat(
+			python_target(reader->python), thread->identity.tid, &stop->cpu_ns, &slices);
 	}
 	snapshot_release(reader);
 }
 
 /*
- * It was let go before all was looked at. What has been read of it is walked now, and is worth as much; but of the code objects
- * only those are certain that were checked in time, and so only the beginning of the stack is. The next stop begins behind that.
+ * It was let go before all was looked at. What has been read of it is walked now, and is worth as much; but
+ * of the code objects only those are certain that were checked in time, and so only the beginning of the
+ * stack is. The next stop begins behind that.
  */
 static enum verdict judge_late(struct capturer *capturer, struct thread *thread, const struct stop *stop)
 {
@@ -179,7 +203,8 @@ static enum verdict judge_late(struct capturer *capturer, struct thread *thread,
 		return verdict;
 	if (!capturer_leaf_is_linked(capturer, thread))
 		return VERDICT_NOTHING;
-	if (verdict == VERDICT_UNPROVEN && known_stacks_has(&capturer->known_stacks, thread->frames, thread->frame_count))
+	if (verdict == VERDICT_UNPROVEN &&
+		known_stacks_has(&capturer->known_stacks, thread->frames, thread->frame_count))
 		return VERDICT_PROVEN;
 	known = certain = known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count);
 	while (certain < thread->frame_count && thread->frames[certain].code->sure == reader->hold)
@@ -203,7 +228,8 @@ static enum verdict judge_stop(struct capturer *capturer, struct thread *thread,
 		thread->frames[i].is_checked |= thread->frames[i].code->sure == capturer->reader.hold;
 	if (stop->is_late)
 		return capturer->held ? VERDICT_NOTHING : judge_late(capturer, thread, stop);
-	return stop->verdict == VERDICT_UNPROVEN ? capturer_learn_stopped(capturer, thread, stop->cpu_ns) : stop->verdict;
+	return stop->verdict == VERDICT_UNPROVEN ? capturer_learn_stopped(capturer, thread, stop->cpu_ns)
+						 : stop->verdict;
 }
 
 static enum hold_cause cause_of(const struct pause *pause, bool is_late)
@@ -258,13 +284,15 @@ void capturer_count_hold(struct capturer *capturer, const struct pause *pause, b
 
 static bool is_in_code(const struct code *code, raddr_t address)
 {
-	return code->instructions && address >= code->instructions && address - code->instructions < 2ull * code->unit_count;
+	return code->instructions && address >= code->instructions &&
+		address - code->instructions < 2ull * code->unit_count;
 }
 
 /*
- * Does the evaluation loop hold, in a register, the place in the bytecode that the innermost frame is said to be at? While a frame is
- * pushed, the place in its caller is held in one. So if there is one of the caller's in any, the words of the innermost frame
- * may be those of a call that is over; where a function calls itself the two cannot be told apart.
+ * Does the evaluation loop hold, in a register, the place in the bytecode that the innermost frame is said to
+ * be at? While a frame is pushed, the place in its caller is held in one. So if there is one of the caller's
+ * in any, the words of the innermost frame may be those of a call that is over; where a function calls itself
+ * the two cannot be told apart.
  */
 static bool registers_agree(const struct thread *thread, const struct registers *registers)
 {
@@ -281,22 +309,25 @@ static bool registers_agree(const struct thread *thread, const struct registers 
 			continue;
 		if (caller && is_in_code(caller, registers->values[i]))
 			return false;
-		agree |= registers->values[i] >= instruction && registers->values[i] - instruction <= INSTRUCTION_LIMIT_BYTES;
+		agree |= registers->values[i] >= instruction &&
+			registers->values[i] - instruction <= INSTRUCTION_LIMIT_BYTES;
 	}
 	return agree;
 }
 
 /*
- * The innermost frame alone was in doubt. It is not where the thread stood outside of the evaluation loop, nor where the first
- * look of the sample showed the same call and the loop is at the frame's instruction.
+ * The innermost frame alone was in doubt. It is not where the thread stood outside of the evaluation loop,
+ * nor where the first look of the sample showed the same call and the loop is at the frame's instruction.
  */
-static enum verdict judge_place(struct capturer *capturer, struct thread *thread, const struct registers *registers)
+static enum verdict judge_place(
+	struct capturer *capturer, struct thread *thread, const struct registers *registers)
 {
 	const struct sighting *stopped = &capturer->stopped;
 	const bool is_seen = stopped->path && stopped->path == capturer->seen.path && !stopped->is_fresh;
 
-	if (!registers->pc || (python_evaluates(capturer->reader.python, registers->pc) != EVALUATES_NOT &&
-				      !(is_seen && registers_agree(thread, registers))))
+	if (!registers->pc ||
+		(python_evaluates(capturer->reader.python, registers->pc) != EVALUATES_NOT &&
+			!(is_seen && registers_agree(thread, registers))))
 		return VERDICT_UNPROVEN;
 	capturer->stopped = (struct sighting){ 0 };
 	known_stacks_add(&capturer->known_stacks, thread->frames, thread->frame_count);
@@ -330,7 +361,8 @@ static bool still_may_run(void *context)
 	return may_run_python(holding->capturer, holding->thread);
 }
 
-enum pause_result capturer_tell_to_stop(struct capturer *capturer, const struct thread *thread, struct pause *pause, struct error *err)
+enum pause_result capturer_tell_to_stop(
+	struct capturer *capturer, const struct thread *thread, struct pause *pause, struct error *err)
 {
 	struct holding holding = { capturer, thread };
 	const struct pause_condition condition = { still_may_run, &holding };
@@ -339,7 +371,10 @@ enum pause_result capturer_tell_to_stop(struct capturer *capturer, const struct 
 		capturer->is_holder ? &condition : NULL, pause, err);
 }
 
-/* It has let go of the GIL (or has detached itself), and perhaps begun a call that is not to be disturbed. No pause is needed any more, either. */
+/*
+ * It has let go of the GIL (or has detached itself), and perhaps begun a call that is not to be disturbed.
+ * No pause is needed any more, either.
+ */
 static enum verdict snapshot_without_gil(struct capturer *capturer, struct thread *thread)
 {
 	enum verdict verdict = capturer_look_asleep(capturer, thread);
@@ -347,7 +382,8 @@ static enum verdict snapshot_without_gil(struct capturer *capturer, struct threa
 	if (verdict != VERDICT_UNPROVEN)
 		return verdict;
 	capturer->has_copy = false; /* it was of the moment before */
-	return capturer_judge(capturer, thread, capturer->gil, snapshot_take(&capturer->reader, thread, capturer->gil));
+	return capturer_judge(
+		capturer, thread, capturer->gil, snapshot_take(&capturer->reader, thread, capturer->gil));
 }
 
 /* It stands still by itself: asleep in a system call, or stopped by somebody else. */
@@ -361,12 +397,16 @@ static enum verdict snapshot_at_sleeper(struct capturer *capturer, struct thread
 	return verdict;
 }
 
-/* Holds the thread: while it runs or, where registers are needed, when a signal has stopped it; then *was_stopped. */
-static enum pause_result hold(struct capturer *capturer, pid_t tid, const struct pause_condition *condition, struct pause *pause,
-	bool *was_stopped, struct error *err)
+/*
+ * Holds the thread: while it runs or, where registers are needed, when a signal has stopped it; then
+ * *was_stopped.
+ */
+static enum pause_result hold(struct capturer *capturer, pid_t tid, const struct pause_condition *condition,
+	struct pause *pause, bool *was_stopped, struct error *err)
 {
 	struct target *target = python_target(capturer->reader.python);
-	enum pause_result result = pause_begin(target, tid, condition, capturer->pause_deadline_ns, pause, err);
+	enum pause_result result =
+		pause_begin(target, tid, condition, capturer->pause_deadline_ns, pause, err);
 
 	*was_stopped = false;
 	if (result != PAUSE_ASLEEP || !capturer->native)
@@ -391,8 +431,8 @@ enum verdict capturer_pause(struct capturer *capturer, struct thread *thread)
 
 	capturer->is_stop_late = false;
 	/*
-	 * A state that has the tid has been read by the snapshot before, which would have told that it is another thread's; but not if
-	 * it had none yet.
+	 * A state that has the tid has been read by the snapshot before, which would have told that it is
+	 * another thread's; but not if it had none yet.
 	 */
 	const bool is_known = thread->identity.tid && python_state_has_tid(python);
 	pid_t tid = is_known ? thread->identity.tid : python_thread_tid(python, &thread->identity);
@@ -403,7 +443,8 @@ enum verdict capturer_pause(struct capturer *capturer, struct thread *thread)
 	choose_checks(capturer, thread);
 	python_make_room(python);
 	switch (capturer->held ? PAUSE_HELD
-			    : hold(capturer, tid, capturer->is_holder ? &condition : NULL, pause, &was_stopped, &err)) {
+			       : hold(capturer, tid, capturer->is_holder ? &condition : NULL, pause,
+					 &was_stopped, &err)) {
 	case PAUSE_TOLD: /* not of a pause in one step */
 	case PAUSE_HELD:
 		break;
@@ -421,7 +462,10 @@ enum verdict capturer_pause(struct capturer *capturer, struct thread *thread)
 	case PAUSE_GONE:
 		return VERDICT_FOREIGN;
 	}
-	/* it could have become another thread's state between the question and the stop; the snapshot tells where the state does */
+	/*
+	 * it could have become another thread's state between the question and the stop; the snapshot tells
+	 * where the state does
+	 */
 	if (python_state_has_tid(python) || python_thread_tid(python, &thread->identity) == tid) {
 		if (capturer->native && pause_registers(pause, &registers))
 			capturer_copy_stack(capturer, thread, &registers);
@@ -439,7 +483,8 @@ enum verdict capturer_pause(struct capturer *capturer, struct thread *thread)
 	verdict = judge_stop(capturer, thread, &stop);
 	capturer->was_asleep = was_stopped && registers.pc &&
 		pause_back_in_stop(pause, &registers, &capturer->slept_cpu_ns, &capturer->slept_slices);
-	return verdict == VERDICT_UNPROVEN && !stop.is_late ? judge_place(capturer, thread, &registers) : verdict;
+	return verdict == VERDICT_UNPROVEN && !stop.is_late ? judge_place(capturer, thread, &registers)
+							    : verdict;
 }
 
 bool capturer_may_pause(const struct capturer *capturer)
@@ -453,8 +498,8 @@ bool capturer_may_pause(const struct capturer *capturer)
 }
 
 /*
- * For a random time: what the thread does may come round in the time between a snapshot and its stop, and would be missed each
- * time.
+ * For a random time: what the thread does may come round in the time between a snapshot and its stop, and
+ * would be missed each time.
  */
 void stop_let_run(void)
 {
@@ -476,7 +521,10 @@ bool capturer_counts_stop(const struct capturer *capturer, uint64_t timeouts)
 	return !capturer->is_once || capturer->statistics->pause_timeouts == timeouts;
 }
 
-/* A stop that proves nothing (a frame is just being linked) is followed by another one, when it has run a moment. */
+/*
+ * A stop that proves nothing (a frame is just being linked) is followed by another one, when it has run a
+ * moment.
+ */
 enum verdict capturer_pause_until_proven(struct capturer *capturer, struct thread *thread)
 {
 	enum verdict verdict = VERDICT_UNPROVEN;
@@ -491,7 +539,10 @@ enum verdict capturer_pause_until_proven(struct capturer *capturer, struct threa
 		verdict = capturer_pause_and_watch(capturer, thread);
 		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
 			break;
-		/* the next stop begins behind what this one has shown, and is another moment's; a dump may be of any */
+		/*
+		 * the next stop begins behind what this one has shown, and is another moment's; a dump may
+		 * be of any
+		 */
 		if (capturer->is_stop_late && !capturer->is_once)
 			break;
 		stops += capturer_counts_stop(capturer, timeouts);

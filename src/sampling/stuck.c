@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A read of a target's memory can wait for ever: for a page that a program of the target's provides (userfaultfd(2)), or for
- * a file system that does not answer. Nothing but the end of pyrope ends it. So the thread that writes the profile looks whether
- * the thread that samples comes back, and goes on without it when it does not.
+ * A read of a target's memory can wait for ever: for a page that a program of the target's provides
+ * (userfaultfd(2)), or for a file system that does not answer. Nothing but the end of pyrope ends it. So the
+ * thread that writes the profile looks whether the thread that samples comes back, and goes on without it
+ * when it does not.
  */
 #include "config.h"
 
@@ -12,8 +13,10 @@
 #include <stdio.h>
 
 #define ASK_NS 50000000
-#define PATIENCE 100 /* as often as that it has been seen asleep over the same piece of work: 5 s at least */
-#define LAST_PATIENCE 40 /* and so often where the run is to end; longer than open_chosen waits for a file */
+/* as often as that it has been seen asleep over the same piece of work: 5 s at least */
+#define PATIENCE 100
+/* and so often where the run is to end; longer than open_chosen waits for a file */
+#define LAST_PATIENCE 40
 
 void work_begin(struct work *work, pid_t pid)
 {
@@ -39,7 +42,10 @@ static bool waits(pid_t tid)
 	return state && (*state == 'D' || *state == 'S');
 }
 
-/* It is counted how often it was seen, and not how long it took: pyrope may have been stopped, or the machine asleep. */
+/*
+ * It is counted how often it was seen, and not how long it took: pyrope may have been stopped, or the
+ * machine asleep.
+ */
 bool work_is_stuck(struct work *work, bool hurry)
 {
 	const int64_t now_ns = monotonic_ns();

@@ -8,16 +8,17 @@
 #include <string.h>
 
 /*
- * Ranges nearer than this become one: another range costs about as much as copying 4 KB. The bytes between lie in the
- * page of the one's end or of the other's start, so that they are mapped.
+ * Ranges nearer than this become one: another range costs about as much as copying 4 KB. The bytes between
+ * lie in the page of the one's end or of the other's start, so that they are mapped.
  */
 #define MERGE_GAP 2048
-#define HARD_LOOKS 64          /* over so many the hard ones are counted */
-#define RANGE_AGE 1024    /* looks after which a range in which there is no frame any more is forgotten */
+#define HARD_LOOKS 64 /* over so many the hard ones are counted */
+/* looks after which a range in which there is no frame any more is forgotten */
+#define RANGE_AGE 1024
 #define RANGE_PROBATION 32 /* and so soon when there never was one */
-#define ROOM_FRAMES 16384      /* less is not worth giving back */
+#define ROOM_FRAMES 16384  /* less is not worth giving back */
 #define ROOM_BYTES 4194304
-#define ROOM_FRAME_BYTES 4096  /* more than that for each frame is room that they do not need */
+#define ROOM_FRAME_BYTES 4096 /* more than that for each frame is room that they do not need */
 #define ROOM_FACTOR 16
 
 struct thread *thread_new(const struct python_thread *identity, size_t state_bytes)
@@ -62,7 +63,8 @@ void thread_free(struct thread *thread)
 void thread_fit(struct thread *thread, size_t frame_count)
 {
 	if ((thread->walk.capacity <= ROOM_FRAMES || thread->walk.capacity / ROOM_FACTOR <= frame_count) &&
-		(thread->copy_capacity <= ROOM_BYTES || thread->copy_capacity / ROOM_FRAME_BYTES <= frame_count))
+		(thread->copy_capacity <= ROOM_BYTES ||
+			thread->copy_capacity / ROOM_FRAME_BYTES <= frame_count))
 		return;
 	release_room(thread);
 	thread->ranges = NULL;
@@ -103,7 +105,8 @@ void thread_rest(struct thread *thread)
 	array_fit(&thread->frames, &thread->frame_capacity, thread->frame_count, sizeof(*thread->frames));
 	array_fit(&thread->kept, &thread->kept_capacity, thread->kept_count, sizeof(*thread->kept));
 	array_fit(&thread->memo, &thread->memo_capacity, thread->walk.count, sizeof(*thread->memo));
-	array_fit(&thread->walk.frames, &thread->walk.capacity, thread->walk.count, sizeof(*thread->walk.frames));
+	array_fit(&thread->walk.frames, &thread->walk.capacity, thread->walk.count,
+		sizeof(*thread->walk.frames));
 	array_fit(&thread->kept_merged.frames, &thread->kept_merged.capacity, thread->kept_merged.count,
 		sizeof(*thread->kept_merged.frames));
 }
@@ -119,7 +122,8 @@ static size_t first_near(const struct thread *thread, raddr_t address)
 	size_t low;
 
 	LOWER_BOUND(low, thread->range_count, i,
-		range_end(&thread->ranges[i]) + MERGE_GAP < address && range_end(&thread->ranges[i]) < address);
+		range_end(&thread->ranges[i]) + MERGE_GAP < address &&
+			range_end(&thread->ranges[i]) < address);
 	return low;
 }
 
@@ -221,7 +225,8 @@ void thread_add_pointer(struct thread *thread, raddr_t address, size_t length)
 	thread->pointers = start;
 	thread->pointers_length = end - start;
 	array_reserve(&thread->pointer_bytes, &thread->pointer_capacity, thread->pointers_length, 1);
-	array_reserve(&thread->pointer_bytes_after, &thread->pointer_after_capacity, thread->pointers_length, 1);
+	array_reserve(
+		&thread->pointer_bytes_after, &thread->pointer_after_capacity, thread->pointers_length, 1);
 }
 
 const void *thread_pointer(const struct thread *thread, raddr_t address, size_t length)
@@ -229,7 +234,8 @@ const void *thread_pointer(const struct thread *thread, raddr_t address, size_t 
 	if (address < thread->pointers || length > thread->pointers_length ||
 		address - thread->pointers > thread->pointers_length - length)
 		return NULL;
-	return (thread->uses_after ? thread->pointer_bytes_after : thread->pointer_bytes) + (address - thread->pointers);
+	return (thread->uses_after ? thread->pointer_bytes_after : thread->pointer_bytes) +
+		(address - thread->pointers);
 }
 
 void thread_count_snapshot(struct thread *thread, bool was_hard)
@@ -251,8 +257,10 @@ struct range *thread_range_of(const struct thread *thread, raddr_t address)
 	size_t low;
 
 	LOWER_BOUND(low, thread->range_count, i,
-		thread->ranges[i].start <= address && address - thread->ranges[i].start >= thread->ranges[i].length);
-	return low < thread->range_count && thread->ranges[low].start <= address ? &thread->ranges[low] : NULL;
+		thread->ranges[i].start <= address &&
+			address - thread->ranges[i].start >= thread->ranges[i].length);
+	return low < thread->range_count && thread->ranges[low].start <= address ? &thread->ranges[low]
+										 : NULL;
 }
 
 const void *thread_bytes(const struct thread *thread, raddr_t address, size_t length)
@@ -282,7 +290,8 @@ void thread_check_code(struct thread *thread, struct code *code)
 {
 	if (thread_checks_code(thread, code))
 		return;
-	array_reserve(&thread->checked, &thread->checked_capacity, thread->checked_count + 1, sizeof(struct code *));
+	array_reserve(&thread->checked, &thread->checked_capacity, thread->checked_count + 1,
+		sizeof(struct code *));
 	thread->checked[thread->checked_count++] = code;
 	code->listed = thread->check_mark;
 }

@@ -44,7 +44,8 @@ static bool same_thread(const struct python_thread *left, const struct python_th
 int threads_refresh(struct threads *threads, struct error *err)
 {
 	uint64_t heads = python_thread_list_heads(threads->python);
-	ssize_t count = python_list_threads(threads->python, &threads->threads, &threads->thread_capacity, err);
+	ssize_t count =
+		python_list_threads(threads->python, &threads->threads, &threads->thread_capacity, err);
 	size_t kept = 0;
 
 	if (count < 0)
@@ -62,7 +63,8 @@ int threads_refresh(struct threads *threads, struct error *err)
 		}
 		thread = thread_new(&threads->threads[i], python_thread_state_bytes(threads->python));
 		thread->listed = true;
-		array_reserve(&threads->list, &threads->capacity, threads->count + 1, sizeof(struct thread *));
+		array_reserve(
+			&threads->list, &threads->capacity, threads->count + 1, sizeof(struct thread *));
 		threads->list[threads->count++] = thread;
 		u64_map_put(&threads->by_state, thread->identity.state, (uint64_t)(uintptr_t)thread);
 	}

@@ -21,7 +21,10 @@ struct threads {
 
 void threads_init(struct threads *threads, struct python *python);
 void threads_release(struct threads *threads);
-/* Reads the thread list. Threads that are still there keep what is known of them. 0, or -1 as python_list_threads. */
+/*
+ * Reads the thread list. Threads that are still there keep what is known of them. 0, or -1 as
+ * python_list_threads.
+ */
 int threads_refresh(struct threads *threads, struct error *err);
 /* As subjects_refresh, but only when threads have been added, or after a while. */
 int threads_update(struct threads *threads, struct error *err);
@@ -30,7 +33,9 @@ struct thread *threads_find(const struct threads *threads, raddr_t state);
 void threads_forget_stale(struct threads *threads);
 /* The same text, for as long as threads: samples under way keep it when its thread has ended. */
 const char *threads_intern(struct threads *threads, const char *name);
-/* The thread's name: Python's own, else the kernel's; read anew once in a while, since threads are renamed. */
+/*
+ * The thread's name: Python's own, else the kernel's; read anew once in a while, since threads are renamed.
+ */
 const char *threads_name(struct threads *threads, struct thread *thread);
 
 #endif

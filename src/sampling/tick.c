@@ -10,7 +10,10 @@
 #define ONCE_AGAIN 5
 #define HOLDER_TRIES 4  /* the GIL may change hands while we look for its holder */
 #define HOLDER_WAITS 50 /* of 0.1 ms */
-/* For so much of an interval one thread that slept is looked at, which takes a microsecond or, with many threads, five. */
+/*
+ * For so much of an interval one thread that slept is looked at, which takes a microsecond or, with many
+ * threads, five.
+ */
 #define GIL_EACH_NS 500000 /* by default, and with --mode=gil */
 #define CPU_EACH_NS 100000
 #define UPDATE_NS 10000000
@@ -61,8 +64,8 @@ static bool read_holder(struct watch *watch, const struct gil *gil, raddr_t *hol
 }
 
 /*
- * Who holds the lock cannot be read. That is no sample of an idle program when it is the system that refuses. False: there is
- * nothing any more to read it from.
+ * Who holds the lock cannot be read. That is no sample of an idle program when it is the system that refuses.
+ * False: there is nothing any more to read it from.
  */
 static bool miss_holder(struct watch *watch, int64_t now_ns, bool *found)
 {
@@ -91,7 +94,10 @@ static bool tick_holder(struct watch *watch, size_t index, int64_t now_ns, bool 
 		raddr_t now = 0;
 
 		if (!thread) {
-			/* a thread state that is being made or deleted: its list entry and the lock do not agree yet */
+			/*
+			 * a thread state that is being made or deleted: its list entry and the lock do not
+			 * agree yet
+			 */
 			watch->predicted[index] = 0;
 			if (!read_holder(watch, gil, &holder))
 				return miss_holder(watch, now_ns, found);
@@ -157,9 +163,12 @@ static const struct gil *gil_of(const struct watch *watch, const struct thread *
 	return watch->gil_count ? &watch->gils[0] : NULL;
 }
 
-/* What capture_stack() has said of one thread; holder is who held its lock when the tick began. False: no sample. */
-static bool add_if_taken(struct watch *watch, struct thread *thread, enum capture_result result, raddr_t holder,
-	int64_t now_ns)
+/*
+ * What capture_stack() has said of one thread; holder is who held its lock when the tick began. False: no
+ * sample.
+ */
+static bool add_if_taken(struct watch *watch, struct thread *thread, enum capture_result result,
+	raddr_t holder, int64_t now_ns)
 {
 	if (result != CAPTURED) {
 		thread->is_kept = false;
@@ -175,16 +184,20 @@ static bool add_if_taken(struct watch *watch, struct thread *thread, enum captur
 }
 
 /* Takes one thread whatever it does. False: it is gone, or its sample is put off. */
-static bool tick_thread(struct watch *watch, struct thread *thread, const struct gil *gil, raddr_t holder,
-	int64_t now_ns)
+static bool tick_thread(
+	struct watch *watch, struct thread *thread, const struct gil *gil, raddr_t holder, int64_t now_ns)
 {
 	raddr_t holder_now = 0;
 	enum capture_result result = capture_stack(&watch->capturer, thread, gil, false, &holder_now);
 
-	/* a sample that is the only one has time: one that could not be proven, of a thread that sleeps now, is taken again */
+	/*
+	 * a sample that is the only one has time: one that could not be proven, of a thread that sleeps
+	 * now, is taken again
+	 */
 	for (int attempt = 0; watch->options.once && attempt < ONCE_AGAIN && result == CAPTURED &&
 		watch->capturer.quality == SAMPLE_UNVERIFIED &&
-		watch_thread_activity(watch, thread, now_ns) == THREAD_SLEEPING; attempt++)
+		watch_thread_activity(watch, thread, now_ns) == THREAD_SLEEPING;
+		attempt++)
 		result = capture_stack(&watch->capturer, thread, gil, false, &holder_now);
 	if (result == CAPTURE_DEFERRED) {
 		group_pause_add(&watch->group_pause, &watch->capturer, thread);
@@ -202,7 +215,8 @@ static size_t tick_together(struct watch *watch, int64_t now_ns)
 	group_pause_snapshot(group_pause, &watch->capturer);
 	for (size_t i = 0; i < group_pause->count; i++) {
 		struct deferral *deferral = &group_pause->list[i];
-		enum capture_result result = capture_deferred(&watch->capturer, deferral->thread, &deferral->first, &deferral->snapshot);
+		enum capture_result result = capture_deferred(
+			&watch->capturer, deferral->thread, &deferral->first, &deferral->snapshot);
 
 		taken += add_if_taken(watch, deferral->thread, result, 0, now_ns);
 	}
@@ -251,10 +265,12 @@ static void wait_for_holder(struct watch *watch)
 	}
 }
 
-static bool may_have_run(const struct watch *watch, const struct thread *thread, const struct gil_state *states)
+static bool may_have_run(
+	const struct watch *watch, const struct thread *thread, const struct gil_state *states)
 {
 	for (size_t i = 0; i < watch->gil_count; i++) {
-		if (states[i].holder == thread->identity.state || states[i].last_holder == thread->identity.state)
+		if (states[i].holder == thread->identity.state ||
+			states[i].last_holder == thread->identity.state)
 			return true;
 	}
 	return false;
@@ -273,7 +289,9 @@ static bool stands_still(struct watch *watch, struct thread *thread)
 
 enum which { EVERY, AWAKE, ON_CPU };
 
-/* So many threads that slept are looked at in one tick, for one that costs about a microsecond; see roster. */
+/*
+ * So many threads that slept are looked at in one tick, for one that costs about a microsecond; see roster.
+ */
 static size_t budget(const struct watch *watch, int64_t each_ns)
 {
 	const int64_t count = watch->options.interval_ns / each_ns;
@@ -283,7 +301,8 @@ static size_t budget(const struct watch *watch, int64_t each_ns)
 
 static bool is_wanted(enum which which, enum thread_state state)
 {
-	return state != THREAD_UNKNOWN && (state == THREAD_RUNNING || which == EVERY || (which == AWAKE && state != THREAD_SLEEPING));
+	return state != THREAD_UNKNOWN &&
+		(state == THREAD_RUNNING || which == EVERY || (which == AWAKE && state != THREAD_SLEEPING));
 }
 
 static void begin_roster(struct watch *watch, struct roster *roster, int64_t each_ns, int64_t now_ns)
@@ -298,20 +317,22 @@ static bool chosen(struct watch *watch, struct thread *thread, enum which which,
 
 	thread->weight = roster_weight(&watch->roster, activity);
 	if (!thread->weight ||
-		(activity->is_asleep && activity_sleeps_still(activity, python_target(watch->python), thread->identity.tid)))
+		(activity->is_asleep &&
+			activity_sleeps_still(activity, python_target(watch->python), thread->identity.tid)))
 		return false;
 	return is_wanted(which, watch_thread_activity(watch, thread, now_ns));
 }
 
 /* ---- a budget for the target's time ---- */
 
-#define HELD_SHARE 10         /* one in so many ns of an interval may go into holding threads that run without the GIL */
-#define FIRST_COST_NS 50000   /* of holding one, until it is known */
+/* one in so many ns of an interval may go into holding threads that run without the GIL */
+#define HELD_SHARE 10
+#define FIRST_COST_NS 50000 /* of holding one, until it is known */
 #define COST_AVERAGE 8
 
 /*
- * Of count threads that would have to be held, which? *first and *number, in a ring; each stands for count / *number. So the target
- * keeps its speed with any number of threads that compute, and the shares are right.
+ * Of count threads that would have to be held, which? *first and *number, in a ring; each stands for count /
+ * *number. So the target keeps its speed with any number of threads that compute, and the shares are right.
  */
 static void choose_held(struct watch *watch, size_t count, size_t *first, size_t *number)
 {
@@ -345,7 +366,8 @@ static void add_awake(struct watch *watch, void *thread, size_t *count)
 
 /* ---- threads without Python ---- */
 
-static bool native_thread_chosen(struct watch *watch, struct native_thread *native_thread, enum which which, int64_t now_ns)
+static bool native_thread_chosen(
+	struct watch *watch, struct native_thread *native_thread, enum which which, int64_t now_ns)
 {
 	struct target *target = python_target(watch->python);
 	struct activity *activity = &native_thread->activity;
@@ -355,7 +377,8 @@ static bool native_thread_chosen(struct watch *watch, struct native_thread *nati
 		return false;
 	if (activity->is_asleep && activity_sleeps_still(activity, target, native_thread->tid))
 		return which == EVERY;
-	return is_wanted(which, activity_look(activity, target, native_thread->tid, watch_activity_tick(watch, now_ns)));
+	return is_wanted(which,
+		activity_look(activity, target, native_thread->tid, watch_activity_tick(watch, now_ns)));
 }
 
 static size_t tick_native_threads(struct watch *watch, int64_t now_ns, enum which which)
@@ -392,8 +415,8 @@ static size_t tick_native_threads(struct watch *watch, int64_t now_ns, enum whic
 
 /* ---- modes ---- */
 
-static size_t capture_one(struct watch *watch, struct thread *thread, const struct gil_state *states, bool still,
-	int64_t now_ns)
+static size_t capture_one(struct watch *watch, struct thread *thread, const struct gil_state *states,
+	bool still, int64_t now_ns)
 {
 	const struct gil *gil = gil_of(watch, thread);
 
@@ -426,17 +449,24 @@ static size_t capture_awake(struct watch *watch, size_t awake, const struct gil_
 	return taken;
 }
 
-/* Every thread, or those that are awake, or on a CPU; and of these those that have not been taken in this tick. */
-static size_t capture_threads(struct watch *watch, enum which which, const struct gil_state *states, bool still,
-	int64_t now_ns)
+/*
+ * Every thread, or those that are awake, or on a CPU; and of these those that have not been taken in this
+ * tick.
+ */
+static size_t capture_threads(
+	struct watch *watch, enum which which, const struct gil_state *states, bool still, int64_t now_ns)
 {
-	const bool holds = watch->options.native && !watch->free_threaded && watch->capturer.policy != PAUSE_NEVER;
+	const bool holds =
+		watch->options.native && !watch->free_threaded && watch->capturer.policy != PAUSE_NEVER;
 	size_t taken = 0, awake = 0;
 
 	for (size_t i = 0; i < watch->threads.count && !is_interrupted(); i++) {
 		struct thread *thread = watch->threads.list[i];
 
-		/* one that was told to stop and did so late is not left stopped for as long as the others take */
+		/*
+		 * one that was told to stop and did so late is not left stopped for as long as the others
+		 * take
+		 */
 		pause_settle(python_target(watch->python), 0);
 		if (thread->taken_ns == now_ns)
 			continue;
@@ -455,11 +485,12 @@ static size_t capture_threads(struct watch *watch, enum which which, const struc
 }
 
 /*
- * The same; again with a new list of threads when one is another than was listed, and there was nothing else to take. A child that was
- * looked at in the middle of its fork has got its own tid since, with the GIL in the same hands all the while. False: it has gone.
+ * The same; again with a new list of threads when one is another than was listed, and there was nothing else
+ * to take. A child that was looked at in the middle of its fork has got its own tid since, with the GIL in
+ * the same hands all the while. False: it has gone.
  */
-static bool capture_listed(struct watch *watch, enum which which, const struct gil_state *states, bool still, int64_t now_ns,
-	size_t *taken)
+static bool capture_listed(struct watch *watch, enum which which, const struct gil_state *states, bool still,
+	int64_t now_ns, size_t *taken)
 {
 	*taken = capture_threads(watch, which, states, still, now_ns);
 	if (!watch->list_is_stale)
@@ -495,7 +526,10 @@ static bool tick_threads(struct watch *watch, int64_t now_ns, enum which which)
 	return taken || which != EVERY || target_same_image(python_target(watch->python));
 }
 
-/* The list of threads is read again once in a while: one that has not held the GIL at any tick may compute without it. */
+/*
+ * The list of threads is read again once in a while: one that has not held the GIL at any tick may compute
+ * without it.
+ */
 static bool update_now_and_then(struct watch *watch, int64_t now_ns)
 {
 	if (now_ns - watch->updated_ns < UPDATE_NS)
@@ -550,7 +584,8 @@ bool watch_take_samples(struct watch *watch, int64_t now_ns)
 
 	switch (watch->options.mode) {
 	case MODE_ACTIVE:
-		return watch->free_threaded ? tick_threads(watch, now_ns, ON_CPU) : tick_active(watch, now_ns);
+		return watch->free_threaded ? tick_threads(watch, now_ns, ON_CPU)
+					    : tick_active(watch, now_ns);
 	case MODE_GIL:
 		return watch->free_threaded ? tick_threads(watch, now_ns, ON_CPU) : tick_gil(watch, now_ns);
 	case MODE_WALL:

@@ -11,12 +11,13 @@
 #define UNANSWERED_NS 1000000000 /* for so long what the system refuses may pass */
 #define PROCESS_NAME_COLUMNS 200
 #define NAME_AGE_NS 100000000
-#define QUIET_GROUPS 4 /* of processes that sleep: each is looked at at once, which may delay a tick of others */
+/* of processes that sleep: each is looked at at once, which may delay a tick of others */
+#define QUIET_GROUPS 4
 #define QUIET_SEED UINT64_C(0x100000000) /* is no process id */
 
 /*
- * A server's worker names itself (setproctitle) soon after it was forked, and some do so for each task: so the name is read ever
- * more seldom, a few dozen times in a year.
+ * A server's worker names itself (setproctitle) soon after it was forked, and some do so for each task: so
+ * the name is read ever more seldom, a few dozen times in a year.
  */
 static void read_name(struct watch *watch, int64_t now_ns)
 {
@@ -48,7 +49,8 @@ struct watch *watch_new(struct sampler *sampler, struct python *python, struct n
 	watch->options.native = native;
 	/* each has random points of its own, so that no two are always looked at one right after the other */
 	watch->seed = hash_combine(sampler->options.seed, (uint64_t)target_pid(target));
-	watch->quiet_seed = hash_combine(sampler->options.seed, QUIET_SEED + (uint64_t)target_pid(target) % QUIET_GROUPS);
+	watch->quiet_seed =
+		hash_combine(sampler->options.seed, QUIET_SEED + (uint64_t)target_pid(target) % QUIET_GROUPS);
 	capturer_init(&watch->capturer, python, &watch->options, &watch->statistics);
 	threads_init(&watch->threads, python);
 	watch->filling.mark = 1; /* 0 is what a code object has that no batch has named */
@@ -105,13 +107,19 @@ void watch_confirm(struct watch *watch)
 {
 	struct target *target = python_target(watch->python);
 
-	/* what was quiet at the last tick is the process that it was, and all that its code objects can do is to stay */
+	/*
+	 * what was quiet at the last tick is the process that it was, and all that its code objects can do
+	 * is to stay
+	 */
 	if (watch->quiet.is_quiet && watch->quiet.is_settled) {
 		batch_trust(&watch->filling);
 		fill_statistics(watch);
 		return;
 	}
-	/* whatever this batch holds may be of the process that has the number now: it is not told what was read when */
+	/*
+	 * whatever this batch holds may be of the process that has the number now: it is not told what was
+	 * read when
+	 */
 	if (watch->filling.count && !target_same_image(target) && target_replaced(target)) {
 		for (size_t i = 0; i < watch->filling.count; i++) {
 			const struct sample *sample = &watch->filling.samples[i].sample;
@@ -134,16 +142,19 @@ void watch_confirm(struct watch *watch)
 }
 
 /*
- * The random point of the interval that the next tick belongs to. Processes that sleep are looked at one after the other: to wake up for
- * each of them would cost several times what looking at it does. Which of the two points it is depends on what was seen in
- * the interval before, and both are random, so that each sample falls anywhere in its interval with the same probability.
+ * The random point of the interval that the next tick belongs to. Processes that sleep are looked at one
+ * after the other: to wake up for each of them would cost several times what looking at it does. Which of the
+ * two points it is depends on what was seen in the interval before, and both are random, so that each sample
+ * falls anywhere in its interval with the same probability.
  */
 static void set_due(struct watch *watch)
 {
-	const uint64_t random = hash_combine(watch->quiet.is_quiet ? watch->quiet_seed : watch->seed, watch->number);
+	const uint64_t random =
+		hash_combine(watch->quiet.is_quiet ? watch->quiet_seed : watch->seed, watch->number);
 	const int64_t interval = watch->options.interval_ns;
 
-	watch->due_ns = watch->origin_ns + (int64_t)watch->number * interval + (int64_t)(random % (uint64_t)interval);
+	watch->due_ns =
+		watch->origin_ns + (int64_t)watch->number * interval + (int64_t)(random % (uint64_t)interval);
 }
 
 void watch_begin(struct watch *watch, int64_t origin_ns, int64_t now_ns)
@@ -205,7 +216,10 @@ static bool bear_refusals(struct watch *watch, int64_t now_ns, int64_t patience_
 	return now_ns - watch->unanswered_ns < patience_ns;
 }
 
-/* One tick, unless pyrope is told to end in the middle of it: then its samples are cut short, and belong to no profile. */
+/*
+ * One tick, unless pyrope is told to end in the middle of it: then its samples are cut short, and belong to
+ * no profile.
+ */
 static bool whole_tick(struct watch *watch, int64_t now_ns)
 {
 	struct sampling_statistics *statistics = &watch->statistics;

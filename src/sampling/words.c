@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-const char *const sample_mode_names[] = { [MODE_ACTIVE] = "active", [MODE_GIL] = "gil", [MODE_WALL] = "wall", [MODE_CPU] = "cpu", NULL };
+const char *const sample_mode_names
+	[] = { [MODE_ACTIVE] = "active", [MODE_GIL] = "gil", [MODE_WALL] = "wall", [MODE_CPU] = "cpu", NULL };
 
 const char *const thread_state_names[THREAD_STATES + 1] = {
 	[THREAD_UNKNOWN] = "unknown",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A group is a folder with a file cgroup.procs, which has the process ids, one a line; a group below it is a folder in it. That is the
- * same in both versions. Version 2 is mounted at /sys/fs/cgroup; of version 1 each hierarchy is mounted below that, beside
- * version 2 (unified) and systemd's own, and a path may be a group in some of them only.
+ * A group is a folder with a file cgroup.procs, which has the process ids, one a line; a group below it is a
+ * folder in it. That is the same in both versions. Version 2 is mounted at /sys/fs/cgroup; of version 1 each
+ * hierarchy is mounted below that, beside version 2 (unified) and systemd's own, and a path may be a group in
+ * some of them only.
  */
 #include "config.h"
 

@@ -2,25 +2,28 @@
 /*
  * Finding new processes soon and cheaply.
  *
- * The last number in /proc/loadavg is the process id that was given away last in our pid namespace (proc(5)). While it stays the
- * same, nothing has been forked. When it has grown, only the numbers in between can be new processes: each one's parent is in
- * its stat file. So the cost grows with the processes and threads that are started in the system, and not with those that are
- * watched. What that way cannot find (the numbers have gone round, too many at once, a file system that is no real /proc) a walk
- * over /proc/PID/task/TID/children of all members finds some tenths of a second later; that needs CONFIG_PROC_CHILDREN.
- * Where no number was skipped since the last walk there should be nothing for it to find, and it comes every two seconds only.
+ * The last number in /proc/loadavg is the process id that was given away last in our pid namespace (proc(5)).
+ * While it stays the same, nothing has been forked. When it has grown, only the numbers in between can be new
+ * processes: each one's parent is in its stat file. So the cost grows with the processes and threads that are
+ * started in the system, and not with those that are watched. What that way cannot find (the numbers have
+ * gone round, too many at once, a file system that is no real /proc) a walk over /proc/PID/task/TID/children
+ * of all members finds some tenths of a second later; that needs CONFIG_PROC_CHILDREN. Where no number was
+ * skipped since the last walk there should be nothing for it to find, and it comes every two seconds only.
  *
- * A process whose parent has ended has another parent (init, or a subreaper), and nothing says who started it. It is found when
- * its session was founded by a member (a daemon that forks twice, and was seen between the two): a session is inherited, and
- * nobody joins one from outside. A child that was started, has started another one and has ended between two looks, without
- * a session of its own, has taken the trace of its descendants with it.
+ * A process whose parent has ended has another parent (init, or a subreaper), and nothing says who started
+ * it. It is found when its session was founded by a member (a daemon that forks twice, and was seen between
+ * the two): a session is inherited, and nobody joins one from outside. A child that was started, has started
+ * another one and has ended between two looks, without a session of its own, has taken the trace of its
+ * descendants with it.
  *
- * What comes into a control group from elsewhere is found by the same walk, which reads the group's lists, too.
+ * What comes into a control group from elsewhere is found by the same walk, which reads the group's lists,
+ * too.
  *
- * A number is used again; start times tell. They are in clock ticks of 10 ms, in which no number comes round. So before
- * a parent or the founder of a session makes a descendant of a process, it is looked at whether its number is still its
- * own. (A founder that is gone, whose number somebody else has had for a moment in which we did not look, and founded a
- * session under it: that one we take for the member's.) Under the number of a member that is gone a new one is found
- * when the old one has been removed.
+ * A number is used again; start times tell. They are in clock ticks of 10 ms, in which no number comes round.
+ * So before a parent or the founder of a session makes a descendant of a process, it is looked at whether its
+ * number is still its own. (A founder that is gone, whose number somebody else has had for a moment in which
+ * we did not look, and founded a session under it: that one we take for the member's.) Under the number of a
+ * member that is gone a new one is found when the old one has been removed.
  */
 #include "config.h"
 
@@ -38,15 +41,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SPAN_LIMIT 4096      /* more numbers at once are left to the walk */
-#define RETRIES 256          /* numbers that are given away, but of which there is no process to be seen yet */
-#define RETRY_LOOKS 8        /* each after twice as many looks as the one before: some 0.3 s in all, as who forks may have to wait for a CPU */
-#define WALK_NS 250000000    /* at least so long from one walk to the next */
+#define SPAN_LIMIT 4096 /* more numbers at once are left to the walk */
+/* numbers that are given away, but of which there is no process to be seen yet */
+#define RETRIES 256
+/*
+ * each after twice as many looks as the one before: some 0.3 s in all, as who forks may have to wait for a
+ * CPU
+ */
+#define RETRY_LOOKS 8
+#define WALK_NS 250000000       /* at least so long from one walk to the next */
 #define WALK_SURE_NS 2000000000 /* the same, when it is not expected to find anything */
-#define WALK_SHARE 200       /* a walk may take this part of a CPU's time */
-#define CHILDREN_BYTES 65536 /* of one file: some 10,000 numbers */
-#define FORGET_COUNT 4096    /* members that are gone, before they are forgotten */
-#define OF_OTHERS 0          /* the number of a member that is gone, and somebody else's since */
+#define WALK_SHARE 200          /* a walk may take this part of a CPU's time */
+#define CHILDREN_BYTES 65536    /* of one file: some 10,000 numbers */
+#define FORGET_COUNT 4096       /* members that are gone, before they are forgotten */
+#define OF_OTHERS 0             /* the number of a member that is gone, and somebody else's since */
 
 struct process {
 	char state;
@@ -66,16 +74,17 @@ struct tree {
 	struct u64_map starts; /* by pid: twice the start time, plus 1: it lives; or OF_OTHERS */
 	pid_t *list;           /* members that live */
 	size_t count, capacity;
-	size_t gone;           /* entries of the map that are not in the list */
+	size_t gone; /* entries of the map that are not in the list */
 	struct descendant *found;
 	size_t found_count, found_capacity;
 	struct retry retries[RETRIES];
 	size_t retry_count;
-	pid_t last;            /* the number that was given away last, when we looked; 0: not known */
-	int loadavg_fd;        /* -1: there is none */
+	pid_t last;     /* the number that was given away last, when we looked; 0: not known */
+	int loadavg_fd; /* -1: there is none */
 	int64_t walked_ns, walk_cost_ns;
-	bool is_doubtful;      /* a walk may find what was not found by number */
-	bool is_unreliable;    /* one did that should have found nothing: loadavg may be another system's (lxcfs) */
+	bool is_doubtful; /* a walk may find what was not found by number */
+	/* one did that should have found nothing: loadavg may be another system's (lxcfs) */
+	bool is_unreliable;
 	char **cgroups; /* folders */
 	size_t cgroup_count, cgroup_capacity;
 	struct u64_map left_pids; /* start times of those that were left out, by pid */
@@ -111,7 +120,8 @@ static bool read_process(const struct tree *tree, pid_t pid, struct process *pro
 	}
 	process->parent = (pid_t)numbers[FIELD_PARENT];
 	process->session = (pid_t)numbers[FIELD_SESSION];
-	process->start_time = numbers[FIELD_START] ? numbers[FIELD_START] : 1; /* 0: the first one of a system */
+	/* 0: the first one of a system */
+	process->start_time = numbers[FIELD_START] ? numbers[FIELD_START] : 1;
 	return true;
 }
 
@@ -315,7 +325,8 @@ static void retry_later(struct tree *tree, pid_t pid, int looks)
 {
 	tree->is_doubtful |= looks > 0 && tree->retry_count == RETRIES;
 	if (looks > 0 && tree->retry_count < RETRIES)
-		tree->retries[tree->retry_count++] = (struct retry){ pid, looks, (1 << (RETRY_LOOKS - looks)) - 1 };
+		tree->retries[tree->retry_count++] =
+			(struct retry){ pid, looks, (1 << (RETRY_LOOKS - looks)) - 1 };
 }
 
 /* A session is named by the number of the process that founded it, which nobody else gets meanwhile. */
@@ -326,7 +337,10 @@ static bool is_descendant(const struct tree *tree, pid_t pid, const struct proce
 	return process->session > 0 && process->session != pid && is_members_own(tree, process->session);
 }
 
-/* The number is taken before there is anything to be seen of the process. looks: how often it may be looked at again. */
+/*
+ * The number is taken before there is anything to be seen of the process. looks: how often it may be looked
+ * at again.
+ */
 static void examine(struct tree *tree, pid_t pid, int looks)
 {
 	const uint64_t start = start_of(tree, pid);
@@ -334,7 +348,8 @@ static void examine(struct tree *tree, pid_t pid, int looks)
 
 	if (!read_process(tree, pid, &process) || (start && start != process.start_time))
 		retry_later(tree, pid, looks);
-	else if (!start && process.parent != getpid() && is_descendant(tree, pid, &process) && is_process(tree, pid))
+	else if (!start && process.parent != getpid() && is_descendant(tree, pid, &process) &&
+		is_process(tree, pid))
 		find(tree, pid, &process);
 	else if (!start && entry_of(tree, pid) != OF_OTHERS && entry_of(tree, pid) / 2 != process.start_time)
 		u64_map_put(&tree->starts, (uint64_t)pid, OF_OTHERS);
@@ -385,7 +400,8 @@ static void examine_in_cgroup(void *context, pid_t pid)
 	struct tree *tree = context;
 	struct process process;
 
-	if (start_of(tree, pid) || pid == getpid() || !read_process(tree, pid, &process) || process.state == 'Z' || process.parent == getpid())
+	if (start_of(tree, pid) || pid == getpid() || !read_process(tree, pid, &process) ||
+		process.state == 'Z' || process.parent == getpid())
 		return;
 	find(tree, pid, &process);
 }
@@ -426,8 +442,9 @@ static void walk(struct tree *tree)
 /* Those that come into a group from elsewhere, and those that there was no room for, have no new numbers. */
 static int64_t walk_distance_ns(const struct tree *tree)
 {
-	return tree->is_doubtful || tree->is_unreliable || tree->cgroup_count || tree->left_pids.count ? WALK_NS
-											       : WALK_SURE_NS;
+	return tree->is_doubtful || tree->is_unreliable || tree->cgroup_count || tree->left_pids.count
+		? WALK_NS
+		: WALK_SURE_NS;
 }
 
 static void walk_if_due(struct tree *tree, bool at_once)
@@ -439,11 +456,15 @@ static void walk_if_due(struct tree *tree, bool at_once)
 
 	tree->is_doubtful |= at_once;
 	if (tree->walked_ns &&
-		now_ns - tree->walked_ns < (at_once ? 0 : walk_distance_ns(tree)) + (cost_ns > 0 ? cost_ns : 0))
+		now_ns - tree->walked_ns <
+			(at_once ? 0 : walk_distance_ns(tree)) + (cost_ns > 0 ? cost_ns : 0))
 		return;
 	is_sure = walk_distance_ns(tree) == WALK_SURE_NS && tree->walked_ns;
 	tree->is_doubtful = false;
-	/* not what it waits for a CPU meanwhile: the busier the machine was, the longer a child would not be found */
+	/*
+	 * not what it waits for a CPU meanwhile: the busier the machine was, the longer a child would not
+	 * be found
+	 */
 	began_ns = thread_cpu_ns();
 	walk(tree);
 	tree->is_unreliable |= is_sure && tree->found_count > found_count;

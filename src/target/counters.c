@@ -38,8 +38,8 @@ static uint64_t number_behind(const char *text, const char *name)
 }
 
 /*
- * The numbers of a stat line from the state on, which is field 3 of proc(5): numbers[n] is field n + 3. The name before it may
- * hold anything, parentheses too. False: they are not all there.
+ * The numbers of a stat line from the state on, which is field 3 of proc(5): numbers[n] is field n + 3. The
+ * name before it may hold anything, parentheses too. False: they are not all there.
  */
 static bool read_stat_numbers(pid_t pid, int64_t *numbers, size_t count)
 {
@@ -63,7 +63,14 @@ static bool read_stat_numbers(pid_t pid, int64_t *numbers, size_t count)
 	return true;
 }
 
-enum { STAT_PARENT = 4 - 3, STAT_MINOR = 10 - 3, STAT_MAJOR = 12 - 3, STAT_USER = 14 - 3, STAT_SYSTEM = 15 - 3, STAT_RESIDENT = 24 - 3 };
+enum {
+	STAT_PARENT = 4 - 3,
+	STAT_MINOR = 10 - 3,
+	STAT_MAJOR = 12 - 3,
+	STAT_USER = 14 - 3,
+	STAT_SYSTEM = 15 - 3,
+	STAT_RESIDENT = 24 - 3
+};
 
 bool target_read_counters(pid_t pid, struct process_counters *counters)
 {
@@ -77,7 +84,8 @@ bool target_read_counters(pid_t pid, struct process_counters *counters)
 	*counters = (struct process_counters){
 		.user_ns = (uint64_t)numbers[STAT_USER] * tick_ns,
 		.system_ns = (uint64_t)numbers[STAT_SYSTEM] * tick_ns,
-		.resident_bytes = numbers[STAT_RESIDENT] > 0 ? (uint64_t)numbers[STAT_RESIDENT] * page_bytes : 0,
+		.resident_bytes =
+			numbers[STAT_RESIDENT] > 0 ? (uint64_t)numbers[STAT_RESIDENT] * page_bytes : 0,
 		.minor_faults = (uint64_t)numbers[STAT_MINOR],
 		.major_faults = (uint64_t)numbers[STAT_MAJOR],
 	};

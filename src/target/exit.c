@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * With which status a process has ended, though it is no child of ours. Until its parent has waited for it, it is a zombie, and its
- * stat file says so (field 52 in proc(5)). After that the pidfd that was opened while it lived says it, from Linux 6.15 on
- * (PIDFD_INFO_EXIT in include/uapi/linux/pidfd.h).
+ * With which status a process has ended, though it is no child of ours. Until its parent has waited for it,
+ * it is a zombie, and its stat file says so (field 52 in proc(5)). After that the pidfd that was opened while
+ * it lived says it, from Linux 6.15 on (PIDFD_INFO_EXIT in include/uapi/linux/pidfd.h).
  */
 #include "config.h"
 
@@ -54,7 +54,8 @@ static int status_of_reaped(const struct target *target)
 {
 	struct exit_info info = { .mask = EXIT_INFO_STATUS };
 
-	return target->exit_fd >= 0 && ioctl(target->exit_fd, EXIT_INFO_REQUEST, &info) == 0 && (info.mask & EXIT_INFO_STATUS)
+	return target->exit_fd >= 0 && ioctl(target->exit_fd, EXIT_INFO_REQUEST, &info) == 0 &&
+			(info.mask & EXIT_INFO_STATUS)
 		? info.status
 		: -1;
 }

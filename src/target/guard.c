@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGSTOP cannot be caught. One that meets pyrope in the middle of a pause would stop it for as long as somebody likes, and
- * the thread that it holds with it: a tracer that is stopped does not let go.
+ * SIGSTOP cannot be caught. One that meets pyrope in the middle of a pause would stop it for as long as
+ * somebody likes, and the thread that it holds with it: a tracer that is stopped does not let go.
  *
- * Timers of the kernel run on meanwhile. For each pause they are set to send SIGCONT to pyrope, the first one after
- * FIRST_NS, which is far more than a pause takes; a SIGCONT to a process that is not stopped does nothing. So pyrope goes
- * on, ends the pause, and stops itself again: the one who sent SIGSTOP gets what was asked for, 5 ms later. The later ones
- * are for a pause that lasts so long for want of a CPU that SIGSTOP comes when the first one is over. (One timer with an
- * interval will not do: from Linux 6.13 on it stops when its signal is ignored; and if it is not, SIGSTOP removes a SIGCONT
- * that waits to be delivered, and with it the timer.)
+ * Timers of the kernel run on meanwhile. For each pause they are set to send SIGCONT to pyrope, the first one
+ * after FIRST_NS, which is far more than a pause takes; a SIGCONT to a process that is not stopped does
+ * nothing. So pyrope goes on, ends the pause, and stops itself again: the one who sent SIGSTOP gets what was
+ * asked for, 5 ms later. The later ones are for a pause that lasts so long for want of a CPU that SIGSTOP
+ * comes when the first one is over. (One timer with an interval will not do: from Linux 6.13 on it stops when
+ * its signal is ignored; and if it is not, SIGSTOP removes a SIGCONT that waits to be delivered, and with it
+ * the timer.)
  *
- * That it was stopped, and not merely without a CPU for so long, is known by a thread that sleeps in epoll_wait with all
- * signals blocked: that gives EINTR after a stop and a SIGCONT and for hardly any other reason (signal(7)). A debugger and a
- * frozen cgroup are such reasons, and take longer than the timer; then pyrope does not stop itself. Nor does it once that thread
- * has been traced, as by strace, where each SIGCONT interrupts, and so does the end of tracing: nobody would continue pyrope.
- * Whoever traces pyrope can stop it in other ways. A tracer that comes interrupts, too, so that the thread hears of each.
+ * That it was stopped, and not merely without a CPU for so long, is known by a thread that sleeps in
+ * epoll_wait with all signals blocked: that gives EINTR after a stop and a SIGCONT and for hardly any other
+ * reason (signal(7)). A debugger and a frozen cgroup are such reasons, and take longer than the timer; then
+ * pyrope does not stop itself. Nor does it once that thread has been traced, as by strace, where each SIGCONT
+ * interrupts, and so does the end of tracing: nobody would continue pyrope. Whoever traces pyrope can stop it
+ * in other ways. A tracer that comes interrupts, too, so that the thread hears of each.
  *
- * The same thread keeps an execve of the target from waiting for ever. That waits until all other threads have gone, and one
- * that is traced has gone only when its tracer has waited for it. Meanwhile PTRACE_SEIZE of another thread waits for the
- * execve to be done (cred_guard_mutex in kernel/ptrace.c; to Linux 5.6 process_vm_readv does too, mm_access in
- * kernel/fork.c), so that the tracer never comes to it. But any thread of the tracer's process may wait for what one of
- * them traces.
+ * The same thread keeps an execve of the target from waiting for ever. That waits until all other threads
+ * have gone, and one that is traced has gone only when its tracer has waited for it. Meanwhile PTRACE_SEIZE
+ * of another thread waits for the execve to be done (cred_guard_mutex in kernel/ptrace.c; to Linux 5.6
+ * process_vm_readv does too, mm_access in kernel/fork.c), so that the tracer never comes to it. But any
+ * thread of the tracer's process may wait for what one of them traces.
  */
 #include "config.h"
 
@@ -44,9 +46,11 @@
 
 #define FIRST_NS 5000000
 #define LATE_NS 1500000000 /* what continues pyrope later than that was not a timer */
-#define ASK_NS 100000000 /* the thread that knows of a stop has run by then; what comes later is another stop */
+/* the thread that knows of a stop has run by then; what comes later is another stop */
+#define ASK_NS 100000000
 #define STACK_BYTES 65536
-#define REAP_NS 20000000 /* for so long an execve may wait for a thread that has died while it was ours */
+/* for so long an execve may wait for a thread that has died while it was ours */
+#define REAP_NS 20000000
 
 static const struct itimerspec spans[] = {
 	{ .it_value.tv_nsec = FIRST_NS },
@@ -60,8 +64,8 @@ struct guard {
 	pthread_t thread;
 	int epoll_fd, end_fd, reap_fd;
 	atomic_uint interruptions;
-	atomic_bool ends; /* told by end_fd too, which a tracer may keep from being heard */
-	atomic_bool was_traced; /* the thread that counts them has been, once at least */
+	atomic_bool ends;                  /* told by end_fd too, which a tracer may keep from being heard */
+	atomic_bool was_traced;            /* the thread that counts them has been, once at least */
 	atomic_int traced[PAUSES_AT_ONCE]; /* threads that are ours; 0: none */
 	size_t next;
 
@@ -70,7 +74,10 @@ struct guard {
 	int64_t set_ns;
 	unsigned interruptions_before;
 
-	/* The timer has sent its signal; was it needed? The thread that knows may be late. 0: there is nothing to ask. */
+	/*
+	 * The timer has sent its signal; was it needed? The thread that knows may be late. 0: there is
+	 * nothing to ask.
+	 */
 	int64_t ask_until_ns;
 };
 
@@ -86,7 +93,10 @@ static bool is_traced(void)
 	return !field || strtol(field, NULL, 10) != 0;
 }
 
-/* The stops of what is traced are told as well, whatever is asked for, and once only: those are another thread's to hear of. */
+/*
+ * The stops of what is traced are told as well, whatever is asked for, and once only: those are another
+ * thread's to hear of.
+ */
 static void reap(struct guard *guard)
 {
 	const int options = WEXITED | WNOHANG | __WALL;
@@ -117,7 +127,8 @@ static void *watch(void *context)
 				return NULL;
 			if (!atomic_load(&guard->was_traced) && is_traced())
 				atomic_store(&guard->was_traced, true);
-			atomic_fetch_add(&guard->interruptions, 1); /* only now: who sees it has to know the other */
+			/* only now: who sees it has to know the other */
+			atomic_fetch_add(&guard->interruptions, 1);
 		} else if (event.data.fd == guard->end_fd) {
 			return NULL;
 		} else if (read(guard->reap_fd, &times, sizeof(times)) > 0) {
@@ -128,7 +139,8 @@ static void *watch(void *context)
 
 void guard_attach(struct guard *guard, pid_t tid)
 {
-	if (guard) /* where a thread has changed its tid a place is not given back, and is taken again in turn */
+	/* where a thread has changed its tid a place is not given back, and is taken again in turn */
+	if (guard)
 		atomic_store(&guard->traced[guard->next++ % ARRAY_LENGTH(guard->traced)], tid);
 }
 
@@ -186,7 +198,8 @@ struct guard *guard_new(void)
 	guard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	guard->end_fd = eventfd(0, EFD_CLOEXEC);
 	guard->reap_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (guard->timer_count && guard->epoll_fd >= 0 && guard->end_fd >= 0 && guard->reap_fd >= 0 && start_thread(guard))
+	if (guard->timer_count && guard->epoll_fd >= 0 && guard->end_fd >= 0 && guard->reap_fd >= 0 &&
+		start_thread(guard))
 		return guard;
 	release(guard);
 	return NULL;

@@ -7,10 +7,16 @@
 
 struct guard;
 
-/* NULL when the system has no more timers or threads: then there is no guard, and what is below does nothing. */
+/*
+ * NULL when the system has no more timers or threads: then there is no guard, and what is below does
+ * nothing.
+ */
 struct guard *guard_new(void);
 void guard_free(struct guard *guard); /* accepts NULL */
-/* A thread of the target is being stopped, or may be at any time from now on. Again and again while that takes long. */
+/*
+ * A thread of the target is being stopped, or may be at any time from now on. Again and again while that
+ * takes long.
+ */
 void guard_begin(struct guard *guard);
 /* It has been let go. A SIGSTOP that was undone for that is made up for here. */
 void guard_end(struct guard *guard);
@@ -20,8 +26,8 @@ unsigned guard_interruptions(const struct guard *guard);
 void guard_forget(struct guard *guard, unsigned interruptions);
 
 /*
- * The thread is, or is about to be, traced by a thread of pyrope. If it dies it is waited for within some 20 ms, whatever that
- * thread does meanwhile; waitid then knows nothing of it. Not for a process's first thread.
+ * The thread is, or is about to be, traced by a thread of pyrope. If it dies it is waited for within some 20
+ * ms, whatever that thread does meanwhile; waitid then knows nothing of it. Not for a process's first thread.
  */
 void guard_attach(struct guard *guard, pid_t tid);
 /* It has been let go, or waited for. */

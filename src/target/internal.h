@@ -5,11 +5,14 @@
 
 #include "pyrope/target.h"
 
-/* Open /proc files of the threads that were looked at last; direct-mapped by tid, so that their number is bounded. */
+/*
+ * Open /proc files of the threads that were looked at last; direct-mapped by tid, so that their number is
+ * bounded.
+ */
 #define TASK_SLOTS 64
 
 struct task_files {
-	pid_t tid; /* 0: empty slot */
+	pid_t tid;                                       /* 0: empty slot */
 	int syscall_fd, schedstat_fd, stat_fd, sched_fd; /* -1: not open */
 };
 
@@ -29,34 +32,40 @@ struct target {
 	const struct target_script *script; /* NULL: it is a process */
 	pid_t pid, inner_pid;
 	int proc_fd, stat_fd; /* /proc/PID and the file in it */
-	int exit_fd; /* a pidfd; -1: there are none */
+	int exit_fd;          /* a pidfd; -1: there are none */
 	int mem_fd; /* /proc/PID/mem, bound to the address space that the process had when it was opened */
-	pid_t living_tid; /* through which thread its memory is reached: pid, unless the first thread has exited */
-	int living_fd, living_stat_fd; /* /proc/TID of that thread; -1: proc_fd will do */
+	/* through which thread its memory is reached: pid, unless the first thread has exited */
+	pid_t living_tid;
+	int living_fd, living_stat_fd;    /* /proc/TID of that thread; -1: proc_fd will do */
 	int unanswered[TARGET_QUESTIONS]; /* errno values, see target_unanswered */
-	bool proc_mem; /* read through mem_fd and not by process_vm_readv */
+	bool proc_mem;                    /* read through mem_fd and not by process_vm_readv */
 	uint64_t code_start, stack_start; /* of the image that was remembered, from its stat; 0: none was */
-	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
+	uint64_t start_time;              /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t read_calls;
 	struct pauser *pauser; /* own, or one that several targets share */
 	struct pauser own;
 	struct pending {
 		pid_t tid;
 		bool is_late; /* nobody awaits it any more: it is let go as soon as it stops */
-	} pending[PAUSES_AT_ONCE]; /* threads that were told to stop and have not yet; with held_count no more than that */
+		/* threads that were told to stop and have not yet; with held_count no more than that */
+	} pending[PAUSES_AT_ONCE];
 	size_t pending_count;
-	bool keeps_first; /* the first thread has ended, is still traced by us, and cannot be waited for yet */
+	/* the first thread has ended, is still traced by us, and cannot be waited for yet */
+	bool keeps_first;
 	size_t held_count;
 	struct task_files tasks[TASK_SLOTS];
 };
 
-/* Does this errno value say that what was asked for is not there any more? All others are failures, and prove nothing. */
+/*
+ * Does this errno value say that what was asked for is not there any more? All others are failures, and
+ * prove nothing.
+ */
 bool is_gone(int errno_value);
 /* The beginning of a file that stays open; NUL-terminates. -1 with errno. */
 ssize_t read_again(int fd, char *text, size_t size);
 /*
- * Another thread takes the place of the one through which memory is reached, when that has exited. False: the process has
- * none any more (or /proc is not to be had).
+ * Another thread takes the place of the one through which memory is reached, when that has exited. False: the
+ * process has none any more (or /proc is not to be had).
  */
 bool target_use_living_thread(struct target *target);
 void task_files_init(struct target *target);

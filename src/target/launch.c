@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting a command as a shell would: what pyrope changed for itself (signal mask, dispositions, limit of descriptors) is
- * put back in the child, so that the child gets what pyrope was given. Errors of execvp come back through a pipe that execve
- * closes.
+ * Starting a command as a shell would: what pyrope changed for itself (signal mask, dispositions, limit of
+ * descriptors) is put back in the child, so that the child gets what pyrope was given. Errors of execvp come
+ * back through a pipe that execve closes.
  */
 #include "config.h"
 
@@ -28,7 +28,8 @@ static void raise_descriptor_limit(void)
 {
 	struct rlimit most;
 
-	if (getrlimit(RLIMIT_NOFILE, &at_start.descriptors) || at_start.descriptors.rlim_cur == at_start.descriptors.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &at_start.descriptors) ||
+		at_start.descriptors.rlim_cur == at_start.descriptors.rlim_max)
 		return;
 	most = at_start.descriptors;
 	most.rlim_cur = most.rlim_max;
@@ -41,7 +42,8 @@ void launch_remember(void)
 	for (int signal = 1; signal < (int)ARRAY_LENGTH(at_start.ignored); signal++) {
 		struct sigaction action;
 
-		at_start.ignored[signal] = sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+		at_start.ignored[signal] =
+			sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 	}
 	at_start.known = true;
 	raise_descriptor_limit();
@@ -54,7 +56,8 @@ static void restore_signals(void)
 	for (int signal = 1; signal < (int)ARRAY_LENGTH(at_start.ignored); signal++) {
 		struct sigaction action = { .sa_handler = at_start.ignored[signal] ? SIG_IGN : SIG_DFL };
 
-		sigaction(signal, &action, NULL); /* refused for SIGKILL, SIGSTOP and the C library's own: no matter */
+		/* refused for SIGKILL, SIGSTOP and the C library's own: no matter */
+		sigaction(signal, &action, NULL);
 	}
 	sigprocmask(SIG_SETMASK, &at_start.mask, NULL);
 }

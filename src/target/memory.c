@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the target's memory. process_vm_readv(2) serves its iovecs one after the other, in order; the proofs in
- * src/sampling rest on that (process_vm_rw_core in mm/process_vm_access.c: a loop over the remote iovecs, each pinned and
- * copied before the next).
+ * Reading the target's memory. process_vm_readv(2) serves its iovecs one after the other, in order; the
+ * proofs in src/sampling rest on that (process_vm_rw_core in mm/process_vm_access.c: a loop over the remote
+ * iovecs, each pinned and copied before the next).
  */
 #include "config.h"
 
@@ -31,13 +31,14 @@ static size_t read_proc_mem(struct target *target, const struct read_request *re
 		if (wraps(&requests[i]) || requests[i].address > INT64_MAX)
 			return i;
 		while (done < requests[i].length) {
-			ssize_t got = pread(target->mem_fd, (char *)requests[i].data + done, requests[i].length - done,
-				(off_t)(requests[i].address + done));
+			ssize_t got = pread(target->mem_fd, (char *)requests[i].data + done,
+				requests[i].length - done, (off_t)(requests[i].address + done));
 
 			target->read_calls++;
 			if (got < 0 && errno == EINTR && interruptions++ < INTERRUPTIONS_LIMIT)
 				continue;
-			if (got < 0 && errno != EIO && errno != EFAULT) /* what is said of an address where nothing is */
+			/* what is said of an address where nothing is */
+			if (got < 0 && errno != EIO && errno != EFAULT)
 				target->unanswered[ASKED_MEMORY] = errno;
 			if (got <= 0)
 				return i;
@@ -49,8 +50,8 @@ static size_t read_proc_mem(struct target *target, const struct read_request *re
 }
 
 /*
- * At most IOVECS_PER_CALL requests in one call: *whole is how many were read whole. False: the call is not to be had, for now
- * or at all. Only EFAULT (nothing is mapped there) and ESRCH are answers.
+ * At most IOVECS_PER_CALL requests in one call: *whole is how many were read whole. False: the call is not to
+ * be had, for now or at all. Only EFAULT (nothing is mapped there) and ESRCH are answers.
  */
 static bool read_vm(struct target *target, const struct read_request *requests, size_t count, size_t *whole)
 {

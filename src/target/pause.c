@@ -3,28 +3,31 @@
  * Holding one thread still, so that it never notices.
  *
  * - A thread that sleeps is not touched: its state is looked at right before PTRACE_INTERRUPT.
- * - Between that look and the interrupt it may still go to sleep, and epoll_wait and its kin would return EINTR. Such a
- *   call has only just begun; the kernel is asked to begin it again (arch_restart_system_call).
- * - A signal may arrive together with our interrupt. The stop is then a signal-delivery stop, and pause_end hands the
- *   signal on; the kernel kept its siginfo.
- * - A thread that does not stop in time (it entered state D, as the parent of a vfork does) cannot be detached from, for
- *   that takes a stop. It is remembered as pending, and let go the moment it stops (pause_settle).
- * - That has to happen also when we are killed before. The kernel then lets the thread go on with the signal that it keeps for
- *   the tracer, and a waitid that consumes the stop clears that (exit_code in wait_task_stopped, kernel/exit.c). So stops are
- *   looked at with WNOWAIT only, and a thread that has exited is waited for once more without it.
- * - PTRACE_SEIZE leaves no trace when we die: the kernel detaches and lets the thread run (exit_ptrace). So there is no
- *   instant at which SIGKILL would leave it stopped. Never PTRACE_ATTACH (it queues a SIGSTOP), never
- *   PTRACE_O_EXITKILL.
+ * - Between that look and the interrupt it may still go to sleep, and epoll_wait and its kin would return
+ * EINTR. Such a call has only just begun; the kernel is asked to begin it again (arch_restart_system_call).
+ * - A signal may arrive together with our interrupt. The stop is then a signal-delivery stop, and pause_end
+ * hands the signal on; the kernel kept its siginfo.
+ * - A thread that does not stop in time (it entered state D, as the parent of a vfork does) cannot be
+ * detached from, for that takes a stop. It is remembered as pending, and let go the moment it stops
+ * (pause_settle).
+ * - That has to happen also when we are killed before. The kernel then lets the thread go on with the signal
+ * that it keeps for the tracer, and a waitid that consumes the stop clears that (exit_code in
+ * wait_task_stopped, kernel/exit.c). So stops are looked at with WNOWAIT only, and a thread that has exited
+ * is waited for once more without it.
+ * - PTRACE_SEIZE leaves no trace when we die: the kernel detaches and lets the thread run (exit_ptrace). So
+ * there is no instant at which SIGKILL would leave it stopped. Never PTRACE_ATTACH (it queues a SIGSTOP),
+ * never PTRACE_O_EXITKILL.
  * - SIGSTOP to pyrope itself does not last as long as a thread is held (guard.c).
- * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread and the
- *   parent's wait both need the tracer to have done so. But a process that pyrope itself launched is waited for by
- *   whoever wants its exit code, and not here.
+ * - A thread that dies while it is ours has to be waited for, or its process hangs: execve in another thread
+ * and the parent's wait both need the tracer to have done so. But a process that pyrope itself launched is
+ * waited for by whoever wants its exit code, and not here.
  * - The first thread of a process that is killed may die before the others, and can be waited for after them
  *   only (delay_group_leader, kernel/exit.c). Until its tracer has done so the parent's wait does not see it
  *   (keeps_first).
- * - A thread that a signal has stopped may be held as well, for its registers: PTRACE_SEIZE turns its stop into one of ours
- *   within the kernel, and PTRACE_DETACH turns it back (JOBCTL_STOP_PENDING in __ptrace_unlink, kernel/ptrace.c); it executes
- *   nothing of its own meanwhile, and its parent hears of no second stop.
+ * - A thread that a signal has stopped may be held as well, for its registers: PTRACE_SEIZE turns its stop
+ * into one of ours within the kernel, and PTRACE_DETACH turns it back (JOBCTL_STOP_PENDING in
+ * __ptrace_unlink, kernel/ptrace.c); it executes nothing of its own meanwhile, and its parent hears of no
+ * second stop.
  * - A thread that calls execve comes out of it with another tid, the one of its process, and is still ours.
  */
 #include "config.h"
@@ -46,9 +49,10 @@
 
 #define SPIN_NS 30000
 #define SLEEP_NS 200000
-#define DETACH_TRIES 1000 /* in a row: a thread that was killed in its stop may take its time to be dead */
+/* in a row: a thread that was killed in its stop may take its time to be dead */
+#define DETACH_TRIES 1000
 #define INTERRUPT_TRIES 3 /* of what does not fail on its own */
-#define BACK_NS 1000000 /* until a thread that was stopped by a signal is so again */
+#define BACK_NS 1000000   /* until a thread that was stopped by a signal is so again */
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128 /* linux/ptrace.h */
@@ -64,9 +68,25 @@ bool restartable_system_call(long number)
 #ifdef SYS_epoll_pwait2
 		SYS_epoll_pwait2,
 #endif
-		SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait, SYS_io_getevents, SYS_read, SYS_readv, SYS_recvfrom,
-		SYS_recvmsg, SYS_recvmmsg, SYS_accept, SYS_accept4, SYS_connect, SYS_write, SYS_writev, SYS_sendto,
-		SYS_sendmsg, SYS_sendmmsg, SYS_msgrcv, SYS_msgsnd,
+		SYS_semop,
+		SYS_semtimedop,
+		SYS_rt_sigtimedwait,
+		SYS_io_getevents,
+		SYS_read,
+		SYS_readv,
+		SYS_recvfrom,
+		SYS_recvmsg,
+		SYS_recvmmsg,
+		SYS_accept,
+		SYS_accept4,
+		SYS_connect,
+		SYS_write,
+		SYS_writev,
+		SYS_sendto,
+		SYS_sendmsg,
+		SYS_sendmmsg,
+		SYS_msgrcv,
+		SYS_msgsnd,
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
@@ -81,7 +101,7 @@ bool restartable_system_call(long number)
 enum outcome {
 	OUTCOME_RUNNING, /* nothing yet */
 	OUTCOME_STOPPED,
-	OUTCOME_GONE,    /* nothing is left to detach from */
+	OUTCOME_GONE, /* nothing is left to detach from */
 };
 
 /* Is the process a child of pyrope? Only asked when it is dead. */
@@ -96,7 +116,10 @@ static bool is_own_child(const struct target *target)
 	return field && strtol(field, NULL, 10) == getpid();
 }
 
-/* *tid becomes the process's when the thread has called execve; *signal is what the stop is to deliver, 0: nothing. */
+/*
+ * *tid becomes the process's when the thread has called execve; *signal is what the stop is to deliver, 0:
+ * nothing.
+ */
 static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
 {
 	siginfo_t info = { 0 };
@@ -121,10 +144,10 @@ static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
 }
 
 /*
- * Waits for the stop. It takes a few microseconds when the thread is on another CPU, so that going to sleep for it would
- * only prolong the time that the thread is held. After SPIN_NS it is more likely that the two of us share a CPU: then we
- * sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every thread, see sampler.c); waitid itself
- * knows no deadline.
+ * Waits for the stop. It takes a few microseconds when the thread is on another CPU, so that going to sleep
+ * for it would only prolong the time that the thread is held. After SPIN_NS it is more likely that the two of
+ * us share a CPU: then we sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every
+ * thread, see sampler.c); waitid itself knows no deadline.
  */
 void pause_nap(struct target *target)
 {
@@ -296,7 +319,7 @@ void pause_settle(struct target *target, int64_t until_ns)
 	for (;;) {
 		int64_t now;
 
-		for (size_t index = target->pending_count; index-- > 0; )
+		for (size_t index = target->pending_count; index-- > 0;)
 			settle_one(target, index);
 		now = monotonic_ns();
 		if (!target->pending_count || now >= until_ns)
@@ -319,14 +342,15 @@ static enum pause_result refused(struct target *target, pid_t tid, struct error 
 		return PAUSE_GONE; /* EPERM is also what is said of a thread that has just ended */
 	tracer = target_tracer(target, tid);
 	if (tracer)
-		error_set(err, ERROR_PERMISSION, "cannot pause thread %d: process %d traces it already", tid, tracer);
+		error_set(err, ERROR_PERMISSION, "cannot pause thread %d: process %d traces it already", tid,
+			tracer);
 	else
 		permission_explain(target->pid, reason, err);
 	return PAUSE_REFUSED;
 }
 
-static enum pause_result tell_thread(struct target *target, const struct pause_condition *condition, struct pause *pause,
-	struct error *err)
+static enum pause_result tell_thread(struct target *target, const struct pause_condition *condition,
+	struct pause *pause, struct error *err)
 {
 	if (condition && !condition->holds(condition->context))
 		return PAUSE_UNFIT;
@@ -337,9 +361,10 @@ static enum pause_result tell_thread(struct target *target, const struct pause_c
 	}
 	pause->begin_ns = monotonic_ns();
 	/*
-	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the state is
-	 * not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs that. A thread that is
-	 * too dead to be told is waited for like any other; all other failures would leave it traced, and running.
+	 * From here on there is no way back but through a stop: PTRACE_DETACH is for stopped threads. So the
+	 * state is not looked at again: had it gone to sleep meanwhile, arch_restart_system_call repairs
+	 * that. A thread that is too dead to be told is waited for like any other; all other failures would
+	 * leave it traced, and running.
 	 */
 	for (int attempt = 0; attempt < INTERRUPT_TRIES; attempt++) {
 		if (ptrace(PTRACE_INTERRUPT, pause->tid, NULL, NULL) == 0 || errno == ESRCH)
@@ -365,7 +390,9 @@ static enum pause_result tell(struct target *target, const struct pause_conditio
 		target->pauser->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 		target->pauser->is_guarded = true;
 	}
-	/* with others the timers have been set just now, and setting them again would hold those for longer */
+	/*
+	 * with others the timers have been set just now, and setting them again would hold those for longer
+	 */
 	if (!target->pauser->busy)
 		guard_begin(target->pauser->guard);
 	pause->own_waited_ns = own_waited_ns(target->pauser);
@@ -377,8 +404,8 @@ static enum pause_result tell(struct target *target, const struct pause_conditio
 	return result;
 }
 
-enum pause_result pause_tell(struct target *target, pid_t tid, const struct pause_condition *condition, struct pause *pause,
-	struct error *err)
+enum pause_result pause_tell(struct target *target, pid_t tid, const struct pause_condition *condition,
+	struct pause *pause, struct error *err)
 {
 	*pause = (struct pause){ .target = target, .tid = tid };
 	return tell(target, condition, task_is_running, pause, err);
@@ -440,8 +467,8 @@ static bool is_stopped_in_code(struct target *target, pid_t tid)
 	return task_stopped_in_code(&task);
 }
 
-enum pause_result pause_begin_stopped(struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause,
-	struct error *err)
+enum pause_result pause_begin_stopped(
+	struct target *target, pid_t tid, int64_t deadline_ns, struct pause *pause, struct error *err)
 {
 	enum pause_result result;
 
@@ -482,7 +509,8 @@ void pause_end(struct pause *pause)
 	release_guard(target);
 }
 
-bool pause_back_in_stop(const struct pause *pause, const struct registers *registers, uint64_t *cpu_ns, uint64_t *slices)
+bool pause_back_in_stop(
+	const struct pause *pause, const struct registers *registers, uint64_t *cpu_ns, uint64_t *slices)
 {
 	const int64_t end_ns = monotonic_ns() + BACK_NS;
 

@@ -73,8 +73,8 @@ static bool descends_from_us(pid_t pid)
 }
 
 /*
- * The links in /proc/PID/ns are as forbidden as the memory is, the map of ids is not. It shows outer ids as we
- * know them, -1 where we do not: then the namespace lies beside or above ours (user_namespaces(7)).
+ * The links in /proc/PID/ns are as forbidden as the memory is, the map of ids is not. It shows outer ids as
+ * we know them, -1 where we do not: then the namespace lies beside or above ours (user_namespaces(7)).
  */
 static int in_other_namespace(pid_t pid)
 {
@@ -169,7 +169,10 @@ void permission_gather(pid_t pid, int errno_value, struct permission_facts *fact
 			facts->tracer = 0;
 	}
 	read_security_modules(facts);
-	/* the folder itself keeps the owner of the process, whatever it is (task_dump_owner in fs/proc/base.c) */
+	/*
+	 * the folder itself keeps the owner of the process, whatever it is (task_dump_owner in
+	 * fs/proc/base.c)
+	 */
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (stat(path, &status) == 0)
 		facts->proc_owner = status.st_uid;

@@ -2,9 +2,10 @@
 /*
  * Opening a process, and telling whether it is still the one that was opened.
  *
- * /proc/PID/mem is bound to the address space at the time of the open (proc_mem_open in fs/proc/base.c): when that is
- * gone, because the process has exited or called execve, a read gives 0 bytes and not EIO. One pread therefore answers
- * "is what we know about this process true no more?" without a race for a pid that is used again.
+ * /proc/PID/mem is bound to the address space at the time of the open (proc_mem_open in fs/proc/base.c): when
+ * that is gone, because the process has exited or called execve, a read gives 0 bytes and not EIO. One pread
+ * therefore answers "is what we know about this process true no more?" without a race for a pid that is used
+ * again.
  */
 #include "config.h"
 
@@ -89,9 +90,10 @@ const char *status_field(const char *text, const char *name)
 }
 
 /*
- * A process outlives its first thread when that calls pthread_exit. Then /proc/PID, which is that thread's, has no memory,
- * no maps, no executable and no root any more. All that is to be had from /proc/TID of any thread that lives, which is
- * there although no listing of /proc shows it (proc_pid_lookup in fs/proc/base.c).
+ * A process outlives its first thread when that calls pthread_exit. Then /proc/PID, which is that thread's,
+ * has no memory, no maps, no executable and no root any more. All that is to be had from /proc/TID of any
+ * thread that lives, which is there although no listing of /proc shows it (proc_pid_lookup in
+ * fs/proc/base.c).
  */
 
 static bool thread_lives(struct target *target, pid_t tid)
@@ -214,8 +216,9 @@ static bool parse_stat(const char *line, struct stat_line *stat)
 }
 
 /*
- * By a descriptor that stays open: the question whether the target lives must not depend on there being another one. It is
- * bound to the process and not to its number: when the process is gone a read gives ESRCH, whoever has the number then.
+ * By a descriptor that stays open: the question whether the target lives must not depend on there being
+ * another one. It is bound to the process and not to its number: when the process is gone a read gives ESRCH,
+ * whoever has the number then.
  */
 static struct stat_line read_stat(struct target *target, int directory, int *fd)
 {
@@ -246,7 +249,8 @@ static struct stat_line read_own_stat(struct target *target)
 static struct stat_line read_living_stat(struct target *target)
 {
 	target_use_living_thread(target);
-	return target->living_fd >= 0 ? read_stat(target, target->living_fd, &target->living_stat_fd) : read_own_stat(target);
+	return target->living_fd >= 0 ? read_stat(target, target->living_fd, &target->living_stat_fd)
+				      : read_own_stat(target);
 }
 
 bool target_unanswered(const struct target *target, enum target_question question, struct error *err)
@@ -319,7 +323,8 @@ static int check_kind(struct target *target, struct error *err)
 			return -1;
 		if (!lives)
 			return error_set(err, ERROR_GONE,
-				"process %d is a zombie: it has exited and waits for its parent to notice", target->pid);
+				"process %d is a zombie: it has exited and waits for its parent to notice",
+				target->pid);
 	}
 	if (stat.flags & KERNEL_PF_KTHREAD)
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is a thread of the kernel, not a Python",
@@ -345,8 +350,8 @@ static int check_class(struct target *target, struct error *err)
 
 	if (fd < 0)
 		return 0; /* no executable to be seen; whether there is a Python is found out later */
-	if (pread(fd, ident, sizeof(ident), 0) == (ssize_t)sizeof(ident) && memcmp(ident, ELFMAG, SELFMAG) == 0 &&
-		ident[EI_CLASS] == ELFCLASS32) {
+	if (pread(fd, ident, sizeof(ident), 0) == (ssize_t)sizeof(ident) &&
+		memcmp(ident, ELFMAG, SELFMAG) == 0 && ident[EI_CLASS] == ELFCLASS32) {
 		close(fd);
 		return error_set(err, ERROR_UNSUPPORTED,
 			"process %d is a 32-bit program: this pyrope reads 64-bit ones only", target->pid);
@@ -355,7 +360,10 @@ static int check_class(struct target *target, struct error *err)
 	return 0;
 }
 
-/* Without the /proc of our own pid namespace nothing can be known of any process, or what is there is of another one. */
+/*
+ * Without the /proc of our own pid namespace nothing can be known of any process, or what is there is of
+ * another one.
+ */
 static int check_proc(struct error *err)
 {
 	char self[32] = "";
@@ -368,9 +376,11 @@ static int check_proc(struct error *err)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read /proc/self");
 	if (length < 0 && (statfs("/proc", &status) || (uint64_t)status.f_type != PROC_SUPER_MAGIC))
 		return error_set(err, ERROR_SYSTEM,
-			"/proc is not mounted, and pyrope sees processes by it alone: mount -t proc proc /proc");
+			"/proc is not mounted, and pyrope sees processes by it alone: mount -t proc proc "
+			"/proc");
 	return error_set(err, ERROR_SYSTEM,
-		"/proc is that of another pid namespace: mount the one of this namespace (mount -t proc proc /proc, or "
+		"/proc is that of another pid namespace: mount the one of this namespace (mount -t proc proc "
+		"/proc, or "
 		"unshare --mount-proc)");
 }
 
@@ -400,7 +410,8 @@ static struct target *new_target(pid_t pid)
 
 	target->pid = target->living_tid = pid;
 	target->pauser = &target->own;
-	target->exit_fd = target->proc_fd = target->stat_fd = target->living_fd = target->living_stat_fd = target->mem_fd = -1;
+	target->exit_fd = target->proc_fd = target->stat_fd = target->living_fd = target->living_stat_fd =
+		target->mem_fd = -1;
 	task_files_init(target);
 	return target;
 }
@@ -470,9 +481,10 @@ void target_remember_image(struct target *target)
 }
 
 /*
- * The address space that was opened is there for as long as anybody has a hold on it, and who reads another process's
- * /proc/PID/maps or mem has one. Then only the addresses tell that the process has another by now; in the middle of an
- * execve they are 0. To who may not see them the kernel says that the code begins at 1 (do_task_stat in fs/proc/array.c).
+ * The address space that was opened is there for as long as anybody has a hold on it, and who reads another
+ * process's /proc/PID/maps or mem has one. Then only the addresses tell that the process has another by now;
+ * in the middle of an execve they are 0. To who may not see them the kernel says that the code begins at 1
+ * (do_task_stat in fs/proc/array.c).
  */
 static bool has_other_addresses(struct target *target)
 {
@@ -494,7 +506,8 @@ bool target_same_image(struct target *target)
 	target->unanswered[ASKED_LIFE] = 0;
 	if (pread(target->mem_fd, &byte, 1, 0) == 0)
 		return false;
-	return (target->living_tid == target->pid || find_living_thread(target)) && !has_other_addresses(target);
+	return (target->living_tid == target->pid || find_living_thread(target)) &&
+		!has_other_addresses(target);
 }
 
 bool target_alive(struct target *target)
@@ -505,8 +518,8 @@ bool target_alive(struct target *target)
 		return true;
 	stat = read_own_stat(target);
 	/*
-	 * In an execve the first thread is dead for a moment, until the one that called it takes its place; then no
-	 * other thread is found, and the first one is alive again.
+	 * In an execve the first thread is dead for a moment, until the one that called it takes its place;
+	 * then no other thread is found, and the first one is alive again.
 	 */
 	if (stat.state == 'Z' && !find_living_thread(target))
 		stat.state = read_own_stat(target).state == 'Z' ? 'X' : 'R';
@@ -521,7 +534,8 @@ bool target_execed(struct target *target)
 		return false;
 	fd = openat(target->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ESRCH; /* it is in the next execve already; else it execs what we may not read */
+		/* it is in the next execve already; else it execs what we may not read */
+		return errno == ESRCH;
 	close(target->mem_fd);
 	target->mem_fd = fd;
 	target->code_start = target->stack_start = 0;

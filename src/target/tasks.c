@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the threads of the target are doing, from /proc/PID/task (proc(5)). The two files that are read for each sample
- * are kept open for the threads that were looked at last.
+ * What the threads of the target are doing, from /proc/PID/task (proc(5)). The two files that are read for
+ * each sample are kept open for the threads that were looked at last.
  */
 #include "config.h"
 
@@ -60,7 +60,10 @@ ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, 
 	return (ssize_t)count;
 }
 
-static const struct task_files no_files = { .syscall_fd = -1, .schedstat_fd = -1, .stat_fd = -1, .sched_fd = -1 };
+static const struct task_files no_files = { .syscall_fd = -1,
+	.schedstat_fd = -1,
+	.stat_fd = -1,
+	.sched_fd = -1 };
 
 void task_files_init(struct target *target)
 {
@@ -87,7 +90,10 @@ void task_files_close(struct target *target)
 		close_slot(&target->tasks[i]);
 }
 
-/* Where there are no more descriptors, those of the other threads are given up: they are opened again when they are needed. */
+/*
+ * Where there are no more descriptors, those of the other threads are given up: they are opened again when
+ * they are needed.
+ */
 static int open_task_file(struct target *target, pid_t tid, const char *name)
 {
 	char path[64];
@@ -116,8 +122,8 @@ static struct task_files *task_slot(struct target *target, pid_t tid)
 }
 
 /*
- * Reads a file of the thread by its kept descriptor; opened again once when the thread of that number is another one. -1
- * with errno.
+ * Reads a file of the thread by its kept descriptor; opened again once when the thread of that number is
+ * another one. -1 with errno.
  */
 static ssize_t task_read(struct target *target, pid_t tid, int *fd, const char *name, char *text, size_t size)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes a recording of a made-up service: so many samples of so many different stacks, of eight threads, at 1 kHz. The same
- * arguments give the same bytes; another seed is another run of the same service. For tests/bench/differences.py, formats.py and
- * recordings.py.
+ * Writes a recording of a made-up service: so many samples of so many different stacks, of eight threads, at
+ * 1 kHz. The same arguments give the same bytes; another seed is another run of the same service. For
+ * tests/bench/differences.py, formats.py and recordings.py.
  *
  * Usage: make_recording FILE SAMPLES STACKS SEED [STAY [THREADS AWAKE HZ]]
  *
- * A thread stays in a stack for STAY ticks, on average (default 20). Of THREADS (at most 64; default 8) the first AWAKE compute (all);
- * the others sleep in a system call, and are elsewhere once in a thousand ticks. HZ: ticks a second (1,000).
+ * A thread stays in a stack for STAY ticks, on average (default 20). Of THREADS (at most 64; default 8) the
+ * first AWAKE compute (all); the others sleep in a system call, and are elsewhere once in a thousand ticks.
+ * HZ: ticks a second (1,000).
  */
 #include "config.h"
 
@@ -59,10 +60,9 @@ static void make_functions(struct functions *functions, const struct function **
 {
 	for (unsigned i = 0; i < FUNCTIONS; i++) {
 		char name[64], file[64];
-		const struct function like = { .kind = FUNCTION_PYTHON,
-			.name = name,
-			.file = file,
-			.first_line = (int)(1 + i % 300) };
+		const struct function like = {
+			.kind = FUNCTION_PYTHON, .name = name, .file = file, .first_line = (int)(1 + i % 300)
+		};
 
 		snprintf(name, sizeof(name), "Class%u.method_%u", i % 31, i);
 		snprintf(file, sizeof(file), "/srv/app/package%u/module%u.py", i % 17, i % 211);
@@ -125,7 +125,9 @@ static void play(struct sink *sink, const struct stack *stacks, const struct pla
 			.tid = 100 + (pid_t)thread,
 			.process_name = "python3",
 			.thread_name = thread ? "worker" : "MainThread",
-			.state = sleeps ? THREAD_SLEEPING : thread ? THREAD_RUNNING : THREAD_HOLDS_GIL,
+			.state = sleeps  ? THREAD_SLEEPING
+				: thread ? THREAD_RUNNING
+					 : THREAD_HOLDS_GIL,
 			.syscall_number = sleeps ? 202 : -1,
 			.weight = 1,
 			.frames = stack->frames,
@@ -157,9 +159,11 @@ int main(int argc, char **argv)
 	if (argc == 9) {
 		plan.threads = strtoull(argv[6], NULL, 10);
 		plan.awake = strtoull(argv[7], NULL, 10);
-		plan.interval_ns = 1000000000 / (strtoll(argv[8], NULL, 10) > 0 ? strtoll(argv[8], NULL, 10) : 1);
+		plan.interval_ns =
+			1000000000 / (strtoll(argv[8], NULL, 10) > 0 ? strtoll(argv[8], NULL, 10) : 1);
 	}
-	if ((argc != 5 && argc != 6 && argc != 9) || !plan.stay || !plan.threads || plan.threads > THREADS_LIMIT) {
+	if ((argc != 5 && argc != 6 && argc != 9) || !plan.stay || !plan.threads ||
+		plan.threads > THREADS_LIMIT) {
 		fputs("usage: make_recording FILE SAMPLES STACKS SEED [STAY [THREADS AWAKE HZ]]\n", stderr);
 		return 2;
 	}

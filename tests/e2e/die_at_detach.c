@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into pyrope by killed_with_signal.test and follow_signals.test: makes the two instants meet in which a
- * signal could be lost.
+ * Preloaded into pyrope by killed_with_signal.test and follow_signals.test: makes the two instants meet in
+ * which a signal could be lost.
  *
- * - The first thread that pyrope tells to stop gets a real-time signal instead, with a value of its own, and has stopped for the
- *   delivery of that before pyrope goes on.
- * - When pyrope lets the thread go and hands the signal on (PTRACE_DETACH), pyrope is killed before the kernel hears of it.
+ * - The first thread that pyrope tells to stop gets a real-time signal instead, with a value of its own, and
+ * has stopped for the delivery of that before pyrope goes on.
+ * - When pyrope lets the thread go and hands the signal on (PTRACE_DETACH), pyrope is killed before the
+ * kernel hears of it.
  *
- * With MEETINGS=N in the environment so many threads that are told to stop get a signal, each of which is said, and
- * pyrope lives on.
+ * With MEETINGS=N in the environment so many threads that are told to stop get a signal, each of which is
+ * said, and pyrope lives on.
  */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For libraries that are preloaded into pyrope and stand before ptrace: its arguments, and the call that it would have been. */
+/*
+ * For libraries that are preloaded into pyrope and stand before ptrace: its arguments, and the call that it
+ * would have been.
+ */
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <sys/ptrace.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded into pyrope by long_hold.test: the first thread that is held is read only after 50 ms, in which pyrope sleeps. */
+/*
+ * Preloaded into pyrope by long_hold.test: the first thread that is held is read only after 50 ms, in which
+ * pyrope sleeps.
+ */
 #define _GNU_SOURCE
 #include <sys/uio.h>
 #include <unistd.h>
@@ -8,10 +11,11 @@
 
 static int told;
 
-ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long local_count, const struct iovec *remote,
-	unsigned long remote_count, unsigned long flags)
+ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long local_count,
+	const struct iovec *remote, unsigned long remote_count, unsigned long flags)
 {
-	static ssize_t (*next)(pid_t, const struct iovec *, unsigned long, const struct iovec *, unsigned long, unsigned long);
+	static ssize_t (*next)(pid_t, const struct iovec *, unsigned long, const struct iovec *,
+		unsigned long, unsigned long);
 
 	if (!next)
 		*(void **)&next = dlsym(RTLD_NEXT, "process_vm_readv");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of budgets. What is read must be budgets that can be used; what is refused must say why, with the file's name. */
+/*
+ * A file of budgets. What is read must be budgets that can be used; what is refused must say why, with the
+ * file's name.
+ */
 #include "config.h"
 
 #include "pyrope/check.h"

@@ -17,10 +17,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Was this one interrupted, where return addresses come in a register? Then it may be at the stack pointer of its caller. */
+/*
+ * Was this one interrupted, where return addresses come in a register? Then it may be at the stack pointer
+ * of its caller.
+ */
 static bool may_be_empty(const struct native_frame *frame)
 {
-	return register_roles.return_in_register && frame->exact_pc && frame[-1].stack_pointer < frame->stack_pointer;
+	return register_roles.return_in_register && frame->exact_pc &&
+		frame[-1].stack_pointer < frame->stack_pointer;
 }
 
 /* Each frame lies above the one before it, whatever the tables say. */
@@ -33,7 +37,8 @@ static void check_frames(const struct native_frames *frames, const struct native
 			abort();
 		if (i + 1 < frames->count && frames->list[i + 1].stack_pointer < frame->end)
 			abort();
-		if (i > 1 && frame->stack_pointer <= frames->list[i - 1].stack_pointer && !may_be_empty(frame - 1))
+		if (i > 1 && frame->stack_pointer <= frames->list[i - 1].stack_pointer &&
+			!may_be_empty(frame - 1))
 			abort();
 	}
 	if (frames->count > copy->length + 2)
@@ -58,7 +63,8 @@ static void unwind_garbage(struct modules *modules, const uint8_t *stack, size_t
 			registers.values[i] = STACK + 8 * i;
 		registers.values[register_roles.stack_pointer] = STACK;
 		frames.count = skipped = 0;
-		unwinder_unwind(unwinder, &registers, &copy, anchors, ARRAY_LENGTH(anchors), &frames, &skipped);
+		unwinder_unwind(
+			unwinder, &registers, &copy, anchors, ARRAY_LENGTH(anchors), &frames, &skipped);
 		check_frames(&frames, &copy);
 		if (frames.count)
 			unwinder_learn(unwinder, &frames.list[frames.count - 1], anchors[0]);

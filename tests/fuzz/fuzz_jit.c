@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes as the memory in which a target says what code it has made: the descriptor at its start, and all that it leads to. */
+/*
+ * Bytes as the memory in which a target says what code it has made: the descriptor at its start, and all
+ * that it leads to.
+ */
 #include "config.h"
 
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The merge of native and Python frames over arbitrary ones: frames that overlap or wrap around, anchors anywhere, a stack of
- * garbage. Whatever comes in, each Python frame has to come out once and in order.
+ * The merge of native and Python frames over arbitrary ones: frames that overlap or wrap around, anchors
+ * anywhere, a stack of garbage. Whatever comes in, each Python frame has to come out once and in order.
  *
- * The first bytes choose the sizes and which way it is merged; then words are taken for everything, small ones near the stack.
+ * The first bytes choose the sizes and which way it is merged; then words are taken for everything, small
+ * ones near the stack.
  */
 #include "config.h"
 
@@ -40,17 +41,21 @@ static uint64_t word(struct reader *reader)
 	return value;
 }
 
-static void fill(struct reader *reader, struct merge_input *input, struct native_frame *natives, struct anchors *anchors)
+static void fill(struct reader *reader, struct merge_input *input, struct native_frame *natives,
+	struct anchors *anchors)
 {
 	for (size_t i = 0; i < input->frame_count; i++) {
-		natives[i] = (struct native_frame){ .stack_pointer = word(reader), .end = word(reader),
+		natives[i] = (struct native_frame){ .stack_pointer = word(reader),
+			.end = word(reader),
 			.saved_known = (uint16_t)byte(reader) };
 		natives[i].saved[0] = word(reader);
 	}
 	for (size_t i = 0; i < anchors->count; i++) {
-		size_t begin = byte(reader) % (input->walk->count + 1), end = byte(reader) % (input->walk->count + 1);
+		size_t begin = byte(reader) % (input->walk->count + 1),
+		       end = byte(reader) % (input->walk->count + 1);
 
-		anchors->list[i] = (struct anchor){ word(reader), begin < end ? begin : end, begin < end ? end : begin };
+		anchors->list[i] =
+			(struct anchor){ word(reader), begin < end ? begin : end, begin < end ? end : begin };
 	}
 }
 
@@ -67,8 +72,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct anchors anchors = { .list = anchor_list, .count = byte(&reader) % LIMIT };
 	struct native_copy copy = { .start = BASE, .length = STACK_BYTES, .bytes = stack };
 	uint64_t flags = byte(&reader);
-	struct merge_input input = { .frames = natives, .frame_count = byte(&reader) % LIMIT, .whole = flags & 1,
-		.walk = &walk, .anchors = &anchors, .has_anchors = flags & 2, .evaluates = evaluates, .copy = &copy };
+	struct merge_input input = { .frames = natives,
+		.frame_count = byte(&reader) % LIMIT,
+		.whole = flags & 1,
+		.walk = &walk,
+		.anchors = &anchors,
+		.has_anchors = flags & 2,
+		.evaluates = evaluates,
+		.copy = &copy };
 	size_t next = 0;
 
 	fill(&reader, &input, natives, &anchors);

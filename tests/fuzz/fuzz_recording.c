@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording. The first byte says how the rest is meant: as a file, as collapsed stacks, or as the contents of blocks of
- * events, each behind two bytes with its length, which get headers and checksums here: otherwise nothing would ever come past
- * those. Every event has to be sound.
+ * A recording. The first byte says how the rest is meant: as a file, as collapsed stacks, or as the contents
+ * of blocks of events, each behind two bytes with its length, which get headers and checksums here: otherwise
+ * nothing would ever come past those. Every event has to be sound.
  */
 #include "config.h"
 
@@ -30,7 +30,8 @@ static int check(struct sink *sink, const struct event *event, struct error *err
 			strlen(event->process->roots);
 	if (event->kind != EVENT_SAMPLE)
 		return 0;
-	if (event->sample->state >= THREAD_STATES || event->sample->quality >= SAMPLE_QUALITIES || !event->weight)
+	if (event->sample->state >= THREAD_STATES || event->sample->quality >= SAMPLE_QUALITIES ||
+		!event->weight)
 		abort();
 	text_bytes += strlen(event->sample->thread_name) + strlen(event->sample->process_name);
 	for (size_t i = 0; i < event->sample->frame_count; i++)
@@ -57,7 +58,8 @@ static void build(struct buffer *file, const uint8_t *data, size_t size)
 	put_pair(&plain, "step_ns", "40000");
 	packer_pack(packer, BLOCK_BEGIN, number++, &plain, file);
 	while (size > 2) {
-		const size_t asked = (size_t)data[0] << 8 | data[1], length = asked < size - 2 ? asked : size - 2;
+		const size_t asked = (size_t)data[0] << 8 | data[1],
+			     length = asked < size - 2 ? asked : size - 2;
 
 		buffer_clear(&plain);
 		buffer_append(&plain, data + 2, length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walker over arbitrary memory: the first byte chooses the row of the layout table, the second how deep it may go; the
- * rest is the memory, read again and again so that a small input reaches far.
+ * The walker over arbitrary memory: the first byte chooses the row of the layout table, the second how deep
+ * it may go; the rest is the memory, read again and again so that a small input reaches far.
  */
 #include "config.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A main for a fuzz target without a fuzzer: feeds it each file given and each file in a directory given, in order of
- * their names, and prints a line of TAP for each. An input that the target does not survive ends the program, which the
- * test harness counts as a failure. Without arguments it takes the corpus of its target: tests/fuzz/corpus/NAME for
- * replay_NAME.
+ * A main for a fuzz target without a fuzzer: feeds it each file given and each file in a directory given, in
+ * order of their names, and prints a line of TAP for each. An input that the target does not survive ends the
+ * program, which the test harness counts as a failure. Without arguments it takes the corpus of its target:
+ * tests/fuzz/corpus/NAME for replay_NAME.
  */
 #include "config.h"
 
@@ -27,11 +27,14 @@ static void report(unsigned *count, const char *path, const char *problem)
 	fflush(stdout);
 }
 
-/* The target gets the bytes in a block of exactly their size, so that a sanitizer sees the first byte read past them. */
+/*
+ * The target gets the bytes in a block of exactly their size, so that a sanitizer sees the first byte read
+ * past them.
+ */
 static void replay_file(unsigned *count, const char *path)
 {
 	FILE *file = fopen(path, "rb");
-	struct buffer contents = {0};
+	struct buffer contents = { 0 };
 	uint8_t *exact;
 	char chunk[4096];
 	size_t length;

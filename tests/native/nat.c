@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * C functions of known names and depth that call back into Python: a1 to a5 go through nat_aN_x, nat_aN_y, nat_aN_z, b1 to b5
- * through nat_bN_p, nat_bN_q, so that a stack that mixes two chains or two levels shows. At the leaf they spin or sleep.
+ * C functions of known names and depth that call back into Python: a1 to a5 go through nat_aN_x, nat_aN_y,
+ * nat_aN_z, b1 to b5 through nat_bN_p, nat_bN_q, so that a stack that mixes two chains or two levels shows.
+ * At the leaf they spin or sleep.
  *
- * Built with Python.h it is an extension module; with -DNAT_ABI it needs no headers, and native_calls.py takes the functions
- * out by ctypes. -fno-optimize-sibling-calls is what keeps each function on the stack.
+ * Built with Python.h it is an extension module; with -DNAT_ABI it needs no headers, and native_calls.py
+ * takes the functions out by ctypes. -fno-optimize-sibling-calls is what keeps each function on the stack.
  */
 #ifdef NAT_ABI
 #include "nat_abi.h"
@@ -142,7 +143,10 @@ static PyMethodDef nat_methods[] = {
 	{ NULL, NULL, 0, NULL },
 };
 
-/* For ctypes: the name of the function of this index, NULL behind the last; and the function, as Python knows functions. */
+/*
+ * For ctypes: the name of the function of this index, NULL behind the last; and the function, as Python
+ * knows functions.
+ */
 const char *nat_name(int index);
 PyObject *nat_function(int index);
 
@@ -158,7 +162,8 @@ PyObject *nat_function(int index)
 
 #ifndef NAT_ABI
 #if PY_MAJOR_VERSION >= 3
-static struct PyModuleDef nat_module = { PyModuleDef_HEAD_INIT, "nat", NULL, -1, nat_methods, NULL, NULL, NULL, NULL };
+static struct PyModuleDef nat_module = { PyModuleDef_HEAD_INIT, "nat", NULL, -1, nat_methods, NULL, NULL,
+	NULL, NULL };
 
 PyMODINIT_FUNC PyInit_nat(void)
 {

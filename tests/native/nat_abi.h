@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few functions of CPython that the modules here call, declared by hand: all are in the stable ABI and have kept their
- * shapes since 2.7, so that one build without Python.h serves every interpreter, one in a chroot without headers too.
+ * The few functions of CPython that the modules here call, declared by hand: all are in the stable ABI and
+ * have kept their shapes since 2.7, so that one build without Python.h serves every interpreter, one in a
+ * chroot without headers too.
  */
 #ifndef NAT_ABI_H
 #define NAT_ABI_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stacks that are hard to unwind or to name, for native_odd.py, which opens this with ctypes. Each function spins for so many
- * rounds, once it is where it wants to be, and returns 0.
+ * Stacks that are hard to unwind or to name, for native_odd.py, which opens this with ctypes. Each function
+ * spins for so many rounds, once it is where it wants to be, and returns 0.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -105,7 +105,9 @@ APART int odd_garbage(long rounds)
 		seed ^= seed << 13;
 		seed ^= seed >> 7;
 		seed ^= seed << 17;
-		words[i] = i % 3 ? seed : i % 2 ? (uint64_t)(uintptr_t)odd_plt + seed % 64 : (uint64_t)(uintptr_t)&words[seed % count];
+		words[i] = i % 3 ? seed
+			: i % 2  ? (uint64_t)(uintptr_t)odd_plt + seed % 64
+				 : (uint64_t)(uintptr_t)&words[seed % count];
 	}
 #if defined(__x86_64__)
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keeps its memory as a free-threaded CPython 3.14 does, and runs no Python: there is such an interpreter on few machines, and
- * none whose threads are as fast, or whose stacks are as easily told from impossible ones. Frames are pushed and popped every
- * few dozen nanoseconds, by all threads at once.
+ * Keeps its memory as a free-threaded CPython 3.14 does, and runs no Python: there is such an interpreter on
+ * few machines, and none whose threads are as fast, or whose stacks are as easily told from impossible ones.
+ * Frames are pushed and popped every few dozen nanoseconds, by all threads at once.
  *
  * usage: free_threaded tree|token THREADS
  *
- * tree: each thread calls from function n1 down a binary tree, where a caller nK has the callees nK+K and nK+K+1 alone. So a
- * stack that is a mixture of two shows. Line 100 + K is the only one of nK.
- * token: the threads hand a token round. Whoever has it is in the function `token`, never two of them.
+ * tree: each thread calls from function n1 down a binary tree, where a caller nK has the callees nK+K and
+ * nK+K+1 alone. So a stack that is a mixture of two shows. Line 100 + K is the only one of nK. token: the
+ * threads hand a token round. Whoever has it is in the function `token`, never two of them.
  *
- * Facts: Include/internal/pycore_debug_offsets.h, pycore_interpframe_structs.h, Include/cpython/code.h, unicodeobject.h.
+ * Facts: Include/internal/pycore_debug_offsets.h, pycore_interpframe_structs.h, Include/cpython/code.h,
+ * unicodeobject.h.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -144,8 +145,10 @@ struct runtime {
 	struct interpreter *head, *main;
 };
 
-_Static_assert(offsetof(struct thread, current) == 72 && offsetof(struct thread, chunk) == 232, "struct thread");
-_Static_assert(offsetof(struct code, thread_code) == 224 && offsetof(struct code, version) == 108, "struct code");
+_Static_assert(
+	offsetof(struct thread, current) == 72 && offsetof(struct thread, chunk) == 232, "struct thread");
+_Static_assert(
+	offsetof(struct code, thread_code) == 224 && offsetof(struct code, version) == 108, "struct code");
 
 struct runtime _PyRuntime;
 const unsigned long Py_Version = 0x030e02f0;
@@ -215,7 +218,7 @@ static void make_offsets(void)
 	AT(416, sizeof(struct type));
 	FIELD(424, type, name);
 	AT(440, 184); /* tp_flags */
-	AT(448, 40); /* a tuple and its items */
+	AT(448, 40);  /* a tuple and its items */
 	AT(456, 32);
 	AT(528, 48); /* a dict, its keys and values */
 	AT(536, 32);
@@ -251,7 +254,10 @@ static void make_code(int number, struct unicode *filename)
 	char name[32];
 
 	snprintf(name, sizeof(name), number == TOKEN ? "token" : "n%d", number);
-	/* one entry: no columns, UNITS instructions, the line of the one before, which is the first (Objects/locations.md) */
+	/*
+	 * one entry: no columns, UNITS instructions, the line of the one before, which is the first
+	 * (Objects/locations.md)
+	 */
 	lines->size = 2;
 	lines->value[0] = 0x80 | 13 << 3 | (UNITS - 1);
 	code->head.type = &code_type;
@@ -295,7 +301,10 @@ static unsigned next_random(unsigned *state)
 	return *state;
 }
 
-/* In the order of _PyEvalFramePushAndInit: the frame is filled in, linked to its caller, and then it is the current one. */
+/*
+ * In the order of _PyEvalFramePushAndInit: the frame is filled in, linked to its caller, and then it is the
+ * current one.
+ */
 static inline struct frame *push_frame(struct thread *thread, int number, char owner)
 {
 	struct frame *frame = atomic_load_explicit(&thread->top, memory_order_relaxed);
@@ -320,10 +329,11 @@ static inline void pop_frame(struct thread *thread, struct frame *frame)
 }
 
 /*
- * Where frames are linked and unlinked: the evaluation loop, by its name. It is as large as one; a thread that is elsewhere has
- * whole frames.
+ * Where frames are linked and unlinked: the evaluation loop, by its name. It is as large as one; a thread
+ * that is elsewhere has whole frames.
  */
-__attribute__((noinline)) struct frame *_PyEval_EvalFrameDefault(struct thread *thread, int number, char owner, struct frame *popped)
+__attribute__((noinline)) struct frame *_PyEval_EvalFrameDefault(
+	struct thread *thread, int number, char owner, struct frame *popped)
 {
 	__asm__ volatile goto(JUMP " %l[begin]\n\t.skip 16384" : : : : begin);
 begin:

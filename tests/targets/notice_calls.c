@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that notice when something interrupts them, for notice_calls.py; and signal handlers in C, which run once for
- * each signal, for notice_signals.py. Built as a shared object, opened with ctypes, which lets go of the GIL around calls.
+ * System calls that notice when something interrupts them, for notice_calls.py; and signal handlers in C,
+ * which run once for each signal, for notice_signals.py. Built as a shared object, opened with ctypes, which
+ * lets go of the GIL around calls.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -176,7 +177,8 @@ static void count(int number, siginfo_t *info, void *context)
 	(void)context;
 	if (info->si_code == SI_QUEUE && value < MOST)
 		times[number][value]++;
-	__atomic_fetch_add(&seen[number], 1, __ATOMIC_SEQ_CST); /* two threads may take one each at the same time */
+	/* two threads may take one each at the same time */
+	__atomic_fetch_add(&seen[number], 1, __ATOMIC_SEQ_CST);
 }
 
 int signals_count(int number)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seccomp ERRNO CALL... -- COMMAND...: runs the command under a filter that makes these system calls (read, ptrace) fail with
- * that number, as the filters of containers do. With the word `notify` for the number, a supervisor answers so: EPERM, each time
- * after 1 ms; where the kernel has no user notification the exit code is 77.
+ * seccomp ERRNO CALL... -- COMMAND...: runs the command under a filter that makes these system calls (read,
+ * ptrace) fail with that number, as the filters of containers do. With the word `notify` for the number, a
+ * supervisor answers so: EPERM, each time after 1 ms; where the kernel has no user notification the exit code
+ * is 77.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,7 +40,9 @@ static void send_fd(int socket, int fd)
 {
 	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec data = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	header->cmsg_level = SOL_SOCKET;
@@ -54,7 +57,9 @@ static int receive_fd(int socket)
 {
 	char byte, control[CMSG_SPACE(sizeof(int))];
 	struct iovec data = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	int fd;
 
 	if (recvmsg(socket, &message, 0) <= 0 || !CMSG_FIRSTHDR(&message))
@@ -81,14 +86,16 @@ int main(int argc, char **argv)
 {
 	struct sock_filter filter[32];
 	int is_notified = argc > 1 && strcmp(argv[1], "notify") == 0, at = 2, ends[2], status;
-	unsigned result = is_notified ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | (unsigned)(argc > 1 ? atoi(argv[1]) : 0);
+	unsigned result = is_notified ? SECCOMP_RET_USER_NOTIF
+				      : SECCOMP_RET_ERRNO | (unsigned)(argc > 1 ? atoi(argv[1]) : 0);
 	struct sock_fprog program = { .filter = filter };
 	pid_t child;
 
-	filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	filter[program.len++] =
+		(struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (; at < argc && strcmp(argv[at], "--") != 0 && program.len < 28; at++) {
-		filter[program.len++] =
-			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number_of(argv[at]), 0, 1);
+		filter[program.len++] = (struct sock_filter)BPF_JUMP(
+			BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number_of(argv[at]), 0, 1);
 		filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, result);
 	}
 	filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints what a row of src/python/layout.c needs, out of the headers of a CPython. Nothing is run: the numbers are
- * operands of the assembly, so that another architecture's can be printed as well.
+ * Prints what a row of src/python/layout.c needs, out of the headers of a CPython. Nothing is run: the
+ * numbers are operands of the assembly, so that another architecture's can be printed as well.
  *
  *   tests/tools/measure_layout.sh INCLUDE_DIRECTORY [COMPILER_OPTION...]
  *

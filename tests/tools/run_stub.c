@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Makes a Python of a program that has one linked in: preloaded, it runs this `main` in place of the program's own. It
-// takes `-c CODE [ARG...]`, `-m MODULE [ARG...]` or `SCRIPT [ARG...]`, -B, -E, -I, -s, -S and -u before them, and -W and -X with their
-// argument, which say nothing here. The program need not have Py_Main: a linker took only what the program's own main calls.
+// Makes a Python of a program that has one linked in: preloaded, it runs this `main` in place of the
+// program's own. It takes `-c CODE [ARG...]`, `-m MODULE [ARG...]` or `SCRIPT [ARG...]`, -B, -E, -I, -s, -S
+// and -u before them, and -W and -X with their argument, which say nothing here. The program need not have
+// Py_Main: a linker took only what the program's own main calls.
 //
-// $PYROPE_STUB_NAME is the path that the interpreter takes for its own (sys.executable); from there it finds its standard
-// library, as any Python does: ../lib/pythonX.Y. Both variables that it takes to start are gone when Python begins.
+// $PYROPE_STUB_NAME is the path that the interpreter takes for its own (sys.executable); from there it finds
+// its standard library, as any Python does: ../lib/pythonX.Y. Both variables that it takes to start are gone
+// when Python begins.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <locale.h>
@@ -77,7 +79,8 @@ static int run_python(int argc, char **argv, char **environment)
 	setlocale(LC_CTYPE, "C");
 	unsetenv("LD_PRELOAD");
 	unsetenv("PYROPE_STUB_NAME");
-	for (; next < argc && argv[next][0] == '-' && argv[next][1] && strchr("BEIsSuWX", argv[next][1]); next++) {
+	for (; next < argc && argv[next][0] == '-' && argv[next][1] && strchr("BEIsSuWX", argv[next][1]);
+		next++) {
 		*no_site |= argv[next][1] == 'S';
 		if (unbuffered && argv[next][1] == 'u')
 			*unbuffered = 1;
@@ -87,7 +90,9 @@ static int run_python(int argc, char **argv, char **environment)
 			next++;
 	}
 	if (next >= argc) {
-		fprintf(stderr, "usage: %s [-BEIsSu] [-W ARG] [-X ARG] -c CODE | -m MODULE | SCRIPT [ARG...]\n", argv[0]);
+		fprintf(stderr,
+			"usage: %s [-BEIsSu] [-W ARG] [-X ARG] -c CODE | -m MODULE | SCRIPT [ARG...]\n",
+			argv[0]);
 		return 2;
 	}
 	((void (*)(wchar_t *))python("Py_SetProgramName"))(name);
@@ -101,17 +106,18 @@ static int run_python(int argc, char **argv, char **environment)
 		next++;
 	}
 	set_arguments(argc - next, argv + next);
-	int status = code ? ((int (*)(const char *, void *))python("PyRun_SimpleStringFlags"))(code, NULL) != 0
-	                  : run_file(argv[next]);
+	int status = code
+		? ((int (*)(const char *, void *))python("PyRun_SimpleStringFlags"))(code, NULL) != 0
+		: run_file(argv[next]);
 	((void (*)(void))python("Py_Finalize"))();
 	return status;
 }
 
-int __libc_start_main(main_function *program_main, int argc, char **argv, void (*init)(void), void (*fini)(void),
-                      void (*rtld_fini)(void), void *stack_end)
+int __libc_start_main(main_function *program_main, int argc, char **argv, void (*init)(void),
+	void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
 {
 	int (*start)(main_function *, int, char **, void (*)(void), void (*)(void), void (*)(void), void *) =
-	        dlsym(RTLD_NEXT, "__libc_start_main");
+		dlsym(RTLD_NEXT, "__libc_start_main");
 	// Only what has a Python in it: LD_PRELOAD is read by whatever is started on the way there, too.
 	if (dlsym(RTLD_DEFAULT, "Py_Initialize"))
 		program_main = run_python;

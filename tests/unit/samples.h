@@ -34,8 +34,11 @@ static inline void made_up_push(struct made_up *made_up, const struct function *
 /* Counts it once. */
 static inline uint32_t made_up_add(struct profile *profile, const struct made_up *made_up)
 {
-	const struct event event = { .kind = EVENT_SAMPLE, .time_ns = made_up->sample.time_ns, .sample = &made_up->sample,
-		.weight = 1, .last_ns = made_up->sample.time_ns };
+	const struct event event = { .kind = EVENT_SAMPLE,
+		.time_ns = made_up->sample.time_ns,
+		.sample = &made_up->sample,
+		.weight = 1,
+		.last_ns = made_up->sample.time_ns };
 
 	return profile_add(profile, &event);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process of which the test writes the memory: one interpreter with two threads, code objects, frames in two chunks of the data
- * stack, a GIL. `before` is called before each piece of each read, in the order of the reads, and may change anything: so a test says
- * what a thread does while it is looked at.
+ * A process of which the test writes the memory: one interpreter with two threads, code objects, frames in
+ * two chunks of the data stack, a GIL. `before` is called before each piece of each read, in the order of the
+ * reads, and may change anything: so a test says what a thread does while it is looked at.
  */
 #ifndef PYROPE_TESTS_SCRIPT_H
 #define PYROPE_TESTS_SCRIPT_H
@@ -21,10 +21,10 @@
 #define OTHER_STATE (MEMORY_BASE + 0x6000)
 #define CFRAME (MEMORY_BASE + 0x8000)
 #define SHIM (MEMORY_BASE + 0xa000)
-#define FRAME(n) (MEMORY_BASE + 0x10000 + (raddr_t)(n) * 256)
-#define FAR_FRAME(n) (MEMORY_BASE + 0x40000 + (raddr_t)(n) * 256)
-#define CODE(n) (MEMORY_BASE + 0x80000 + (raddr_t)(n) * 1024)
-#define TEXT(n) (MEMORY_BASE + 0xc0000 + (raddr_t)(n) * 256)
+#define FRAME(n) (MEMORY_BASE + 0x10000 + (raddr_t)(n)*256)
+#define FAR_FRAME(n) (MEMORY_BASE + 0x40000 + (raddr_t)(n)*256)
+#define CODE(n) (MEMORY_BASE + 0x80000 + (raddr_t)(n)*1024)
+#define TEXT(n) (MEMORY_BASE + 0xc0000 + (raddr_t)(n)*256)
 #define INTERPRETER (MEMORY_BASE + 0xd0000)
 #define RUNTIME (MEMORY_BASE + 0xe0000)
 #define TYPE (MEMORY_BASE + 0xf0000)
@@ -70,7 +70,8 @@ static inline size_t script_read(void *context, const struct read_request *reque
 				part = requests[i].length - done;
 			if (script.before && !script.is_held)
 				script.before(address + done);
-			memcpy((char *)requests[i].data + done, script.bytes + (address + done - MEMORY_BASE), part);
+			memcpy((char *)requests[i].data + done, script.bytes + (address + done - MEMORY_BASE),
+				part);
 		}
 	}
 	return count;
@@ -126,12 +127,16 @@ static inline void put_text(raddr_t address, const char *text)
 {
 	const struct layout *layout = &script.python.layout;
 
-	put(address + layout->unicode.state, UINT64_C(0x19) << layout->unicode.kind_shift, 4); /* ASCII, compact, 1 byte */
+	/* ASCII, compact, 1 byte */
+	put(address + layout->unicode.state, UINT64_C(0x19) << layout->unicode.kind_shift, 4);
 	put(address + layout->unicode.length, strlen(text), 8);
 	memcpy(script.bytes + (address - MEMORY_BASE) + layout->unicode.ascii_data, text, strlen(text) + 1);
 }
 
-/* A function whose lines are first_line and the four behind it, eight units each. version: of this very object. */
+/*
+ * A function whose lines are first_line and the four behind it, eight units each. version: of this very
+ * object.
+ */
 static inline void put_code(int number, const char *name, uint32_t first_line, uint32_t version)
 {
 	const struct layout *layout = &script.python.layout;
@@ -189,7 +194,10 @@ static inline void put_leaf(raddr_t leaf)
 	put(STATE + layout->thread_state.datastack_top + 8, (leaf & ~UINT64_C(0xffff)) + 0x8000, 8);
 }
 
-/* A chain of these code objects, outermost first, -1 at the end; each frame stands at unit 10, in the second line. */
+/*
+ * A chain of these code objects, outermost first, -1 at the end; each frame stands at unit 10, in the
+ * second line.
+ */
 static inline void put_chain(const int *codes)
 {
 	raddr_t previous = chain_end();
@@ -234,7 +242,8 @@ static inline void script_begin(const struct layout *layout)
 	put(STATE + layout->thread_state.native_thread_id, TID, 8);
 	if (layout->frames == FRAMES_BY_CFRAME) {
 		put(STATE + layout->thread_state.cframe, CFRAME, 8);
-		put(CFRAME + layout->cframe.previous, STATE + layout->thread_state.size - 24, 8); /* the thread's own */
+		/* the thread's own */
+		put(CFRAME + layout->cframe.previous, STATE + layout->thread_state.size - 24, 8);
 	}
 	if (layout->gil == GIL_PER_INTERPRETER)
 		put(INTERPRETER + layout->interpreter_state.ceval_gil, GIL, 8);

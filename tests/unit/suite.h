@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What every unit test's main does: run one suite and print TAP. Whether a test failed is said there, not by
- * the code. */
+/*
+ * What every unit test's main does: run one suite and print TAP. Whether a test failed is said there, not by
+ * the code.
+ */
 #ifndef PYROPE_TESTS_SUITE_H
 #define PYROPE_TESTS_SUITE_H
 

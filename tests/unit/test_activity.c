@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Is a thread on a CPU or does it wait for one, by what /proc says: here a folder of files that a test writes. */
+/*
+ * Is a thread on a CPU or does it wait for one, by what /proc says: here a folder of files that a test
+ * writes.
+ */
 #include "config.h"
 
 #include <check.h>
@@ -50,7 +53,8 @@ static void begin(void)
 
 static void end(void)
 {
-	static const char *const names[] = { "task/7/schedstat", "task/7/sched", "task/7/syscall", "task/7/stat" };
+	static const char *const names[] = { "task/7/schedstat", "task/7/sched", "task/7/syscall",
+		"task/7/stat" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
 		unlinkat(child.target->proc_fd, names[i], 0);
@@ -73,12 +77,16 @@ static enum thread_state snapshot_take(char letter)
 {
 	char text[512];
 
-	now = (struct activity_tick){ .now_ns = now.now_ns + TICK_NS, .has_displaced = true, .displaced_exec_ns = UINT64_MAX };
+	now = (struct activity_tick){
+		.now_ns = now.now_ns + TICK_NS, .has_displaced = true, .displaced_exec_ns = UINT64_MAX
+	};
 	write_schedstat();
-	snprintf(text, sizeof(text), "python (7, #threads: 1)\nse.exec_start  :  1.000000\nnr_switches  :  %llu\n",
+	snprintf(text, sizeof(text),
+		"python (7, #threads: 1)\nse.exec_start  :  1.000000\nnr_switches  :  %llu\n",
 		(unsigned long long)switches);
 	write_file("task/7/sched", text);
-	write_file("task/7/syscall", letter == 'R' ? "running\n" : "202 0x0 0x0 0x0 0x0 0x0 0x0 0x7ff0 0x7ff8\n");
+	write_file("task/7/syscall",
+		letter == 'R' ? "running\n" : "202 0x0 0x0 0x0 0x0 0x0 0x0 0x7ff0 0x7ff8\n");
 	snprintf(text, sizeof(text), "7 (python) %c 1 1 1 0 -1 0\n", letter);
 	write_file("task/7/stat", text);
 	return activity_look(&activity, child.target, TID, &now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How one stack is taken, of a thread whose memory changes while it is read. Each case is one that some check of the sampler is there
- * for: a sample never shows calls that were not.
+ * How one stack is taken, of a thread whose memory changes while it is read. Each case is one that some check
+ * of the sampler is there for: a sample never shows calls that were not.
  */
 #include "config.h"
 
@@ -90,14 +90,20 @@ START_TEST(test_waits_for_gil)
 }
 END_TEST
 
-/* Behind the thread state that was read: the frames of f0;f1;f2 have been popped, and f0;f3;f4 pushed in their place. */
+/*
+ * Behind the thread state that was read: the frames of f0;f1;f2 have been popped, and f0;f3;f4 pushed in
+ * their place.
+ */
 static void swap_leaf(raddr_t address)
 {
 	if (address >= FRAME(2) && address < FRAME(3))
 		put_chain((const int[]){ 0, 3, 4, -1 });
 }
 
-/* A mixture of two moments, in each snapshot anew: the stop shows what is, and the mixture is never believed. */
+/*
+ * A mixture of two moments, in each snapshot anew: the stop shows what is, and the mixture is never
+ * believed.
+ */
 static void always_swap(raddr_t address)
 {
 	if (address >= STATE && address < STATE + 256)
@@ -110,7 +116,10 @@ static void stand_in_second(void)
 	put_chain((const int[]){ 0, 3, 4, -1 });
 }
 
-/* In each snapshot another thread holds the GIL when it begins and when it ends, but this one had it in between. */
+/*
+ * In each snapshot another thread holds the GIL when it begins and when it ends, but this one had it in
+ * between.
+ */
 static void swap_leaf_and_gil(raddr_t address)
 {
 	static uint64_t switches = 10;
@@ -148,8 +157,9 @@ START_TEST(test_torn)
 	for (int i = 0; i < 20; i++) {
 		ck_assert_int_eq(capture_one(), CAPTURED);
 		shown();
-		ck_assert_msg(strcmp(text, "f0;f1;f2") == 0 || strcmp(text, "f0;f3;f4") == 0 || strcmp(text, "f0;f1") == 0 ||
-				strcmp(text, "f0;f3") == 0 || strcmp(text, "f0") == 0 || capturer.frame_count == 0 ||
+		ck_assert_msg(strcmp(text, "f0;f1;f2") == 0 || strcmp(text, "f0;f3;f4") == 0 ||
+				strcmp(text, "f0;f1") == 0 || strcmp(text, "f0;f3") == 0 ||
+				strcmp(text, "f0") == 0 || capturer.frame_count == 0 ||
 				capturer.quality == SAMPLE_UNVERIFIED,
 			"%s is believed", text);
 		ck_assert_str_ne(text, "f0;f1;f4");
@@ -158,7 +168,10 @@ START_TEST(test_torn)
 }
 END_TEST
 
-/* The thread moves to another chunk of the data stack between two samples: its frames lie where none was before. */
+/*
+ * The thread moves to another chunk of the data stack between two samples: its frames lie where none was
+ * before.
+ */
 START_TEST(test_other_chunk)
 {
 	begin(versions[_i], PAUSE_AUTO);
@@ -174,7 +187,10 @@ START_TEST(test_other_chunk)
 }
 END_TEST
 
-/* While it is looked at: the frame that the thread state led to has been popped, and its memory is free for anything. */
+/*
+ * While it is looked at: the frame that the thread state led to has been popped, and its memory is free for
+ * anything.
+ */
 static void leave_chunk(raddr_t address)
 {
 	if (address >= FAR_FRAME(0) && address < FAR_FRAME(2)) {
@@ -216,7 +232,10 @@ START_TEST(test_code_replaced)
 }
 END_TEST
 
-/* It does so behind the frames that were read, of a code object that was met before them: the snapshot cannot tell which one it was. */
+/*
+ * It does so behind the frames that were read, of a code object that was met before them: the snapshot
+ * cannot tell which one it was.
+ */
 static void replace_code(raddr_t address)
 {
 	if (address >= CODE(1) && address < CODE(2)) {
@@ -300,7 +319,8 @@ START_TEST(test_woke_up)
 	put_chain((const int[]){ 0, 1, 2, -1 });
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(capture_one(), CAPTURED);
-		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || capturer.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
+		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || capturer.quality == SAMPLE_UNVERIFIED,
+			"%s is believed", text);
 	}
 	end();
 }
@@ -311,8 +331,8 @@ END_TEST
 static size_t half_pushed_stops;
 
 /*
- * f5 has been pushed and has executed nothing, and its link leads to the caller of the frame that was there before: to f0 and not to
- * f1. In later stops it is linked, and has gone on.
+ * f5 has been pushed and has executed nothing, and its link leads to the caller of the frame that was there
+ * before: to f0 and not to f1. In later stops it is linked, and has gone on.
  */
 static void stop_half_pushed(void)
 {
@@ -344,7 +364,8 @@ START_TEST(test_half_pushed)
 	put_frame(FRAME(2), FRAME(0), 5, 10);
 	script.pause = PAUSE_TIMEOUT;
 	ck_assert_int_eq(capture_one(), CAPTURED);
-	ck_assert_msg(strcmp(shown(), "f0;f5") != 0 || capturer.quality == SAMPLE_UNVERIFIED, "%s is believed", text);
+	ck_assert_msg(strcmp(shown(), "f0;f5") != 0 || capturer.quality == SAMPLE_UNVERIFIED,
+		"%s is believed", text);
 	end();
 }
 END_TEST
@@ -370,7 +391,10 @@ START_TEST(test_stop_of_another_moment)
 }
 END_TEST
 
-/* A chain that ends where no chain of the thread has ended so far is one that is just being linked. (From 3.12 on a shim says it.) */
+/*
+ * A chain that ends where no chain of the thread has ended so far is one that is just being linked. (From
+ * 3.12 on a shim says it.)
+ */
 static void stop_without_callers(void)
 {
 	script.cpu_ns += 100000;
@@ -387,7 +411,8 @@ START_TEST(test_other_root)
 	script.before = NULL;
 	stop_without_callers();
 	ck_assert_int_eq(capture_one(), CAPTURED);
-	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || capturer.quality == SAMPLE_UNVERIFIED, "%s is believed at once", text);
+	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || capturer.quality == SAMPLE_UNVERIFIED,
+		"%s is believed at once", text);
 	end();
 }
 END_TEST
@@ -413,7 +438,10 @@ static void go_on_and_return(raddr_t address)
 		put_chain((const int[]){ 0, 1, 6, -1 });
 }
 
-/* Samples of f0;f1;f5 that are not proven, and may not be paused, until one is verified; how many there were. */
+/*
+ * Samples of f0;f1;f5 that are not proven, and may not be paused, until one is verified; how many there
+ * were.
+ */
 static int samples_until_verified(int version, void (*before)(raddr_t address), int limit)
 {
 	int samples = 0;

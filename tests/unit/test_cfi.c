@@ -401,7 +401,8 @@ START_TEST(test_signal)
 	PUT_FDE(&table, DW_CFA_undefined, RA);
 	start(&process, &table, FORM_SEARCH);
 	unwinder = unwinder_new(&process.modules);
-	ck_assert_int_eq(unwinder_unwind(unwinder, &registers, &copy, NULL, 0, &frames, &skipped), UNWIND_WHOLE);
+	ck_assert_int_eq(
+		unwinder_unwind(unwinder, &registers, &copy, NULL, 0, &frames, &skipped), UNWIND_WHOLE);
 	ck_assert_uint_eq(frames.count, 3);
 	ck_assert_uint_eq(frames.list[1].pc, code + FUNCTION_BYTES);
 	ck_assert(frames.list[1].exact_pc);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Budgets: what may be written, what is wrong with it and in which line; verdicts by intervals; reports with hostile names. */
+/*
+ * Budgets: what may be written, what is wrong with it and in which line; verdicts by intervals; reports
+ * with hostile names.
+ */
 #include "config.h"
 
 #include "pyrope/check.h"

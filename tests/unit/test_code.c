@@ -20,7 +20,7 @@ static struct objects {
 	unsigned char codes[CODES + 1][512];
 	unsigned char file[64], name[64], line_table[64], bytecode[64];
 	uint64_t type;
-} *objects;
+} * objects;
 
 static raddr_t place(const void *object)
 {
@@ -47,7 +47,9 @@ static void setup(void)
 {
 	child = child_start(sizeof(*objects));
 	objects = (struct objects *)child.bytes;
-	python = (struct python){ .target = child.target, .layout = *layout_find(207), .code_type = place(&objects->type) };
+	python = (struct python){
+		.target = child.target, .layout = *layout_find(207), .code_type = place(&objects->type)
+	};
 	python.functions = functions_new();
 	put_text(objects->file, "code.py");
 	put_text(objects->name, "lie");

@@ -32,7 +32,8 @@ static const struct way {
 	{ .name = "grouped.collapsed", .options.groups = GROUP_PROCESS | GROUP_THREAD },
 	{ .name = "short.collapsed", .options = { .short_paths = true, .roots = roots } },
 	{ .name = "table" },
-	{ .name = "narrow.table", .options = { .columns = 40, .rows = 3, .short_paths = true, .roots = roots } },
+	{ .name = "narrow.table",
+		.options = { .columns = 40, .rows = 3, .short_paths = true, .roots = roots } },
 	{ .name = "flamechart" },
 	{ .name = "no_lines.flamechart", .options.no_lines = true },
 	{ .name = "threads.flamechart", .options = { .groups = GROUP_THREAD, .per_thread = true } },
@@ -121,7 +122,10 @@ struct written {
 
 static void give(struct sink *sink, enum event_kind kind, const struct sample *sample)
 {
-	const struct event event = { .kind = kind, .time_ns = sample->time_ns, .sample = sample, .weight = 1,
+	const struct event event = { .kind = kind,
+		.time_ns = sample->time_ns,
+		.sample = sample,
+		.weight = 1,
 		.last_ns = sample->time_ns };
 	struct error err = { 0 };
 

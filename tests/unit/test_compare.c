@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The comparison of runs, on programs that are made up: their functions run for random times, in a course of modes that last
- * for seconds, as servers and jobs do. Equal programs must seldom be told apart, and a function that became slower must be
- * found. PYROPE_TEST_SCALE multiplies the pairs; docs/statistics.md has the numbers of a long run.
+ * The comparison of runs, on programs that are made up: their functions run for random times, in a course of
+ * modes that last for seconds, as servers and jobs do. Equal programs must seldom be told apart, and a
+ * function that became slower must be found. PYROPE_TEST_SCALE multiplies the pairs; docs/statistics.md has
+ * the numbers of a long run.
  */
 #include "config.h"
 
@@ -77,8 +78,8 @@ static void give(struct series *series, int64_t time_ns, const struct function *
 }
 
 /*
- * What a program is: how long a call of each function takes on average, and how much of the time it has in either mode. A
- * steady one calls them all in order, and each call takes the same time, but for a thirtieth.
+ * What a program is: how long a call of each function takes on average, and how much of the time it has in
+ * either mode. A steady one calls them all in order, and each call takes the same time, but for a thirtieth.
  */
 struct program {
 	double call_ns[FUNCTIONS], share[2][FUNCTIONS];
@@ -119,7 +120,10 @@ static int choose(const struct program *program, int mode, double first)
 	return chosen;
 }
 
-/* Runs the program for so long, and samples it at a random point of each interval. first: how many of the calls are of function 1. */
+/*
+ * Runs the program for so long, and samples it at a random point of each interval. first: how many of the
+ * calls are of function 1.
+ */
 static struct series *run(struct keys *keys, const struct program *program, double first)
 {
 	struct series *series = series_new(keys, COMPARE_SELF);
@@ -167,7 +171,10 @@ static struct two_sides sides_of(struct series **runs)
 	return (struct two_sides){ { { &runs[0], 1 }, { &runs[1], 1 } } };
 }
 
-/* slower: how much longer function 1 takes in the second program. seconds: NULL, or what is compared are times. */
+/*
+ * slower: how much longer function 1 takes in the second program. seconds: NULL, or what is compared are
+ * times.
+ */
 static struct outcome play_pairs(int count, double mode_ns, double slower, const double seconds[2])
 {
 	struct outcome outcome = { 0, 0 };
@@ -200,7 +207,9 @@ static struct outcome play_pairs(int count, double mode_ns, double slower, const
 	return outcome;
 }
 
-/* How many milliseconds a mode lasts. What takes random times is known as well as so many samples can tell. */
+/*
+ * How many milliseconds a mode lasts. What takes random times is known as well as so many samples can tell.
+ */
 static const double mode_ms[] = { STEADY / 1e6, 0, 50, 300, 2000 };
 
 START_TEST(equal_programs_are_seldom_told_apart)
@@ -389,7 +398,10 @@ START_TEST(variance_is_that_of_endless_draws)
 }
 END_TEST
 
-/* Samples that name their stacks are counted like those that do not, also when more stacks come than there is room for. */
+/*
+ * Samples that name their stacks are counted like those that do not, also when more stacks come than there
+ * is room for.
+ */
 START_TEST(stacks_with_keys_are_counted_like_others)
 {
 	struct keys *keys = keys_new(name_of, NULL);
@@ -400,10 +412,9 @@ START_TEST(stacks_with_keys_are_counted_like_others)
 		const uint32_t stack = i / 3 % 20 ? i / 3 % 7 : i;
 		const struct sample_frame frames[] = { { named[0], 1 }, { named[1 + stack % 5], 2 },
 			{ named[1 + stack % 29], 3 } };
-		const struct sample sample = { .process_name = "",
-			.thread_name = "",
-			.frames = frames,
-			.frame_count = 2 + stack % 2 };
+		const struct sample sample = {
+			.process_name = "", .thread_name = "", .frames = frames, .frame_count = 2 + stack % 2
+		};
 		struct event event = { .kind = EVENT_SAMPLE,
 			.time_ns = SECOND_NS + i * INTERVAL_NS,
 			.sample = &sample,

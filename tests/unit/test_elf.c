@@ -382,7 +382,10 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* More sections than can be counted where they are counted: what counts them then may be any number, and is not believed. */
+/*
+ * More sections than can be counted where they are counted: what counts them then may be any number, and is
+ * not believed.
+ */
 START_TEST(test_uncounted_sections)
 {
 	struct elf_symbol symbol = { .name = "interp_head" };

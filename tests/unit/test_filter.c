@@ -58,7 +58,8 @@ static int note(struct sink *sink, const struct event *event, struct error *err)
 static const struct function *function(const char *name)
 {
 	const struct function like = { .kind = *name == '(' ? FUNCTION_MARKER : FUNCTION_PYTHON,
-		.file = *name == '(' ? "" : "app.py", .name = name };
+		.file = *name == '(' ? "" : "app.py",
+		.name = name };
 
 	return functions_intern(functions, &like);
 }
@@ -78,7 +79,10 @@ struct moment {
 	struct thread threads[3];
 };
 
-/* One works while another computes without the GIL; nobody does for five ticks; one waits for the GIL of another. */
+/*
+ * One works while another computes without the GIL; nobody does for five ticks; one waits for the GIL of
+ * another.
+ */
 static const struct moment moments[] = {
 	{ 10, 10, 1,
 		{ { 1, THREAD_HOLDS_GIL, { "main", "work" }, 0, false, SAMPLE_VERIFIED },
@@ -101,16 +105,27 @@ static int play_moment(struct sink *sink, const struct moment *moment, struct er
 	for (size_t i = 0; i < ARRAY_LENGTH(moment->threads); i++) {
 		const struct thread *thread = &moment->threads[i];
 		struct sample_frame frames[4];
-		struct sample sample = { .pid = 100, .tid = thread->tid, .process_name = "python3", .state = thread->state,
-			.thread_name = names[thread->tid], .syscall_number = thread->call - 1, .frames = frames,
-			.is_collecting = thread->is_collecting, .quality = thread->quality,
+		struct sample sample = { .pid = 100,
+			.tid = thread->tid,
+			.process_name = "python3",
+			.state = thread->state,
+			.thread_name = names[thread->tid],
+			.syscall_number = thread->call - 1,
+			.frames = frames,
+			.is_collecting = thread->is_collecting,
+			.quality = thread->quality,
 			.time_ns = START_NS + moment->ms * MS };
-		const struct event event = { .kind = EVENT_SAMPLE, .pid = 100, .sample = &sample,
-			.time_ns = sample.time_ns, .last_ns = START_NS + moment->last_ms * MS, .weight = moment->weight,
+		const struct event event = { .kind = EVENT_SAMPLE,
+			.pid = 100,
+			.sample = &sample,
+			.time_ns = sample.time_ns,
+			.last_ns = START_NS + moment->last_ms * MS,
+			.weight = moment->weight,
 			.stack_key = 7 };
 
 		for (; sample.frame_count < 4 && thread->frames[sample.frame_count]; sample.frame_count++)
-			frames[sample.frame_count] = (struct sample_frame){ function(thread->frames[sample.frame_count]), 0 };
+			frames[sample.frame_count] =
+				(struct sample_frame){ function(thread->frames[sample.frame_count]), 0 };
 		if (sink_take(sink, &event, err) != 0)
 			return -1;
 	}
@@ -122,7 +137,9 @@ static int play(struct sink *sink, int64_t start_ns, bool free_threaded, struct 
 	const struct run_info run = { .interval_ns = 10 * MS };
 	const struct process_info process = { .free_threaded = free_threaded };
 	const struct event begin = { .kind = EVENT_BEGIN, .time_ns = start_ns, .run = &run };
-	const struct event begins = { .kind = EVENT_PROCESS, .time_ns = start_ns, .pid = 100, .process = &process };
+	const struct event begins = {
+		.kind = EVENT_PROCESS, .time_ns = start_ns, .pid = 100, .process = &process
+	};
 	const struct event ends = { .kind = EVENT_EXIT, .time_ns = start_ns + 100 * MS, .pid = 100 };
 
 	if (sink_take(sink, &begin, err) != 0 || sink_take(sink, &begins, err) != 0)
@@ -164,44 +181,59 @@ static const struct {
 	const char *wanted;
 } cases[] = {
 	{ "gil", { .mode = MODE_GIL, .selects = true }, false, 7, 0, FIRST IDLE LAST "exit\n" },
-	{ "gil without one", { .mode = MODE_GIL, .selects = true }, true, 8, 0, FIRST FIRST_HASH IDLE LAST "exit\n" },
-	{ "active", { .mode = MODE_ACTIVE, .selects = true }, false, 8, 0, FIRST FIRST_HASH IDLE LAST "exit\n" },
+	{ "gil without one", { .mode = MODE_GIL, .selects = true }, true, 8, 0,
+		FIRST FIRST_HASH IDLE LAST "exit\n" },
+	{ "active", { .mode = MODE_ACTIVE, .selects = true }, false, 8, 0,
+		FIRST FIRST_HASH IDLE LAST "exit\n" },
 	{ "cpu", { .mode = MODE_CPU, .selects = true }, false, 8, 0, FIRST FIRST_HASH IDLE LAST "exit\n" },
 	{ "without idle", { .mode = MODE_GIL, .selects = true, .exclude_idle = true }, false, 2, 5,
 		FIRST "20-60x5 0 -\n" LAST "exit\n" },
 	{ "wall", { .mode = MODE_WALL, .selects = true }, false, 21, 0,
 		FIRST "10x1 2 v loop;wait\n" FIRST_HASH
-		"20-60x5 1 v main;poll\n20-60x5 2 v loop;wait\n20-60x5 3 v loop;hash\n"
-		"70x1 1 v main;poll\n70x1 2 ? loop;wait;(partial)\n" LAST "exit\n" },
+		      "20-60x5 1 v main;poll\n20-60x5 2 v loop;wait\n20-60x5 3 v loop;hash\n"
+		      "70x1 1 v main;poll\n70x1 2 ? loop;wait;(partial)\n" LAST "exit\n" },
 	{ "wall without sleepers", { .mode = MODE_WALL, .selects = true, .exclude_idle = true }, false, 9, 12,
 		FIRST "10x1 2 -\n" FIRST_HASH "20-60x5 1 -\n20-60x5 2 -\n20-60x5 3 v loop;hash\n"
 		      "70x1 1 -\n70x1 2 ? loop;wait;(partial)\n" LAST "exit\n" },
 	{ "what comes is selected already", { .mode = MODE_GIL }, false, 21, 0,
 		FIRST "10x1 2 v loop;wait\n" FIRST_HASH
-		"20-60x5 1 v main;poll\n20-60x5 2 v loop;wait\n20-60x5 3 v loop;hash\n"
-		"70x1 1 v main;poll\n70x1 2 ? loop;wait;(partial)\n" LAST "exit\n" },
+		      "20-60x5 1 v main;poll\n20-60x5 2 v loop;wait\n20-60x5 3 v loop;hash\n"
+		      "70x1 1 v main;poll\n70x1 2 ? loop;wait;(partial)\n" LAST "exit\n" },
 	{ "from", { .mode = MODE_GIL, .selects = true, .has_from = true, .from_ns = 70 * MS }, false, 1, 0,
 		"10x1 1 -\n10x1 2 -\n10x1 3 -\n20-60x5 1 -\n20-60x5 2 -\n20-60x5 3 -\n" LAST "exit\n" },
 	{ "to", { .mode = MODE_GIL, .selects = true, .has_to = true, .to_ns = 20 * MS }, false, 1, 0,
 		FIRST "exit\n" },
 	{ "from and to amid equal ticks",
-		{ .mode = MODE_GIL, .selects = true, .has_from = true, .from_ns = 30 * MS, .has_to = true, .to_ns = 55 * MS },
+		{ .mode = MODE_GIL,
+			.selects = true,
+			.has_from = true,
+			.from_ns = 30 * MS,
+			.has_to = true,
+			.to_ns = 55 * MS },
 		false, 3, 0,
 		"10x1 1 -\n10x1 2 -\n10x1 3 -\n"
 		"20x1 1 -\n20x1 2 -\n20x1 3 -\n30-50x3 0 i (idle)\nexit\n" },
-	{ "nothing is between", { .mode = MODE_GIL, .selects = true, .has_from = true, .from_ns = 32 * MS, .has_to = true,
-		.to_ns = 38 * MS }, false, 0, 0,
-		"10x1 1 -\n10x1 2 -\n10x1 3 -\n20-30x2 1 -\n20-30x2 2 -\n20-30x2 3 -\nexit\n" },
-	{ "a process", { .mode = MODE_GIL, .selects = true, .pid = 100 }, false, 7, 0, FIRST IDLE LAST "exit\n" },
+	{ "nothing is between",
+		{ .mode = MODE_GIL,
+			.selects = true,
+			.has_from = true,
+			.from_ns = 32 * MS,
+			.has_to = true,
+			.to_ns = 38 * MS },
+		false, 0, 0, "10x1 1 -\n10x1 2 -\n10x1 3 -\n20-30x2 1 -\n20-30x2 2 -\n20-30x2 3 -\nexit\n" },
+	{ "a process", { .mode = MODE_GIL, .selects = true, .pid = 100 }, false, 7, 0,
+		FIRST IDLE LAST "exit\n" },
 	{ "another process", { .mode = MODE_WALL, .selects = true, .pid = 101 }, false, 0, 0,
-		"10x1 1 -\n10x1 2 -\n10x1 3 -\n20-60x5 1 -\n20-60x5 2 -\n20-60x5 3 -\n70x1 1 -\n70x1 2 -\n70x1 3 -\nexit\n" },
+		"10x1 1 -\n10x1 2 -\n10x1 3 -\n20-60x5 1 -\n20-60x5 2 -\n20-60x5 3 -\n70x1 1 -\n70x1 2 "
+		"-\n70x1 3 -\nexit\n" },
 	{ "a thread", { .mode = MODE_WALL, .selects = true, .thread = "^Main" }, false, 7, 0,
 		FIRST "10x1 2 -\n10x1 3 -\n20-60x5 1 v main;poll\n20-60x5 2 -\n20-60x5 3 -\n"
 		      "70x1 1 v main;poll\n70x1 2 -\n70x1 3 -\nexit\n" },
 	{ "a thread's GIL", { .mode = MODE_GIL, .selects = true, .thread = "1$" }, false, 7, 0,
 		"10x1 1 -\n10x1 3 -\n10x1 0 i (idle)\n20-60x5 1 -\n20-60x5 3 -\n" IDLE
 		"70x1 1 -\n70x1 3 -\n70x1 0 i (idle)\nexit\n" },
-	{ "states", { .mode = MODE_WALL, .selects = true, .states = STATE(WAITS_GIL) | STATE(WAITS_CPU) }, false, 6, 0,
+	{ "states", { .mode = MODE_WALL, .selects = true, .states = STATE(WAITS_GIL) | STATE(WAITS_CPU) },
+		false, 6, 0,
 		"10x1 1 -\n10x1 2 -\n10x1 3 -\n20-60x5 1 -\n20-60x5 2 -\n20-60x5 3 v loop;hash\n"
 		"70x1 1 -\n70x1 2 ? loop;wait;(partial)\n70x1 3 -\nexit\n" },
 	{ "only", { .mode = MODE_GIL, .selects = true, .only = "app\\.py:work$" }, false, 2, 0,
@@ -218,10 +250,16 @@ static const struct {
 		FIRST "20-60x5 0 -\n70x1 3 v work\nexit\n" },
 	{ "collecting", { .mode = MODE_GIL, .selects = true, .mark_gc = true }, false, 7, 0,
 		FIRST IDLE "70x1 3 v loop;work;(gc)\nexit\n" },
-	{ "system calls", { .mode = MODE_WALL, .selects = true, .mark_syscalls = true, .thread = "Main" }, false, 7, 0,
+	{ "system calls", { .mode = MODE_WALL, .selects = true, .mark_syscalls = true, .thread = "Main" },
+		false, 7, 0,
 		FIRST "10x1 2 -\n10x1 3 -\n20-60x5 1 v main;poll;(syscall ppoll)\n20-60x5 2 -\n20-60x5 3 -\n"
 		      "70x1 1 v main;poll;(syscall ppoll)\n70x1 2 -\n70x1 3 -\nexit\n" },
-	{ "both after the focus", { .mode = MODE_GIL, .selects = true, .mark_gc = true, .mark_syscalls = true, .focus = "work" },
+	{ "both after the focus",
+		{ .mode = MODE_GIL,
+			.selects = true,
+			.mark_gc = true,
+			.mark_syscalls = true,
+			.focus = "work" },
 		false, 2, 0, "10x1 1 v work\n20-60x5 0 -\n70x1 3 v work;(gc)\nexit\n" },
 	{ "an expression that is none", { .mode = MODE_GIL, .selects = true, .only = "(" }, false, 7, 0,
 		FIRST IDLE LAST "exit\n" },
@@ -235,10 +273,12 @@ START_TEST(each_option_shows_what_it_says)
 
 	ck_assert_int_eq(play(filter_sink(filter), START_NS, cases[_i].free_threaded, &err), 0);
 	ck_assert_int_eq(sink_finish(filter_sink(filter), &err), 0);
-	ck_assert_msg(strcmp(notes.text.data, cases[_i].wanted) == 0, "%s: wanted\n%s, got\n%s", cases[_i].what,
-		cases[_i].wanted, notes.text.data);
-	ck_assert_msg(filter_kept(filter) == (uint64_t)cases[_i].kept && filter_idle(filter) == (uint64_t)cases[_i].idle,
-		"%s: %d samples and %d idle ones", cases[_i].what, (int)filter_kept(filter), (int)filter_idle(filter));
+	ck_assert_msg(strcmp(notes.text.data, cases[_i].wanted) == 0, "%s: wanted\n%s, got\n%s",
+		cases[_i].what, cases[_i].wanted, notes.text.data);
+	ck_assert_msg(filter_kept(filter) == (uint64_t)cases[_i].kept &&
+			filter_idle(filter) == (uint64_t)cases[_i].idle,
+		"%s: %d samples and %d idle ones", cases[_i].what, (int)filter_kept(filter),
+		(int)filter_idle(filter));
 	filter_free(filter);
 	buffer_release(&notes.text);
 }
@@ -267,7 +307,9 @@ END_TEST
 START_TEST(each_source_has_its_own_time)
 {
 	struct notes notes = notes_new();
-	const struct filter_options options = { .mode = MODE_GIL, .selects = true, .has_to = true, .to_ns = 15 * MS };
+	const struct filter_options options = {
+		.mode = MODE_GIL, .selects = true, .has_to = true, .to_ns = 15 * MS
+	};
 	struct filter *filter = filter_new(&options, functions, &notes.sink);
 	struct error err = { 0 };
 
@@ -284,8 +326,12 @@ END_TEST
 /* Whichever event the sink behind refuses: the filter says so, and nothing crashes. */
 START_TEST(a_refusal_is_passed_on)
 {
-	const struct filter_options options = { .mode = MODE_GIL, .selects = true, .has_from = true, .from_ns = 30 * MS,
-		.has_to = true, .to_ns = 55 * MS };
+	const struct filter_options options = { .mode = MODE_GIL,
+		.selects = true,
+		.has_from = true,
+		.from_ns = 30 * MS,
+		.has_to = true,
+		.to_ns = 55 * MS };
 
 	for (int at = 1;; at++) {
 		struct notes notes = notes_new();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The run's table of functions: equal texts are one function, whoever brings them, and the table keeps its own copies. */
+/*
+ * The run's table of functions: equal texts are one function, whoever brings them, and the table keeps its
+ * own copies.
+ */
 #include "config.h"
 
 #include "pyrope/functions.h"
@@ -26,7 +29,8 @@ static void teardown(void)
 static const struct function *add(enum function_kind kind, const char *file, const char *name, int first_line)
 {
 	return functions_intern(functions,
-		&(struct function){ .id = 77, .kind = kind, .file = file, .name = name, .first_line = first_line });
+		&(struct function){
+			.id = 77, .kind = kind, .file = file, .name = name, .first_line = first_line });
 }
 
 START_TEST(equal_texts_are_one_function)
@@ -126,7 +130,8 @@ START_TEST(nobody_waits_who_may_not)
 	for (size_t i = 0; i < ARRAY_LENGTH(threads); i++)
 		pthread_join(threads[i], NULL);
 	for (uint32_t i = 0; i < functions_count(functions); i++)
-		ck_assert_ptr_eq(functions_intern(functions, functions_get(functions, i)), functions_get(functions, i));
+		ck_assert_ptr_eq(functions_intern(functions, functions_get(functions, i)),
+			functions_get(functions, i));
 }
 END_TEST
 

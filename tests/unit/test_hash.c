@@ -228,7 +228,10 @@ static uint64_t colliding_key(uint64_t number)
 	return undo_hash(number << 20);
 }
 
-/* The ratio of two times, that of a table which is one long chain and that of a good one, is in the thousands. */
+/*
+ * The ratio of two times, that of a table which is one long chain and that of a good one, is in the
+ * thousands.
+ */
 START_TEST(test_colliding_keys)
 {
 	int64_t plain = time_of_map(plain_key), colliding = time_of_map(colliding_key);
@@ -297,7 +300,10 @@ START_TEST(test_colliding_names)
 }
 END_TEST
 
-/* The examples of NIST, and lengths at which padding needs another block: as `openssl dgst -sha256 -binary | base64` has them. */
+/*
+ * The examples of NIST, and lengths at which padding needs another block: as `openssl dgst -sha256 -binary
+ * | base64` has them.
+ */
 static const struct {
 	const char *text;
 	size_t length;

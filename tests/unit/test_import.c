@@ -32,8 +32,8 @@ static int note(struct sink *sink, const struct event *event, struct error *err)
 	for (size_t i = 0; i < event->sample->frame_count; i++) {
 		const struct sample_frame *frame = &event->sample->frames[i];
 
-		buffer_printf(&notes->text, " %c|%s|%s|%d", "pmn"[frame->function->kind], frame->function->file,
-			frame->function->name, frame->line);
+		buffer_printf(&notes->text, " %c|%s|%s|%d", "pmn"[frame->function->kind],
+			frame -> function -> file, frame -> function -> name, frame -> line);
 	}
 	buffer_append_char(&notes->text, '\n');
 	return 0;
@@ -73,7 +73,8 @@ static const struct {
 	{ "a.py:main;b.py:C.work 5\n", "5 p|a.py|main|0 p|b.py|C.work|0\n" },
 	{ "<frozen importlib._bootstrap>:_find_and_load:1027 1\n",
 		"1 p|<frozen importlib._bootstrap>|_find_and_load|1027\n" },
-	{ "/a b/c.py:<module>:1;/a b/c.py:<lambda>:7 1\n", "1 p|/a b/c.py|<module>|1 p|/a b/c.py|<lambda>|7\n" },
+	{ "/a b/c.py:<module>:1;/a b/c.py:<lambda>:7 1\n",
+		"1 p|/a b/c.py|<module>|1 p|/a b/c.py|<lambda>|7\n" },
 	{ "C:/x.py:main:3 1\n", "1 p|C:/x.py|main|3\n" },
 	/* py-spy record -f raw */
 	{ "main (a.py:3);work (lib/b.py:10) 5\n", "5 p|a.py|main|3 p|lib/b.py|work|10\n" },
@@ -113,10 +114,10 @@ START_TEST(each_form_is_read)
 	struct notes notes = { 0 };
 	struct error err;
 
-	ck_assert_msg(import(readable[_i].text, strlen(readable[_i].text), &notes, &err) == 0, "%s: %s", readable[_i].text,
-		err.message);
-	ck_assert_msg(strcmp(notes.text.data, readable[_i].wanted) == 0, "'%s' is\n%s, not\n%s", readable[_i].text,
-		notes.text.data, readable[_i].wanted);
+	ck_assert_msg(import(readable[_i].text, strlen(readable[_i].text), &notes, &err) == 0, "%s: %s",
+		readable[_i].text, err.message);
+	ck_assert_msg(strcmp(notes.text.data, readable[_i].wanted) == 0, "'%s' is\n%s, not\n%s",
+		readable[_i].text, notes.text.data, readable[_i].wanted);
 	buffer_release(&notes.text);
 }
 END_TEST
@@ -143,8 +144,8 @@ START_TEST(what_is_none_is_told_with_its_line)
 
 	ck_assert_int_eq(import(refused[_i].text, strlen(refused[_i].text), &notes, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_UNSUPPORTED);
-	ck_assert_msg(strstr(err.message, refused[_i].message) && strstr(err.message, "'x.txt'"), "'%s': %s", refused[_i].text,
-		err.message);
+	ck_assert_msg(strstr(err.message, refused[_i].message) && strstr(err.message, "'x.txt'"), "'%s': %s",
+		refused[_i].text, err.message);
 	buffer_release(&notes.text);
 }
 END_TEST
@@ -191,7 +192,10 @@ START_TEST(lines_have_a_limit)
 }
 END_TEST
 
-/* More texts than are kept beside their frames, longer than a line that is read where it stands, and cleaned ones: each is itself. */
+/*
+ * More texts than are kept beside their frames, longer than a line that is read where it stands, and
+ * cleaned ones: each is itself.
+ */
 START_TEST(many_texts_are_told_apart)
 {
 	enum { TEXTS = 100000 };
@@ -200,13 +204,19 @@ START_TEST(many_texts_are_told_apart)
 	struct error err;
 
 	for (int i = 0; i < TEXTS; i++) {
-		for (int j = 0; j < 3; j++) { /* one that was met long ago, one that was just met, one that differs in its middle */
+		/* one that was met long ago, one that was just met, one that differs in its middle */
+		for (int j = 0; j < 3; j++) {
 			const int number = j == 0 ? i / 2 : i;
 
-			buffer_printf(&text, "%sa%d%s.py:work:%d", j ? ";" : "", number, j == 2 ? "x" : "y", number % 9 + 1);
-			buffer_printf(&wanted, "%s p|a%d%s.py|work|%d", j ? "" : "1", number, j == 2 ? "x" : "y", number % 9 + 1);
+			buffer_printf(&text, "%sa%d%s.py:work:%d", j ? ";" : "", number, j == 2 ? "x" : "y",
+				number % 9 + 1);
+			buffer_printf(&wanted, "%s p|a%d%s.py|work|%d", j ? "" : "1", number,
+				j == 2 ? "x" : "y", number % 9 + 1);
 		}
-		buffer_append_string(&text, i % 7 ? " 1\n" : ";\x01" "b.py:f\x7f:1 1\n");
+		buffer_append_string(&text,
+			i % 7 ? " 1\n"
+			      : ";\x01"
+				"b.py:f\x7f:1 1\n");
 		buffer_append_string(&wanted, i % 7 ? "\n" : " p|b.py|f|1\n");
 	}
 	ck_assert_msg(import(text.data, text.length, &notes, &err) == 0, "%s", err.message);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* gdb's list of code that was made at run time, in memory made here: what CPython puts there, and what nobody should. */
+/*
+ * gdb's list of code that was made at run time, in memory made here: what CPython puts there, and what
+ * nobody should.
+ */
 #include "config.h"
 
 #include <check.h>

@@ -16,7 +16,8 @@ static struct resolved_frame stack[4];
 /* Is what a stop shows believed? The innermost frame is at this instruction, 0: it has executed none. */
 static bool stop(const struct resolved_frame *frames, size_t count, uint64_t instruction, int64_t cpu_ns)
 {
-	const struct sighting now = { known_stacks_sighting(frames, count), instruction, instruction == 0 }, none = { 0 };
+	const struct sighting now = { known_stacks_sighting(frames, count), instruction, instruction == 0 },
+			      none = { 0 };
 
 	return known_stacks_add_stopped(&known_stacks, frames, count, &now, &none, cpu_ns);
 }
@@ -25,7 +26,8 @@ static bool stop(const struct resolved_frame *frames, size_t count, uint64_t ins
 static void chain(struct resolved_frame *frames, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		frames[i].path = known_stacks_path(i ? frames[i - 1].path : hash_seed(), frames[i].code->function->id, frames[i].line);
+		frames[i].path = known_stacks_path(
+			i ? frames[i - 1].path : hash_seed(), frames[i].code->function->id, frames[i].line);
 }
 
 static void set_line(size_t index, int line)
@@ -72,7 +74,8 @@ START_TEST(test_known_prefix_of_any_length)
 		memset(&known_stacks, 0, sizeof(known_stacks));
 		known_stacks_add(&known_stacks, stack, known);
 		for (size_t count = 0; count <= 4; count++)
-			ck_assert_uint_eq(known_stacks_prefix(&known_stacks, stack, count), count < known ? count : known);
+			ck_assert_uint_eq(known_stacks_prefix(&known_stacks, stack, count),
+				count < known ? count : known);
 	}
 }
 END_TEST
@@ -102,7 +105,7 @@ START_TEST(test_one_stop_proves_the_callers)
 	ck_assert(!stop(stack, 4, 8, 1000000));
 	ck_assert(known_stacks_has(&known_stacks, stack, 3));
 	ck_assert(!known_stacks_has(&known_stacks, stack, 4));
-	set_line(3, 77); /* the same function at another line: a second sighting */
+	set_line(3, 77);                        /* the same function at another line: a second sighting */
 	ck_assert(!stop(stack, 4, 8, 1000100)); /* it has not run since: the same stop */
 	ck_assert(stop(stack, 4, 8, 2000000));
 	ck_assert(known_stacks_has(&known_stacks, stack, 4));
@@ -185,7 +188,8 @@ START_TEST(test_doubts)
 	for (uint64_t i = 0; i < 3; i++)
 		ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 4), i);
 	ck_assert_uint_eq(known_stacks_doubts(&known_stacks, stack, 2, 4), 3);
-	ck_assert_uint_eq(known_stacks_doubts(&known_stacks, stack, 2, 4), 3); /* asking how often is not asking */
+	/* asking how often is not asking */
+	ck_assert_uint_eq(known_stacks_doubts(&known_stacks, stack, 2, 4), 3);
 	set_line(2, 50); /* a caller at another line */
 	ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 4), 0);
 	ck_assert_uint_eq(known_stacks_doubt(&known_stacks, stack, 2, 3), 0);

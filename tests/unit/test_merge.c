@@ -31,7 +31,8 @@ static void setup(void)
 	memset(stack, 0, sizeof(stack));
 	memset(evaluates, 0, sizeof(evaluates));
 	for (size_t i = 0; i < ARRAY_LENGTH(natives); i++) {
-		natives[i] = (struct native_frame){ .pc = 0x400000 + i, .stack_pointer = BASE + i * FRAME_BYTES,
+		natives[i] = (struct native_frame){ .pc = 0x400000 + i,
+			.stack_pointer = BASE + i * FRAME_BYTES,
 			.end = BASE + (i + 1) * FRAME_BYTES };
 		pythons[i] = (struct raw_frame){ .address = 0x100000 + 256 * i };
 	}
@@ -40,8 +41,13 @@ static void setup(void)
 	anchors = (struct anchors){ .list = anchor_list };
 	merged.count = 0;
 	merged.truncated = false;
-	input = (struct merge_input){ .frames = natives, .whole = true, .walk = &walk, .anchors = &anchors,
-		.has_anchors = true, .evaluates = evaluates, .copy = &copy };
+	input = (struct merge_input){ .frames = natives,
+		.whole = true,
+		.walk = &walk,
+		.anchors = &anchors,
+		.has_anchors = true,
+		.evaluates = evaluates,
+		.copy = &copy };
 }
 
 static void teardown(void)
@@ -120,7 +126,8 @@ START_TEST(test_contradictions)
 	anchor(4, 0, 1);
 	anchor(7, 1, 2);
 	ck_assert(!merge_contradicts(&input, 0));
-	anchor_list[0].end = anchor_list[1].begin = 0; /* who is being entered has not been called by anybody */
+	/* who is being entered has not been called by anybody */
+	anchor_list[0].end = anchor_list[1].begin = 0;
 	ck_assert(merge_contradicts(&input, 0));
 	evaluates[1] = false;
 	ck_assert(!merge_contradicts(&input, 0)); /* it is being left itself */
@@ -287,8 +294,9 @@ START_TEST(test_nothing_is_lost)
 
 			end += random_number() % 3;
 			end = end < python_count ? end : python_count;
-			anchor_list[anchors.count++] = (struct anchor){
-				BASE + random_number() % (16 * FRAME_BYTES), random_number() % 4 ? begin : 0, end };
+			anchor_list[anchors.count++] =
+				(struct anchor){ BASE + random_number() % (16 * FRAME_BYTES),
+					random_number() % 4 ? begin : 0, end };
 		}
 		for (size_t i = 0; i < 16; i++) {
 			evaluates[i] = random_number() % 2;

@@ -419,7 +419,8 @@ START_TEST(debug_files_that_are_read_whole_have_a_limit_in_all)
 	for (int i = 0; i < 3; i++)
 		build_bomb(i);
 	/* other libraries with the debug file that was read: it is remembered */
-	ck_assert(run("mkdir 3 4 && cp bomb0.so 3/ && ln bomb0.debug 3/ && cp bomb0.so 4/ && ln bomb0.debug 4/"));
+	ck_assert(run(
+		"mkdir 3 4 && cp bomb0.so 3/ && ln bomb0.debug 3/ && cp bomb0.so 4/ && ln bomb0.debug 4/"));
 	place = find_symbol("whole.so", "exported");
 	for (uint32_t i = 0; i < ARRAY_LENGTH(unread); i++) {
 		char *file = i < 3 ? xasprintf("bomb%u.so", i) : xasprintf("%u/bomb0.so", i);
@@ -494,8 +495,9 @@ END_TEST
 START_TEST(a_debug_file_that_is_a_pipe_is_not_waited_for)
 {
 	build("-g");
-	ck_assert(run("cp code.so code.debug && strip -R .note.gnu.build-id code.so && "
-		      "objcopy --add-gnu-debuglink=code.debug code.so && rm code.debug && mkfifo code.debug"));
+	ck_assert(
+		run("cp code.so code.debug && strip -R .note.gnu.build-id code.so && "
+		    "objcopy --add-gnu-debuglink=code.debug code.so && rm code.debug && mkfifo code.debug"));
 	check_function("code.so", "exported", "exported:0");
 }
 END_TEST
@@ -628,7 +630,8 @@ END_TEST
 /* A function that is hidden, and what was inlined into it is the same one in Python. */
 START_TEST(a_hidden_function_of_cython_has_no_line)
 {
-	const char *code = "static inline __attribute__((always_inline)) int __pyx_lambda_funcdef_clone(int x)\n"
+	const char *code =
+		"static inline __attribute__((always_inline)) int __pyx_lambda_funcdef_clone(int x)\n"
 		"{ return x * 3 + 1; }\n"
 		"int clone(int x) { return __pyx_lambda_funcdef_clone(x); }\n";
 
@@ -709,7 +712,9 @@ START_TEST(an_address_outside_of_every_file_has_a_name_too)
 	struct names *names = names_new(child.target, functions);
 	struct module code = { .kind = MODULE_CODE, .path = (char *)"", .name = (char *)"[jit]", .fd = -1 };
 	struct native_address nowhere = { .module = NULL, .vaddr = 0x1234 };
-	struct native_address compiled = { .module = &code, .mapping = 0x7f0000001000, .vaddr = 0x7f0000001234, .exact_pc = true };
+	struct native_address compiled = {
+		.module = &code, .mapping = 0x7f0000001000, .vaddr = 0x7f0000001234, .exact_pc = true
+	};
 
 	ck_assert_str_eq(names_of(names, &nowhere)->frames[0].function->file, "[unknown]");
 	ck_assert_str_eq(names_of(names, &compiled)->frames[0].function->file, "[jit]");

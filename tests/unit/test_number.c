@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Durations, rates and integers of a command line: exact, without the locale, and with errors that quote the
- * text. */
+/*
+ * Durations, rates and integers of a command line: exact, without the locale, and with errors that quote the
+ * text.
+ */
 #include "config.h"
 
 #include "pyrope/base.h"
@@ -236,7 +238,8 @@ static const struct {
 
 START_TEST(test_leb128)
 {
-	const unsigned char *bytes = leb128_cases[_i].bytes, *end = bytes + leb128_cases[_i].length, *at = bytes;
+	const unsigned char *bytes = leb128_cases[_i].bytes, *end = bytes + leb128_cases[_i].length,
+			    *at = bytes;
 	uint64_t number = 0;
 	int64_t signed_number = 0;
 
@@ -257,7 +260,8 @@ END_TEST
 START_TEST(test_leb128_append)
 {
 	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t numbers[] = { UINT64_C(1) << bit, (UINT64_C(1) << bit) - 1, ~(UINT64_C(1) << bit) };
+		const uint64_t numbers[] = { UINT64_C(1) << bit, (UINT64_C(1) << bit) - 1,
+			~(UINT64_C(1) << bit) };
 		struct buffer buffer = { 0 };
 		const unsigned char *at, *end;
 

@@ -71,8 +71,8 @@ static void describe(struct buffer *text, const struct options *options)
 	for (size_t i = 0; i < options->input_count; i++)
 		buffer_printf(text, " in=%s", options->inputs[i]);
 	if (options->by || options->sort || options->tree || options->has_limit)
-		buffer_printf(text, " table=%d,%d,%d,%d,%zu", options->by, options->sort, options->tree, options->has_limit,
-			options->limit);
+		buffer_printf(text, " table=%d,%d,%d,%d,%zu", options->by, options->sort, options->tree,
+			options->has_limit, options->limit);
 	if (options->filter.only)
 		buffer_printf(text, " only=%s", options->filter.only);
 	if (options->filter.has_from)
@@ -157,7 +157,8 @@ static const struct {
 	{ "pyrope -t dump 5", "record [dump] [5]" },
 	{ "pyrope dump 5", "dump pid=5" },
 	{ "pyrope report a.pyrope", "report in=a.pyrope" },
-	{ "pyrope report -p 5 7 b --only x --from 1 --to 2s", "report pid=5 in=7 in=b only=x from=1000ms to=2000ms" },
+	{ "pyrope report -p 5 7 b --only x --from 1 --to 2s",
+		"report pid=5 in=7 in=b only=x from=1000ms to=2000ms" },
 	{ "pyrope report --state=running,sleeping -- -a", "report in=-a states=24" },
 	{ "pyrope -d -p 5", "dump pid=5" },
 	{ "pyrope --dump 5 --threads", "dump pid=5 mode=wall" },
@@ -243,7 +244,8 @@ static const struct {
 	{ "pyrope 1606938044258990275541962092341162602522202993782792835301376", "the most is 2147483647" },
 	{ "pyrope 2147483648", "the most is 2147483647" },
 	{ "pyrope 2^200", "'2^200': not a number" },
-	{ "pyrope python", "unknown command 'python': name a process by its id, and to start a command, use -t" },
+	{ "pyrope python",
+		"unknown command 'python': name a process by its id, and to start a command, use -t" },
 	{ "pyrope top 1", "pyrope has no command 'top': 'pyrope dump PID'" },
 	{ "pyrope record -r 100 -p 5", "samples per second in py-spy: write --rate 100, or -r 100s" },
 	{ "pyrope record --format flames 5", "unknown value 'flames': use collapsed" },
@@ -527,7 +529,8 @@ START_TEST(test_completion)
 
 	ck_assert_int_eq(completion_append(&text, shells[_i], &err), 0);
 	ck_assert_ptr_nonnull(text.data);
-	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {		char word[80];
+	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
+		char word[80];
 
 		snprintf(word, sizeof(word), strcmp(shells[_i], "fish") == 0 ? "-l %s " : "--%s", row->name);
 		ck_assert_msg(strstr(text.data, word) != NULL, "%s: no %s", shells[_i], row->name);
@@ -592,8 +595,7 @@ START_TEST(test_man)
 	for (struct option_walk walk = { 0 }; (row = option_next(&walk));) {
 		assert_has_option("the man page", text.data, row);
 		for (size_t j = 0; row->choices && row->choices[j]; j++)
-			ck_assert_msg(strchr(row->choices[j], ',') ||
-					has_word(text.data, row->choices[j]),
+			ck_assert_msg(strchr(row->choices[j], ',') || has_word(text.data, row->choices[j]),
 				"the man page has no %s", row->choices[j]);
 	}
 	for (size_t i = 0; command_table[i]; i++)

@@ -363,12 +363,16 @@ static const struct function leaf = { .id = 1,
 	.first_line = 1 };
 static const struct function marker = { .id = 2, .kind = FUNCTION_MARKER, .name = "(failed)", .file = "" };
 
-static const char *dump_all(const struct dump_format *format, bool colour, const struct made_up *made_up, size_t count)
+static const char *dump_all(
+	const struct dump_format *format, bool colour, const struct made_up *made_up, size_t count)
 {
 	static const char *const roots[] = { "/srv/", NULL };
-	const struct dump_header header = {
-		.pid = 7, .process_name = "python\\3", .version = "3.11.7", .colour = colour, .short_paths = true, .roots = roots
-	};
+	const struct dump_header header = { .pid = 7,
+		.process_name = "python\\3",
+		.version = "3.11.7",
+		.colour = colour,
+		.short_paths = true,
+		.roots = roots };
 	struct output_file *file = open_output("dump");
 	struct sample samples[16];
 
@@ -430,11 +434,10 @@ START_TEST(test_dump_order)
 #define FRAMES "    wait (pool.py:8)\n    le\"af (a.py:20)\n"
 	ck_assert_str_eq(dump_all(&dump_text, false, made_up, 15),
 		"process 7 \"python\\3\": Python 3.11.7\n"
-		"\n112*: worker (holds the GIL)\n" FRAMES
-		"\n108: worker (runs without the GIL)\n" FRAMES
-		"\n109: worker (runs without the GIL)\n" FRAMES
-		"\n107: worker (waits for the GIL)\n" FRAMES
-		"\n9 threads (sleep): 100 worker, 101 worker, 102 worker, 103 worker, 104 worker, 110 worker, 111 worker, "
+		"\n112*: worker (holds the GIL)\n" FRAMES "\n108: worker (runs without the GIL)\n" FRAMES
+		"\n109: worker (runs without the GIL)\n" FRAMES "\n107: worker (waits for the GIL)\n" FRAMES
+		"\n9 threads (sleep): 100 worker, 101 worker, 102 worker, 103 worker, 104 worker, 110 "
+		"worker, 111 worker, "
 		"113 worker and 1 more\n" FRAMES
 		"\n105: worker (sleeps)\n    wait (pool.py:9)\n    le\"af (a.py:20)\n"
 		"\n106: worker, interpreter 1 (sleeps)\n" FRAMES);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * -o FILE in a folder where another user may write, who exchanges the file for a symbolic link to one of ours:
- * before each single system call of output_open and output_commit in turn, with the writer held there by
- * ptrace, and at random moments. Ours must stay as it is, and the profile must not become the other user's.
+ * -o FILE in a folder where another user may write, who exchanges the file for a symbolic link to one of
+ * ours: before each single system call of output_open and output_commit in turn, with the writer held there
+ * by ptrace, and at random moments. Ours must stay as it is, and the profile must not become the other
+ * user's.
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An execve waits until all other threads have gone, a traced one until its tracer has waited for it; and a tracer that asks
- * for one more thread waits for the execve. A parent hears of its child's end when a tracer has waited for the first
- * thread. None of them may wait for ever.
+ * An execve waits until all other threads have gone, a traced one until its tracer has waited for it; and a
+ * tracer that asks for one more thread waits for the execve. A parent hears of its child's end when a tracer
+ * has waited for the first thread. None of them may wait for ever.
  */
 #include "config.h"
 
@@ -28,8 +28,9 @@
 static struct shared {
 	atomic_int burns, execs; /* thread ids */
 	atomic_bool go_on;
-	atomic_int child, heard, holds; /* what the parent of the one that is killed hears; is its other thread held? */
-} *shared;
+	/* what the parent of the one that is killed hears; is its other thread held? */
+	atomic_int child, heard, holds;
+} * shared;
 
 static void *burn(void *ignored)
 {
@@ -54,7 +55,8 @@ static void run_child(void)
 	pthread_t threads[2];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (pthread_create(&threads[0], NULL, burn, NULL) || pthread_create(&threads[1], NULL, exec_when_told, NULL))
+	if (pthread_create(&threads[0], NULL, burn, NULL) ||
+		pthread_create(&threads[1], NULL, exec_when_told, NULL))
 		_exit(1);
 	for (;;)
 		pause();

@@ -145,7 +145,9 @@ START_TEST(test_groups)
 }
 END_TEST
 
-/* Random walks over few frames share prefixes of every length; a list of all stacks says what must come out.
+/*
+ * Random walks over few frames share prefixes of every length; a list of all stacks says what must come out.
+ *
  */
 START_TEST(test_random)
 {

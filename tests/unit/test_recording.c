@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is recorded is what is read, to the sample; what is cut off or damaged is read up to there or refused, and never
- * gives other numbers.
+ * What is recorded is what is read, to the sample; what is cut off or damaged is read up to there or refused,
+ * and never gives other numbers.
  */
 #include "config.h"
 
@@ -29,9 +29,12 @@ static struct buffer file;
 
 /* ---- a sink that writes down what it is given ---- */
 
-/* The ticks of one process: equal ones in a row have no times of their own, but for the first and the last. */
+/*
+ * The ticks of one process: equal ones in a row have no times of their own, but for the first and the last.
+ */
 struct run {
-	struct buffer tick, last; /* the samples of the tick that is being collected, and those of the one before */
+	/* the samples of the tick that is being collected, and those of the one before */
+	struct buffer tick, last;
 	int64_t time_ns, last_ns, until_ns;
 	uint64_t weight;
 	bool collects;
@@ -81,8 +84,8 @@ static void note_sample(struct notes *notes, const struct event *event)
 		buffer_clear(&run->tick);
 	}
 	buffer_printf(&run->tick, "%d/%d/%llu \"%s\" \"%s\" %d %d %ld:", sample->pid, sample->tid,
-		(unsigned long long)sample->interpreter_id, sample->process_name, sample->thread_name, sample->state,
-		sample->quality, sample->syscall_number * 2 + sample->is_collecting);
+		(unsigned long long)sample->interpreter_id, sample->process_name, sample->thread_name,
+		sample->state, sample->quality, sample->syscall_number * 2 + sample->is_collecting);
 	for (size_t j = 0; j < sample->frame_count; j++)
 		buffer_printf(&run->tick, " %s|%s|%d|%d|%d", sample->frames[j].function->file,
 			sample->frames[j].function->name, sample->frames[j].function->kind,
@@ -100,29 +103,34 @@ static int note(struct sink *sink, const struct event *event, struct error *err)
 		end_tick(notes);
 	switch (event->kind) {
 	case EVENT_BEGIN:
-		buffer_printf(&notes->text, "begin %lld %s %s %s %s %u %lld %lld %d\n", (long long)event->time_ns,
-			event->run->version, event->run->arguments, event->run->machine, event->run->mode,
-			event->run->cpus, (long long)event->run->interval_ns, (long long)event->run->realtime_ns,
+		buffer_printf(&notes->text, "begin %lld %s %s %s %s %u %lld %lld %d\n",
+			(long long)event->time_ns, event->run->version, event->run->arguments,
+			event->run->machine, event->run->mode, event->run->cpus,
+			(long long)event->run->interval_ns, (long long)event->run->realtime_ns,
 			event->run->native);
 		break;
 	case EVENT_PROCESS:
-		buffer_printf(&notes->text, "process %lld %d %d %d %s %s %s %s\n", (long long)event->time_ns, event->pid,
-			event->process->parent, event->process->free_threaded, event->process->roots, event->process->name, event->process->command_line,
+		buffer_printf(&notes->text, "process %lld %d %d %d %s %s %s %s\n", (long long)event->time_ns,
+			event->pid, event->process->parent, event->process->free_threaded,
+			event->process->roots, event->process->name, event->process->command_line,
 			event->process->version);
 		break;
 	case EVENT_MISSED:
-		buffer_printf(&notes->text, "missed %d %llu\n", event->pid, (unsigned long long)event->missed);
+		buffer_printf(
+			&notes->text, "missed %d %llu\n", event->pid, (unsigned long long)event->missed);
 		break;
 	case EVENT_COUNTERS:
 		buffer_printf(&notes->text, "counters %d %llu %llu %llu\n", event->pid,
-			(unsigned long long)event->counters->user_ns, (unsigned long long)event->counters->resident_bytes,
+			(unsigned long long)event->counters->user_ns,
+			(unsigned long long)event->counters->resident_bytes,
 			(unsigned long long)event->counters->involuntary_switches);
 		break;
 	case EVENT_CLOCK:
 		buffer_printf(&notes->text, "clock %lld\n", (long long)event->realtime_ns);
 		break;
 	case EVENT_MARK:
-		buffer_printf(&notes->text, "mark %lld %d %s\n", (long long)event->time_ns, event->pid, event->reason);
+		buffer_printf(&notes->text, "mark %lld %d %s\n", (long long)event->time_ns, event->pid,
+			event->reason);
 		break;
 	case EVENT_EXIT:
 		buffer_printf(&notes->text, "exit %d %d\n", event->pid, event->status);
@@ -172,8 +180,12 @@ static const struct function *function_numbered(unsigned number)
 
 	snprintf(name, sizeof(name), "f%u", number);
 	return functions_intern(functions,
-		&(struct function){ .kind = number % 3, .file = number % 3 == 1 ? "" : number % 2 ? "a.py" : "b;\xc3\xa9.py",
-			.name = name, .first_line = (int)number * 7 });
+		&(struct function){ .kind = number % 3,
+			.file = number % 3 == 1 ? ""
+				: number % 2    ? "a.py"
+						: "b;\xc3\xa9.py",
+			.name = name,
+			.first_line = (int)number * 7 });
 }
 
 /* What a thread does now. */
@@ -263,9 +275,11 @@ static void give_tick(struct script *script, unsigned process, uint64_t weight)
 static void give_other(struct script *script)
 {
 	struct event event = { .time_ns = script->now_ns, .pid = 100 + (pid_t)random_below(PROCESSES) };
-	const struct process_counters counters = { .user_ns = script->now_ns, .resident_bytes = UINT64_MAX,
-		.involuntary_switches = 3 };
-	const struct process_info process = { 1, "python3", "python3 app.py --x", "3.13.0", "/srv/app/\n/srv/\n", true };
+	const struct process_counters counters = {
+		.user_ns = script->now_ns, .resident_bytes = UINT64_MAX, .involuntary_switches = 3
+	};
+	const struct process_info process = { 1, "python3", "python3 app.py --x", "3.13.0",
+		"/srv/app/\n/srv/\n", true };
 
 	switch (random_below(6)) {
 	case 0:
@@ -297,7 +311,10 @@ static void give_other(struct script *script)
 	give(script, &event);
 }
 
-/* One process at a time has its run of ticks, so that the order of what is read is that of what was written. */
+/*
+ * One process at a time has its run of ticks, so that the order of what is read is that of what was
+ * written.
+ */
 static void play(struct script *script, unsigned rounds, bool one_process)
 {
 	const struct run_info run = { "0.1.0", "pyrope -o x.pyrope 5", "Linux 6.1", 2, INTERVAL_NS,
@@ -332,7 +349,9 @@ static void play(struct script *script, unsigned rounds, bool one_process)
 
 static void end(struct script *script)
 {
-	const struct event last = { .kind = EVENT_END, .time_ns = script->now_ns, .reason = "the time was over" };
+	const struct event last = {
+		.kind = EVENT_END, .time_ns = script->now_ns, .reason = "the time was over"
+	};
 	struct error err = { 0 };
 
 	give(script, &last);
@@ -342,7 +361,8 @@ static void end(struct script *script)
 
 /* ---- reading ---- */
 
-static int read_file(const void *bytes, size_t length, struct notes *notes, struct recording_end *how, struct error *err)
+static int read_file(
+	const void *bytes, size_t length, struct notes *notes, struct recording_end *how, struct error *err)
 {
 	int fd = memfd_create("recording", MFD_CLOEXEC), result;
 
@@ -374,8 +394,8 @@ static void assert_same(const struct buffer *wanted, const struct buffer *found)
 
 	while (same < wanted->length && same < found->length && wanted->data[same] == found->data[same])
 		same++;
-	ck_assert_msg(wanted->length == found->length && same == wanted->length, "differs at %zu: '%.200s' is '%.200s'", same,
-		wanted->data + same, found->data + same);
+	ck_assert_msg(wanted->length == found->length && same == wanted->length,
+		"differs at %zu: '%.200s' is '%.200s'", same, wanted->data + same, found->data + same);
 }
 
 START_TEST(what_is_read_is_what_was_written)
@@ -490,7 +510,8 @@ START_TEST(a_block_that_is_missing_or_twice_there_is_damage)
 			buffer_append(&other, file.data, starts[i + 1]);
 		else
 			buffer_append(&other, file.data, starts[i]);
-		buffer_append(&other, file.data + starts[_i ? i : i + 1], file.length - starts[_i ? i : i + 1]);
+		buffer_append(
+			&other, file.data + starts[_i ? i : i + 1], file.length - starts[_i ? i : i + 1]);
 		ck_assert_int_eq(read_file(other.data, other.length, &notes, &how, &err), 0);
 		ck_assert(how.is_damaged && !how.is_whole);
 		ck_assert(memcmp(notes.text.data, script.notes.text.data, notes.text.length) == 0);
@@ -552,7 +573,8 @@ START_TEST(what_is_no_recording_is_told)
 
 	ck_assert_int_eq(read_file(others[_i].bytes, others[_i].length, &notes, &how, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_UNSUPPORTED);
-	ck_assert_msg(strstr(err.message, others[_i].message) && strstr(err.message, "x.pyrope"), "%s", err.message);
+	ck_assert_msg(strstr(err.message, others[_i].message) && strstr(err.message, "x.pyrope"), "%s",
+		err.message);
 	notes_release(&notes);
 }
 END_TEST
@@ -632,7 +654,8 @@ START_TEST(numbers_and_checksums)
 		wire_put_signed(&buffer, (int64_t)numbers[i]);
 		wire_put_signed(&buffer, -(int64_t)(numbers[i] >> 1));
 	}
-	cursor = (struct cursor){ (unsigned char *)buffer.data, (unsigned char *)buffer.data + buffer.length, false };
+	cursor = (struct cursor){ (unsigned char *)buffer.data, (unsigned char *)buffer.data + buffer.length,
+		false };
 	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
 		ck_assert_uint_eq(wire_get(&cursor), numbers[i]);
 		ck_assert_int_eq(wire_get_signed(&cursor), (int64_t)numbers[i]);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Of threads that sleep a few are looked at in each tick, and the time that one is awake is counted right on average. */
+/*
+ * Of threads that sleep a few are looked at in each tick, and the time that one is awake is counted right
+ * on average.
+ */
 #include "config.h"
 
 #include <check.h>
@@ -11,7 +14,10 @@
 #define THREADS 100
 #define TICKS 200000
 
-/* Each thread sleeps for a while and is awake for so many ticks; what is counted of all is what they were awake. */
+/*
+ * Each thread sleeps for a while and is awake for so many ticks; what is counted of all is what they were
+ * awake.
+ */
 START_TEST(test_unbiased)
 {
 	static const size_t budgets[] = { 1, 2, 10, 100, 1000 };
@@ -34,8 +40,8 @@ START_TEST(test_unbiased)
 			counted += is_awake ? weight : 0;
 		}
 	}
-	ck_assert_msg(counted > awake * 95 / 100 && counted < awake * 105 / 100, "%zu of them: %llu for %llu", budget,
-		(unsigned long long)counted, (unsigned long long)awake);
+	ck_assert_msg(counted > awake * 95 / 100 && counted < awake * 105 / 100, "%zu of them: %llu for %llu",
+		budget, (unsigned long long)counted, (unsigned long long)awake);
 }
 END_TEST
 

@@ -74,8 +74,8 @@ START_TEST(functions_have_their_lines)
 {
 	struct source *source = source_of(program);
 	struct source_part part = { 0, 0 };
-	const bool is_there = source_find(
-		source, functions[_i].name, functions[_i].first_line, functions[_i].line, &part);
+	const bool is_there =
+		source_find(source, functions[_i].name, functions[_i].first_line, functions[_i].line, &part);
 
 	ck_assert_int_eq(is_there, functions[_i].first != 0);
 	if (is_there) {
@@ -138,7 +138,8 @@ START_TEST(lines_are_matched_in_order)
 		      *other = source_of_letters(versions[_i].other);
 	size_t *matches = xcalloc(count + 1, sizeof(*matches)), kept = 0, wanted = 0;
 
-	source_align(one, (struct source_part){ 1, count }, other, (struct source_part){ 1, other_count }, matches);
+	source_align(one, (struct source_part){ 1, count }, other, (struct source_part){ 1, other_count },
+		matches);
 	for (size_t i = 0; i < count; i++) {
 		kept += matches[i] != 0;
 		wanted += versions[_i].matches[i] != '0';
@@ -171,7 +172,8 @@ START_TEST(many_changed_lines_are_matched)
 	}
 	sources[0] = source_new(one.data, one.length);
 	sources[1] = source_new(other.data, other.length);
-	source_align(sources[0], (struct source_part){ 1, COUNT }, sources[1], (struct source_part){ 1, COUNT }, matches);
+	source_align(sources[0], (struct source_part){ 1, COUNT }, sources[1],
+		(struct source_part){ 1, COUNT }, matches);
 	for (size_t i = 0; i < COUNT; i++) {
 		ck_assert(!matches[i] || matches[i] == i + 1);
 		found += matches[i] != 0;
@@ -206,7 +208,8 @@ START_TEST(any_bytes_are_read)
 			text = xmalloc(length + 1);
 			memcpy(text, bytes, length);
 			sources[side] = source_new(text, length);
-			if (!source_find(sources[side], "a", 0, 1 + (int)(hash_u64(state++) % 40), &parts[side]) &&
+			if (!source_find(
+				    sources[side], "a", 0, 1 + (int)(hash_u64(state++) % 40), &parts[side]) &&
 				!source_find(sources[side], "<lambda>", 1, 1, &parts[side]))
 				parts[side] = (struct source_part){ 1, 0 };
 		}

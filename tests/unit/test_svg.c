@@ -179,7 +179,10 @@ START_TEST(test_merges_deeply)
 }
 END_TEST
 
-/* A frame that leads to others goes, but never where a sample ends in it, or in something else that it has called. */
+/*
+ * A frame that leads to others goes, but never where a sample ends in it, or in something else that it has
+ * called.
+ */
 START_TEST(test_leading_frames)
 {
 	add("_bootstrap@" LIBRARY "threading.py:1;_bootstrap_inner@" LIBRARY "threading.py:2;run@" LIBRARY
@@ -212,7 +215,10 @@ START_TEST(test_least_part)
 }
 END_TEST
 
-/* Of more frames than a picture has, those with the fewest samples are one below their caller, and no sample is lost. */
+/*
+ * Of more frames than a picture has, those with the fewest samples are one below their caller, and no
+ * sample is lost.
+ */
 START_TEST(test_too_many_frames)
 {
 	enum { LIMIT = 400000, FUNCTIONS = 5, LINES = 84000 };
@@ -228,7 +234,9 @@ START_TEST(test_too_many_frames)
 		called[i] = function_of(name, &ignored);
 	}
 	for (int i = 0; i < FUNCTIONS * LINES; i++) {
-		const struct event event = { .kind = EVENT_SAMPLE, .weight = i % 100 ? 2 : 1, .sample = &made_up.sample };
+		const struct event event = {
+			.kind = EVENT_SAMPLE, .weight = i % 100 ? 2 : 1, .sample = &made_up.sample
+		};
 
 		made_up_begin(&made_up, 0, 1);
 		made_up.sample.state = i % 2 ? THREAD_HOLDS_GIL : THREAD_RUNNING;
@@ -243,7 +251,8 @@ START_TEST(test_too_many_frames)
 	ck_assert_uint_eq(flame.frames[0].total, total);
 	ck_assert_str_eq(flame.names[flame.frames[2].name].function->name, "(left out)");
 	/* all that have one sample, the others last of those with two, every second of them with the GIL */
-	ck_assert_uint_eq(flame.frames[2].total, FUNCTIONS * LINES / 100 + 2 * (flame.left_out - FUNCTIONS * LINES / 100));
+	ck_assert_uint_eq(flame.frames[2].total,
+		FUNCTIONS * LINES / 100 + 2 * (flame.left_out - FUNCTIONS * LINES / 100));
 	ck_assert_uint_gt(flame.frames[2].gil, 0);
 	for (size_t i = 0; i < flame.frame_count; i++)
 		total -= flame.frames[i].self;

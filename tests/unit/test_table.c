@@ -36,7 +36,8 @@ static void add(const char *stack, uint64_t weight, pid_t tid, enum thread_state
 			like.kind = FUNCTION_NATIVE;
 		else
 			like.first_line = (int)strtol(first, NULL, 10);
-		made_up_push(&made_up, functions_intern(functions, &like), first ? (int)strtol(frame, NULL, 10) : 0);
+		made_up_push(&made_up, functions_intern(functions, &like),
+			first ? (int)strtol(frame, NULL, 10) : 0);
 	}
 	if (strstr(stack, "(partial)"))
 		made_up.sample.quality = SAMPLE_PARTIAL;
@@ -52,11 +53,14 @@ static void setup(void)
 {
 	functions = functions_new();
 	profile = profile_new(functions, GROUP_NONE, 10000000);
-	add("/srv/app.py:main:1:3 /x/lib/python3.9/json/__init__.py:loads:10:12 /x/lib/python3.9/json/decoder.py:decode:20:21", 5,
-		1, THREAD_HOLDS_GIL);
-	add("/srv/app.py:main:1:3 /x/lib/python3.9/json/__init__.py:loads:10:13 /x/lib/python3.9/json/decoder.py:decode:20:22", 15,
-		1, THREAD_HOLDS_GIL);
-	add("/srv/app.py:main:1:4 /srv/app.py:walk:6:7 /srv/app.py:walk:6:7 libm.so.6:sqrt", 30, 2, THREAD_RUNNING);
+	add("/srv/app.py:main:1:3 /x/lib/python3.9/json/__init__.py:loads:10:12 "
+	    "/x/lib/python3.9/json/decoder.py:decode:20:21",
+		5, 1, THREAD_HOLDS_GIL);
+	add("/srv/app.py:main:1:3 /x/lib/python3.9/json/__init__.py:loads:10:13 "
+	    "/x/lib/python3.9/json/decoder.py:decode:20:22",
+		15, 1, THREAD_HOLDS_GIL);
+	add("/srv/app.py:main:1:4 /srv/app.py:walk:6:7 /srv/app.py:walk:6:7 libm.so.6:sqrt", 30, 2,
+		THREAD_RUNNING);
 	add("/srv/app.py:main:1:4 /srv/app.py:walk:6:8", 20, 2, THREAD_HOLDS_GIL);
 	add("/srv/app.py:main:1:4 (partial)", 10, 11, THREAD_HOLDS_GIL);
 	add("(idle)", 20, 0, THREAD_UNKNOWN);
@@ -70,63 +74,64 @@ static void teardown(void)
 }
 
 #define HEAD "100 samples: 10.0% (partial), 20.0% (idle)\n\n"
-#define FOOT "\n3 threads of 2 processes: 50.0% holds-gil, 30.0% running\n3 ticks missed, 10 samples partial\n"
+#define FOOT \
+	"\n3 threads of 2 processes: 50.0% holds-gil, 30.0% running\n3 ticks missed, 10 samples partial\n"
 
 static const struct {
 	struct output_options options;
 	const char *wanted;
 } cases[] = {
-	{ { .roots = roots }, HEAD
-		"   self   total  function  file:line\n"
-		"  30.0%   30.0%  sqrt      libm.so.6\n"
-		"  20.0%   50.0%  walk      /srv/app.py:6\n"
-		"  20.0%   20.0%  decode    /x/lib/python3.9/json/decoder.py:20\n"
-		"   0.0%   80.0%  main      /srv/app.py:1\n"
-		"   0.0%   20.0%  loads     /x/lib/python3.9/json/__init__.py:10\n" FOOT },
-	{ { .roots = roots, .short_paths = true, .by = BY_LINE }, HEAD
-		"   self   total  function  file:line\n"
-		"  30.0%   30.0%  sqrt      libm.so.6\n"
-		"  20.0%   20.0%  walk      app.py:8\n"
-		"  15.0%   15.0%  decode    json/decoder.py:22\n"
-		"   5.0%    5.0%  decode    json/decoder.py:21\n"
-		"   0.0%   60.0%  main      app.py:4\n"
-		"   0.0%   30.0%  walk      app.py:7\n"
-		"   0.0%   20.0%  main      app.py:3\n"
-		"   0.0%   15.0%  loads     json/__init__.py:13\n"
-		"   0.0%    5.0%  loads     json/__init__.py:12\n" FOOT },
-	{ { .roots = roots, .short_paths = true, .by = BY_FILE }, HEAD
-		"   self   total  file\n"
-		"  30.0%   30.0%  libm.so.6\n"
-		"  20.0%   80.0%  app.py\n"
-		"  20.0%   20.0%  json/decoder.py\n"
-		"   0.0%   20.0%  json/__init__.py\n" FOOT },
-	{ { .roots = roots, .by = BY_MODULE, .sort = SORT_TOTAL }, HEAD
-		"   self   total  module\n"
-		"  20.0%   80.0%  app\n"
-		"  30.0%   30.0%  libm.so.6\n"
-		"  20.0%   20.0%  json.decoder\n"
-		"   0.0%   20.0%  json\n" FOOT },
-	{ { .roots = roots, .by = BY_MODULE, .sort = SORT_NAME, .has_limit = true, .rows = 2 }, HEAD
-		"   self   total  module\n"
-		"  20.0%   80.0%  app\n"
-		"   0.0%   20.0%  json\n"
-		"and 2 more: --limit=0 shows all\n" FOOT },
-	{ { .roots = roots, .short_paths = true, .tree = true }, HEAD
-		"   self   total  function  file:line\n"
-		"   0.0%   80.0%  main      app.py:1\n"
-		"  20.0%   50.0%  - walk    app.py:6\n"
-		"   0.0%   30.0%    walk    app.py:6\n"
-		"  30.0%   30.0%    sqrt    libm.so.6\n"
-		"   0.0%   20.0%  - loads   json/__init__.py:10\n"
-		"  20.0%   20.0%    decode  json/decoder.py:20\n" FOOT },
-	{ { .roots = roots, .short_paths = true, .tree = true, .by = BY_LINE, .rows = 5 }, HEAD
-		"   self   total  function  file:line\n"
-		"   0.0%   60.0%  - main    app.py:4\n"
-		"   0.0%   30.0%    walk    app.py:7\n"
-		"   0.0%   30.0%    walk    app.py:7\n"
-		"  30.0%   30.0%    sqrt    libm.so.6\n"
-		"   0.0%   20.0%  - main    app.py:3\n"
-		"and 5 more: -o FILE.table has all\n" FOOT },
+	{ { .roots = roots },
+		HEAD "   self   total  function  file:line\n"
+		     "  30.0%   30.0%  sqrt      libm.so.6\n"
+		     "  20.0%   50.0%  walk      /srv/app.py:6\n"
+		     "  20.0%   20.0%  decode    /x/lib/python3.9/json/decoder.py:20\n"
+		     "   0.0%   80.0%  main      /srv/app.py:1\n"
+		     "   0.0%   20.0%  loads     /x/lib/python3.9/json/__init__.py:10\n" FOOT },
+	{ { .roots = roots, .short_paths = true, .by = BY_LINE },
+		HEAD "   self   total  function  file:line\n"
+		     "  30.0%   30.0%  sqrt      libm.so.6\n"
+		     "  20.0%   20.0%  walk      app.py:8\n"
+		     "  15.0%   15.0%  decode    json/decoder.py:22\n"
+		     "   5.0%    5.0%  decode    json/decoder.py:21\n"
+		     "   0.0%   60.0%  main      app.py:4\n"
+		     "   0.0%   30.0%  walk      app.py:7\n"
+		     "   0.0%   20.0%  main      app.py:3\n"
+		     "   0.0%   15.0%  loads     json/__init__.py:13\n"
+		     "   0.0%    5.0%  loads     json/__init__.py:12\n" FOOT },
+	{ { .roots = roots, .short_paths = true, .by = BY_FILE },
+		HEAD "   self   total  file\n"
+		     "  30.0%   30.0%  libm.so.6\n"
+		     "  20.0%   80.0%  app.py\n"
+		     "  20.0%   20.0%  json/decoder.py\n"
+		     "   0.0%   20.0%  json/__init__.py\n" FOOT },
+	{ { .roots = roots, .by = BY_MODULE, .sort = SORT_TOTAL },
+		HEAD "   self   total  module\n"
+		     "  20.0%   80.0%  app\n"
+		     "  30.0%   30.0%  libm.so.6\n"
+		     "  20.0%   20.0%  json.decoder\n"
+		     "   0.0%   20.0%  json\n" FOOT },
+	{ { .roots = roots, .by = BY_MODULE, .sort = SORT_NAME, .has_limit = true, .rows = 2 },
+		HEAD "   self   total  module\n"
+		     "  20.0%   80.0%  app\n"
+		     "   0.0%   20.0%  json\n"
+		     "and 2 more: --limit=0 shows all\n" FOOT },
+	{ { .roots = roots, .short_paths = true, .tree = true },
+		HEAD "   self   total  function  file:line\n"
+		     "   0.0%   80.0%  main      app.py:1\n"
+		     "  20.0%   50.0%  - walk    app.py:6\n"
+		     "   0.0%   30.0%    walk    app.py:6\n"
+		     "  30.0%   30.0%    sqrt    libm.so.6\n"
+		     "   0.0%   20.0%  - loads   json/__init__.py:10\n"
+		     "  20.0%   20.0%    decode  json/decoder.py:20\n" FOOT },
+	{ { .roots = roots, .short_paths = true, .tree = true, .by = BY_LINE, .rows = 5 },
+		HEAD "   self   total  function  file:line\n"
+		     "   0.0%   60.0%  - main    app.py:4\n"
+		     "   0.0%   30.0%    walk    app.py:7\n"
+		     "   0.0%   30.0%    walk    app.py:7\n"
+		     "  30.0%   30.0%    sqrt    libm.so.6\n"
+		     "   0.0%   20.0%  - main    app.py:3\n"
+		     "and 5 more: -o FILE.table has all\n" FOOT },
 	{ { .roots = roots, .short_paths = true, .tree = true, .columns = 36, .sort = SORT_NAME },
 		"100 samples: 10.0% (partial), 20.0..\n\n"
 		"   self   total  function  file:line\n"
@@ -175,7 +180,8 @@ END_TEST
 /* A recursion is as deep as its program likes. */
 START_TEST(a_deep_stack_is_no_trouble)
 {
-	const struct function *deep = functions_intern(functions, &(struct function){ .file = "d.py", .name = "deep" });
+	const struct function *deep =
+		functions_intern(functions, &(struct function){ .file = "d.py", .name = "deep" });
 	const size_t depth = 100000;
 	struct sample_frame *frames = xcalloc(depth, sizeof(*frames));
 	struct made_up made_up;

@@ -10,8 +10,9 @@
 #include "suite.h"
 
 /*
- * A thread that is being started has no tid yet, and is asked for as thread 0. That is no thread, and the answer must not come from
- * descriptor 0, which is pyrope's own standard input or whatever file was opened when that was closed.
+ * A thread that is being started has no tid yet, and is asked for as thread 0. That is no thread, and the
+ * answer must not come from descriptor 0, which is pyrope's own standard input or whatever file was opened
+ * when that was closed.
  */
 START_TEST(test_no_thread)
 {

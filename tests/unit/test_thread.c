@@ -134,14 +134,18 @@ START_TEST(test_bytes)
 }
 END_TEST
 
-/* A whole chain with its frames at these addresses has been found so many times; each snapshot may drop what is of no use. */
+/*
+ * A whole chain with its frames at these addresses has been found so many times; each snapshot may drop
+ * what is of no use.
+ */
 static void snapshot_times(int times, raddr_t first, raddr_t second)
 {
 	thread->walk.count = thread->walk.group_count = 0;
 	for (int i = 0; i < (second ? 2 : 1); i++) {
 		array_reserve(&thread->walk.frames, &thread->walk.capacity, thread->walk.count + 1,
 			sizeof(*thread->walk.frames));
-		thread->walk.frames[thread->walk.count++] = (struct raw_frame){ .address = i ? second : first };
+		thread->walk.frames[thread->walk.count++] =
+			(struct raw_frame){ .address = i ? second : first };
 	}
 	for (int i = 0; i < times; i++) {
 		thread_mark_ranges(thread);
@@ -211,14 +215,16 @@ START_TEST(test_new_stacks_are_checked)
 }
 END_TEST
 
-/* Only those are checked again and again that have changed hands and are still there; another thread's list is another one. */
+/*
+ * Only those are checked again and again that have changed hands and are still there; another thread's list
+ * is another one.
+ */
 START_TEST(test_checks_are_forgotten)
 {
 	const struct python_thread identity = { .state = 0x2000 };
 	struct thread *other = thread_new(&identity, 64);
 	struct code codes[3] = { { .address = 0x1000, .is_volatile = true },
-		{ .address = 0x2000, .is_settled = true },
-		{ .address = 0x3000, .is_volatile = true } };
+		{ .address = 0x2000, .is_settled = true }, { .address = 0x3000, .is_volatile = true } };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)
 		thread_check_code(thread, &codes[i]);

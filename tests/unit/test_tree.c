@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which processes descend from a member. Most tests script what /proc says in a folder of their own; the last ones
- * ask the real one about processes of their own.
+ * Which processes descend from a member. Most tests script what /proc says in a folder of their own; the last
+ * ones ask the real one about processes of their own.
  */
 #include "config.h"
 
@@ -373,7 +373,10 @@ START_TEST(test_number_is_used_again)
 }
 END_TEST
 
-/* The number of a member that has ended is a stranger's, who has a child; of the end we know, or do not yet. */
+/*
+ * The number of a member that has ended is a stranger's, who has a child; of the end we know, or do not
+ * yet.
+ */
 START_TEST(test_number_is_a_strangers)
 {
 	if (_i)

@@ -14,7 +14,10 @@
 
 /* ---- what must hold ---- */
 
-/* Frames lie one above the other; each begins where the one before it ends, but where calls are missing between them. */
+/*
+ * Frames lie one above the other; each begins where the one before it ends, but where calls are missing
+ * between them.
+ */
 static void check_order(const struct native_frames *frames, bool may_have_gaps)
 {
 	for (size_t i = 0; i < frames->count; i++) {
@@ -102,9 +105,11 @@ END_TEST
 /* musl as distributions build it: no table describes the code that calls main. */
 START_TEST(test_start_code)
 {
-	static const char build[] = "m=$(musl-gcc -static -no-pie -### -x c /dev/null 2>&1 | tr ' ' '\\n' | grep '/Scrt1[.]o$') && "
-				    "cd %s && objcopy -R .eh_frame -R .rela.eh_frame ${m%%Scrt1.o}crt1.o crt1.o && "
-				    "objcopy -R .eh_frame -R .rela.eh_frame ${m%%Scrt1.o}libc.a libc.a";
+	static const char build[] =
+		"m=$(musl-gcc -static -no-pie -### -x c /dev/null 2>&1 | tr ' ' '\\n' | grep '/Scrt1[.]o$') "
+		"&& "
+		"cd %s && objcopy -R .eh_frame -R .rela.eh_frame ${m%%Scrt1.o}crt1.o crt1.o && "
+		"objcopy -R .eh_frame -R .rela.eh_frame ${m%%Scrt1.o}libc.a libc.a";
 	char folder[] = "/tmp/pyrope-musl-XXXXXX";
 	struct subject subject = { 0 };
 	char *command, *flags;
@@ -160,7 +165,10 @@ START_TEST(test_interrupted)
 END_TEST
 
 /* At its first instruction a function has done nothing yet, and the instruction before is of another one. */
-/* Of a thread that sleeps only stack pointer and pc are known, also where tables count from the frame pointer. */
+/*
+ * Of a thread that sleeps only stack pointer and pc are known, also where tables count from the frame
+ * pointer.
+ */
 START_TEST(test_frame_pointer_not_known)
 {
 	struct subject subject = { 0 };
@@ -385,17 +393,17 @@ static const struct {
 	unsigned char code[CALL_BYTES];
 	bool is_call;
 } call_cases[] = {
-	{ { 0x90, 0x90, 0xe8, 0x12, 0x34, 0x56, 0x78 }, true },  /* call place */
-	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0 }, true },  /* call *%rax */
-	{ { 0x90, 0x90, 0x90, 0x90, 0x41, 0xff, 0xd2 }, true },  /* call *%r10 */
-	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0x13 }, true },  /* call *(%rbx) */
-	{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x14, 0xd8 }, true },  /* call *(%rax,%rbx,8) */
-	{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 0x30 }, true },  /* call *48(%rax) */
-	{ { 0x90, 0x90, 0x90, 0xff, 0x54, 0x24, 0x08 }, true },  /* call *8(%rsp) */
-	{ { 0x90, 0xff, 0x15, 0x12, 0x34, 0x00, 0x00 }, true },  /* call *place(%rip) */
-	{ { 0x90, 0xff, 0x90, 0x90, 0x01, 0x00, 0x00 }, true },  /* call *400(%rax) */
-	{ { 0xff, 0x14, 0xd5, 0x00, 0x10, 0x00, 0x00 }, true },  /* call *4096(,%rdx,8) */
-	{ { 0xff, 0x94, 0x24, 0x90, 0x01, 0x00, 0x00 }, true },  /* call *400(%rsp) */
+	{ { 0x90, 0x90, 0xe8, 0x12, 0x34, 0x56, 0x78 }, true }, /* call place */
+	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0 }, true }, /* call *%rax */
+	{ { 0x90, 0x90, 0x90, 0x90, 0x41, 0xff, 0xd2 }, true }, /* call *%r10 */
+	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0x13 }, true }, /* call *(%rbx) */
+	{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x14, 0xd8 }, true }, /* call *(%rax,%rbx,8) */
+	{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 0x30 }, true }, /* call *48(%rax) */
+	{ { 0x90, 0x90, 0x90, 0xff, 0x54, 0x24, 0x08 }, true }, /* call *8(%rsp) */
+	{ { 0x90, 0xff, 0x15, 0x12, 0x34, 0x00, 0x00 }, true }, /* call *place(%rip) */
+	{ { 0x90, 0xff, 0x90, 0x90, 0x01, 0x00, 0x00 }, true }, /* call *400(%rax) */
+	{ { 0xff, 0x14, 0xd5, 0x00, 0x10, 0x00, 0x00 }, true }, /* call *4096(,%rdx,8) */
+	{ { 0xff, 0x94, 0x24, 0x90, 0x01, 0x00, 0x00 }, true }, /* call *400(%rsp) */
 	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 }, false },
 	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xe0 }, false }, /* jmp *%rax */
 	{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xc3 }, false }, /* ret */
@@ -435,7 +443,8 @@ START_TEST(test_made_code)
 		ck_assert_int_eq(subject_unwind(&subject, NULL, 0), UNWIND_WHOLE);
 		check_order(&subject.frames, way->is_uncertain);
 		check_returns(&subject, 2); /* the code itself, and who called it */
-		ck_assert_int_eq(subject.frames.list[1].stack_pointer > subject.frames.list[0].end, way->is_uncertain);
+		ck_assert_int_eq(
+			subject.frames.list[1].stack_pointer > subject.frames.list[0].end, way->is_uncertain);
 		ck_assert_str_eq(modules_find(&subject.modules, subject.frames.list[0].pc)->name, "[jit]");
 	}
 	subject_stop(&subject);
@@ -446,7 +455,8 @@ END_TEST
 START_TEST(test_epilogue)
 {
 	static const unsigned char simple[EPILOGUE_BYTES] = { 0x48, 0x83, 0xc4, 0x08, 0xc3 };
-	static const unsigned char pops[EPILOGUE_BYTES] = { 0x48, 0x81, 0xc4, 0, 1, 0, 0, 0x5b, 0x41, 0x5c, 0x5d, 0xc3 };
+	static const unsigned char pops[EPILOGUE_BYTES] = { 0x48, 0x81, 0xc4, 0, 1, 0, 0, 0x5b, 0x41, 0x5c,
+		0x5d, 0xc3 };
 	static const unsigned char takes_stack[EPILOGUE_BYTES] = { 0x5c, 0xc3 };
 	static const unsigned char shrinks[EPILOGUE_BYTES] = { 0x48, 0x83, 0xc4, 0xf8, 0xc3 };
 	static const unsigned char goes_on[EPILOGUE_BYTES] = { 0x5d, 0x90, 0xc3 };

@@ -93,7 +93,9 @@ START_TEST(test_clean)
 }
 END_TEST
 
-/* Cleaning what is clean changes nothing, and every output is well-formed, for many sequences of three bytes.
+/*
+ * Cleaning what is clean changes nothing, and every output is well-formed, for many sequences of three bytes.
+ *
  */
 START_TEST(test_clean_twice)
 {
@@ -129,7 +131,10 @@ START_TEST(test_append)
 }
 END_TEST
 
-/* Plain is what cleaning leaves as it is, of what is ASCII; each byte at each place of two words and a rest. */
+/*
+ * Plain is what cleaning leaves as it is, of what is ASCII; each byte at each place of two words and a
+ * rest.
+ */
 START_TEST(test_is_plain)
 {
 	char bytes[19];
@@ -139,7 +144,8 @@ START_TEST(test_is_plain)
 			memset(bytes, byte % 2 ? 0x20 : 0x7e, sizeof(bytes));
 			ck_assert(utf8_is_plain(bytes, sizeof(bytes)));
 			bytes[at] = (char)byte;
-			ck_assert_msg(utf8_is_plain(bytes, sizeof(bytes)) == (byte >= 0x20 && byte < 0x7f), "%u at %zu", byte, at);
+			ck_assert_msg(utf8_is_plain(bytes, sizeof(bytes)) == (byte >= 0x20 && byte < 0x7f),
+				"%u at %zu", byte, at);
 		}
 	}
 	ck_assert(utf8_is_plain("", 0));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walker on memory made up by the test, for every row of the layout table: what a healthy chain gives, and that no
- * broken one makes it loop, crash or believe.
+ * The walker on memory made up by the test, for every row of the layout table: what a healthy chain gives,
+ * and that no broken one makes it loop, crash or believe.
  */
 #include "config.h"
 
@@ -16,9 +16,9 @@
 #define MEMORY_BYTES (1u << 20)
 #define STATE MEMORY_BASE
 #define CFRAME (MEMORY_BASE + 0x4000)
-#define FRAME(n) (MEMORY_BASE + 0x8000 + (raddr_t)(n) * 512)
+#define FRAME(n) (MEMORY_BASE + 0x8000 + (raddr_t)(n)*512)
 #define SHIM (MEMORY_BASE + 0x6000)
-#define CODE(n) (UINT64_C(0x7e0000000000) + (raddr_t)(n) * 1024)
+#define CODE(n) (UINT64_C(0x7e0000000000) + (raddr_t)(n)*1024)
 
 struct fake {
 	struct memory_view view;
@@ -36,8 +36,8 @@ static const void *fake_at(struct memory_view *view, raddr_t address, size_t len
 	struct fake *memory = (struct fake *)view;
 
 	memory->reads++;
-	if (address < MEMORY_BASE || address - MEMORY_BASE > MEMORY_BYTES || length > MEMORY_BYTES -
-		(address - MEMORY_BASE))
+	if (address < MEMORY_BASE || address - MEMORY_BASE > MEMORY_BYTES ||
+		length > MEMORY_BYTES - (address - MEMORY_BASE))
 		return NULL;
 	if (memory->hole && address / 4096 == memory->hole / 4096)
 		return NULL;
@@ -131,7 +131,10 @@ START_TEST(test_chain)
 }
 END_TEST
 
-/* What a call of the evaluation loop finds in its CFrame before it has written there: a frame that nothing links to the thread. */
+/*
+ * What a call of the evaluation loop finds in its CFrame before it has written there: a frame that nothing
+ * links to the thread.
+ */
 static void put_loose(const struct layout *layout, uint8_t owner)
 {
 	const raddr_t outer = CFRAME + 64;
@@ -155,7 +158,10 @@ START_TEST(test_call_without_frame_yet)
 	ck_assert_uint_eq(walk.count, 5);
 	ck_assert_uint_eq(walk.leaf, FRAME(0));
 	ck_assert_uint_eq(walk.pointer, CFRAME + layout->cframe.current_frame);
-	/* nothing has been written there yet, or it is a frame that has been popped: where the next one will be */
+	/*
+	 * nothing has been written there yet, or it is a frame that has been popped: where the next one
+	 * will be
+	 */
 	put(CFRAME + layout->cframe.current_frame, 0, 8);
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
 	ck_assert_uint_eq(walk.count, 5);
@@ -180,7 +186,9 @@ START_TEST(test_call_without_frame_yet)
 	put(CFRAME + 64 + layout->cframe.current_frame, 0, 8);
 	ck_assert_int_eq(do_walk(100), layout->root == ROOT_SHIM ? WALK_BROKEN : WALK_WHOLE);
 	ck_assert_uint_eq(walk.count, 1);
-	/* 3.11: a thread's outermost frame may be any function (a greenlet's): that chain is whole as it is */
+	/*
+	 * 3.11: a thread's outermost frame may be any function (a greenlet's): that chain is whole as it is
+	 */
 	make_chain(layout, 5);
 	put_loose(layout, 0);
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
@@ -188,7 +196,10 @@ START_TEST(test_call_without_frame_yet)
 }
 END_TEST
 
-/* The words of the innermost call have to agree with what the call around it says of its own innermost frame. */
+/*
+ * The words of the innermost call have to agree with what the call around it says of its own innermost
+ * frame.
+ */
 START_TEST(test_leaf_is_linked)
 {
 	const struct layout *layout = row(_i);
@@ -213,7 +224,8 @@ START_TEST(test_leaf_is_linked)
 	for (int caller = 0; caller < 5; caller++) {
 		put(outer + layout->cframe.current_frame, FRAME(caller), 8);
 		/* FRAME(0): the innermost call has no frame yet, and its caller's were taken */
-		ck_assert_int_eq(python_leaf_is_linked(&python, &fake.view, &walk), caller == 0 || caller == 3);
+		ck_assert_int_eq(
+			python_leaf_is_linked(&python, &fake.view, &walk), caller == 0 || caller == 3);
 	}
 	/* a frame that the chain does not have at all, and none */
 	put(outer + layout->cframe.current_frame, FRAME(20), 8);
@@ -230,7 +242,10 @@ START_TEST(test_leaf_is_linked)
 }
 END_TEST
 
-/* A call that is being left has nothing but its shim; the first call of a thread or greenlet is called by nobody of its own. */
+/*
+ * A call that is being left has nothing but its shim; the first call of a thread or greenlet is called by
+ * nobody of its own.
+ */
 START_TEST(test_leaf_of_ends)
 {
 	const struct layout *layout = row(_i);
@@ -290,7 +305,10 @@ START_TEST(test_no_frames)
 
 	make_chain(layout, 0);
 	if (layout->frames == FRAMES_BY_CFRAME) {
-		/* only the thread's own CFrame may be without a frame, or that of a greenlet which has no data stack either */
+		/*
+		 * only the thread's own CFrame may be without a frame, or that of a greenlet which has no
+		 * data stack either
+		 */
 		put(STATE + layout->thread_state.datastack_chunk, FRAME(0), 8);
 		put(CFRAME + layout->cframe.previous, CFRAME + 64, 8);
 		ck_assert_int_eq(do_walk(100), WALK_BROKEN);
@@ -355,7 +373,8 @@ END_TEST
 
 START_TEST(test_garbage_pointers)
 {
-	static const raddr_t garbage[] = { 1, 7, 0xfff, UINT64_MAX, UINT64_MAX - 7, 0x4141414141414141, 1ull << 63 };
+	static const raddr_t garbage[] = { 1, 7, 0xfff, UINT64_MAX, UINT64_MAX - 7, 0x4141414141414141,
+		1ull << 63 };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(garbage); i++) {
 		enum walk_status status;

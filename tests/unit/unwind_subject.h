@@ -45,7 +45,8 @@ static inline bool subject_build(struct subject *subject, const char *flags)
 		compiler ? compiler : "cc", flags, subject->program, top ? top : ".");
 	status = system(command);
 	free(command);
-	if (status == 0) { /* without arguments it says 2; what is built for another processor may not run at all */
+	/* without arguments it says 2; what is built for another processor may not run at all */
+	if (status == 0) {
 		command = xasprintf("%s 2>/dev/null", subject->program);
 		status = system(command);
 		free(command);
@@ -148,8 +149,8 @@ static inline enum unwind_end subject_unwind(
 	struct subject *subject, const raddr_t *anchors, size_t anchor_count)
 {
 	subject->frames.count = subject->skipped = 0;
-	return unwinder_unwind(subject->unwinder, &subject->copy.registers, &subject->copy, anchors, anchor_count,
-		&subject->frames, &subject->skipped);
+	return unwinder_unwind(subject->unwinder, &subject->copy.registers, &subject->copy, anchors,
+		anchor_count, &subject->frames, &subject->skipped);
 }
 
 static inline void block_child_signal(void)

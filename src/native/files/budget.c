@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time is CPU time of the thread that looks names up, so that a busy machine loses none. Bytes count the whole
- * length of a file, sparse or not, and each file once.
+ * Time is CPU time of the thread that looks names up, so that a busy machine loses none. Bytes count the
+ * whole length of a file, sparse or not, and each file once.
  */
 #include "config.h"
 
@@ -36,8 +36,8 @@ bool budget_allows(const struct budget *budget, int64_t now_ns)
 /* ---- checksums ---- */
 
 /*
- * The CRC-32 of Ethernet and zip (ISO 3309), which gdb's manual gives in code, for eight bytes at a time: row n
- * has what a byte adds when n bytes come after it.
+ * The CRC-32 of Ethernet and zip (ISO 3309), which gdb's manual gives in code, for eight bytes at a time: row
+ * n has what a byte adds when n bytes come after it.
  */
 static uint32_t table[8][256];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What looking up names may cost in all. The files that are read for it are the target's choice, and there may
- * be any number of them, of any size.
+ * What looking up names may cost in all. The files that are read for it are the target's choice, and there
+ * may be any number of them, of any size.
  */
 #ifndef PYROPE_NATIVE_FILES_BUDGET_H
 #define PYROPE_NATIVE_FILES_BUDGET_H

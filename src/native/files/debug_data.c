@@ -37,7 +37,8 @@ static bool write_all(int fd, const unsigned char *data, size_t length)
 	return true;
 }
 
-static bool unpack(struct unpacker *unpacker, const struct elf_object *object, const Elf64_Shdr *section, int fd)
+static bool unpack(
+	struct unpacker *unpacker, const struct elf_object *object, const Elf64_Shdr *section, int fd)
 {
 	lzma_stream *stream = &unpacker->stream;
 	uint64_t offset = 0;

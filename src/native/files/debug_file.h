@@ -16,7 +16,8 @@
 size_t build_id_read(const struct elf_object *object, unsigned char id[BUILD_ID_LIMIT]);
 /*
  * The separate debug file of the object at path (as the target sees it): by build id, then by .gnu_debuglink;
- * only one that proves to belong to it, and whose checksum, where it takes that, the budget allows to read. A descriptor that the caller closes, or -1.
+ * only one that proves to belong to it, and whose checksum, where it takes that, the budget allows to read. A
+ * descriptor that the caller closes, or -1.
  */
 int debug_file_open(
 	const struct roots *roots, struct budget *budget, const char *path, const struct elf_object *object);

@@ -17,7 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODULE_LIMIT 65536 /* of a whole run: a target may load and unload libraries as long as it likes */
+/* of a whole run: a target may load and unload libraries as long as it likes */
+#define MODULE_LIMIT 65536
 #define READ_PAUSE_NS 100000000 /* between two reads, at least */
 #define READ_SHARE 200          /* and so many times as long as a read takes */
 
@@ -55,7 +56,10 @@ static char *clean(const char *text)
 	return buffer.data ? buffer.data : xstrdup("");
 }
 
-/* What is printed: a frame is module:function:line, so that a colon ("memfd:libffi") would make a field of its own. */
+/*
+ * What is printed: a frame is module:function:line, so that a colon ("memfd:libffi") would make a field of
+ * its own.
+ */
 static char *clean_name(const char *text)
 {
 	char *name = clean(text);
@@ -81,8 +85,8 @@ static struct module *add_module(struct modules *modules, enum module_kind kind,
 		.kind = kind,
 		.path = clean(kind == MODULE_CODE ? "" : path),
 		.name = clean_name(kind == MODULE_CODE ? "[jit]"
-				: slash           ? slash + 1
-						  : path),
+				: slash                ? slash + 1
+						       : path),
 		.image = { .fd = -1 },
 		.fd = -1,
 	};

@@ -27,9 +27,10 @@ struct jit;
 struct module {
 	uint32_t id; /* index in the list of all */
 	enum module_kind kind;
-	char *path;          /* as the target sees it, cleaned; "" for MODULE_CODE */
-	char *name;          /* what is printed: the last part of the path, cleaned, "[vdso]", "[jit]" */
-	atomic_bool is_interpreter; /* the file that holds CPython itself (python3.11, libpython3.11.so); may be found out late */
+	char *path; /* as the target sees it, cleaned; "" for MODULE_CODE */
+	char *name; /* what is printed: the last part of the path, cleaned, "[vdso]", "[jit]" */
+	/* the file that holds CPython itself (python3.11, libpython3.11.so); may be found out late */
+	atomic_bool is_interpreter;
 
 	/* only the sampling thread */
 	raddr_t start, end; /* all of its mappings lie within */

@@ -111,8 +111,8 @@ static int copy_image(struct modules *modules, const struct elf_image *image)
 /* ---- interface ---- */
 
 /*
- * Modules keep their descriptors to the end. What else is needed has to be there still: for naming, for threads, for a pause.
- * False: there are as many modules open as may be.
+ * Modules keep their descriptors to the end. What else is needed has to be there still: for naming, for
+ * threads, for a pause. False: there are as many modules open as may be.
  */
 static bool may_keep(struct modules *modules)
 {
@@ -152,7 +152,8 @@ bool module_open(struct modules *modules, struct module *module)
 		return false;
 	}
 	if (may_keep(modules))
-		module->fd = image.fd >= 0 ? fcntl(image.fd, F_DUPFD_CLOEXEC, 0) : copy_image(modules, &image);
+		module->fd =
+			image.fd >= 0 ? fcntl(image.fd, F_DUPFD_CLOEXEC, 0) : copy_image(modules, &image);
 	modules->kept += module->fd >= 0;
 	module->image = image;
 	module->image.fd = -1;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The index of the unwind tables says where functions begin, and the entry that it leads to how long one is. */
+/*
+ * The index of the unwind tables says where functions begin, and the entry that it leads to how long one
+ * is.
+ */
 #include "config.h"
 
 #include "native/names/function_start.h"

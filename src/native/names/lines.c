@@ -30,9 +30,10 @@
 #define ENTRY_LIMIT 4000000 /* of one unit */
 #define RANGE_LIMIT 65536   /* of one entry */
 #define SCOPE_LIMIT 32      /* namespaces and classes around a function */
-#define LISTED_LIMIT ((size_t)1 << 22) /* ranges of functions of all units, and spans of all line tables: 100 MB each */
-#define STEP_LIMIT 1000000  /* of entries and ranges, for one address */
-#define BLOCK_LIMIT 256     /* lexical blocks and inlined functions around an address */
+/* ranges of functions of all units, and spans of all line tables: 100 MB each */
+#define LISTED_LIMIT ((size_t)1 << 22)
+#define STEP_LIMIT 1000000 /* of entries and ranges, for one address */
+#define BLOCK_LIMIT 256    /* lexical blocks and inlined functions around an address */
 #define NAME_LIMIT 8192
 #define TEXT_SECTIONS 16
 
@@ -81,9 +82,10 @@ static uint64_t unpacked_bytes(const struct elf_object *object, const Elf64_Shdr
 		return 0;
 	if (section->sh_flags & SHF_COMPRESSED)
 		return elf_object_read(object, section->sh_offset, &header, sizeof(header)) ? header.ch_size
-											: UINT64_MAX;
+											    : UINT64_MAX;
 	/* what GNU tools wrote before that: "ZLIB" and the size, the highest byte first */
-	if (!elf_object_read(object, section->sh_offset, magic, sizeof(magic)) || memcmp(magic, "ZLIB", 4) != 0)
+	if (!elf_object_read(object, section->sh_offset, magic, sizeof(magic)) ||
+		memcmp(magic, "ZLIB", 4) != 0)
 		return section->sh_size;
 	for (size_t i = 4; i < sizeof(magic); i++)
 		bytes = bytes << 8 | magic[i];
@@ -151,8 +153,8 @@ static bool is_alternate(const struct elf_object *object, const unsigned char *i
 }
 
 /* A path, and the build id of what should be there. */
-static int open_alternate(const struct roots *roots, const struct elf_object *object, const Elf64_Shdr *section,
-	struct elf_object *alternate)
+static int open_alternate(const struct roots *roots, const struct elf_object *object,
+	const Elf64_Shdr *section, struct elf_object *alternate)
 {
 	size_t length = 0, path_bytes, id_bytes;
 	char *path = elf_object_load(object, section, 4096, &length);
@@ -256,7 +258,8 @@ static void add_ranges(struct lines *lines, struct ranges *ranges, Dwarf_Die *di
 	ptrdiff_t next = 0;
 
 	for (size_t i = 0; i < RANGE_LIMIT && lines->listed < LISTED_LIMIT &&
-		(next = dwarf_ranges(die, next, &base, &start, &end)) > 0; i++) {
+		(next = dwarf_ranges(die, next, &base, &start, &end)) > 0;
+		i++) {
 		ranges_add(ranges, start, end, dwarf_dieoffset(die));
 		lines->listed++;
 	}
@@ -436,7 +439,8 @@ static bool descend(Dwarf_Die *die, uint64_t vaddr, size_t *steps)
 	for (; *steps; --*steps) {
 		int tag = dwarf_tag(&child);
 
-		if ((tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block) && holds(&child, vaddr, steps)) {
+		if ((tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block) &&
+			holds(&child, vaddr, steps)) {
 			*die = child;
 			return true;
 		}

@@ -28,8 +28,9 @@
 #define NAME_LIMIT_BYTES 1024
 #define START_BYTES 512 /* glibc's __libc_start_call_main has some 180 */
 #define TABLES_LIMIT_BYTES ((size_t)16 << 20)
-#define LINES_LIMIT_BYTES ((size_t)64 << 20) /* more than one module has that much only when it is alone */
-#define BINARIES_LIMIT 64                    /* each may have two files open */
+/* more than one module has that much only when it is alone */
+#define LINES_LIMIT_BYTES ((size_t)64 << 20)
+#define BINARIES_LIMIT 64 /* each may have two files open */
 
 /* What is loaded of a module. */
 struct slot {
@@ -46,7 +47,7 @@ struct names {
 	size_t loaded_count, loaded_bytes, loaded_lines_bytes;
 	uint64_t uses;
 	struct functions *functions; /* borrowed: the run's */
-	struct named **all; /* what was handed out */
+	struct named **all;          /* what was handed out */
 	size_t count, capacity;
 	struct buffer text, clean; /* for one name at a time */
 	struct symbol_found found;
@@ -55,7 +56,7 @@ struct names {
 	struct perf_map *perf_map;        /* NULL: no address asked for it yet */
 	struct budget budget;
 	atomic_uint_fast64_t left_out; /* addresses that the budget left without a name */
-	uid_t owner;                      /* of the process; root, if that cannot be told */
+	uid_t owner;                   /* of the process; root, if that cannot be told */
 };
 
 struct names *names_new(struct target *target, struct functions *functions)
@@ -316,12 +317,13 @@ static void name_in_file(
 static struct perf_map *open_perf_map(struct names *names)
 {
 	return names->roots.count
-		? perf_map_new(names->roots.fds[0], target_inner_pid(names->target), names->owner) : NULL;
+		? perf_map_new(names->roots.fds[0], target_inner_pid(names->target), names->owner)
+		: NULL;
 }
 
 /*
- * Code without a file: its compiler may have written down what it is. Else all code of its mapping is one function: a
- * function for each address would say no more.
+ * Code without a file: its compiler may have written down what it is. Else all code of its mapping is one
+ * function: a function for each address would say no more.
  */
 static void name_in_memory(struct names *names, const struct native_address *address, struct named *named)
 {
@@ -330,7 +332,8 @@ static void name_in_memory(struct names *names, const struct native_address *add
 	char *name, place[32];
 
 	if (address->announced) {
-		name_by_text(names, module->name, address->announced, is_plumbing(module, address->announced), named);
+		name_by_text(names, module->name, address->announced, is_plumbing(module, address->announced),
+			named);
 		return;
 	}
 	if (!names->perf_map)
@@ -342,7 +345,8 @@ static void name_in_memory(struct names *names, const struct native_address *add
 }
 
 /* By its place alone, without a look at any file. */
-static void name_by_place(struct names *names, const struct module *module, uint64_t vaddr, struct named *named)
+static void name_by_place(
+	struct names *names, const struct module *module, uint64_t vaddr, struct named *named)
 {
 	char place[32];
 

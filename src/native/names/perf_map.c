@@ -173,8 +173,7 @@ static void look_again(struct perf_map *map)
 	struct stat status;
 
 	/* anyone may write to /tmp */
-	if (fd >= 0 &&
-		(fstat(fd, &status) || (status.st_uid != map->owner && status.st_uid != 0))) {
+	if (fd >= 0 && (fstat(fd, &status) || (status.st_uid != map->owner && status.st_uid != 0))) {
 		close(fd);
 		fd = -1;
 	}

@@ -144,8 +144,8 @@ static const Elf64_Shdr *find_relocation(
 
 	if (jump->by_index)
 		return stubs && jump->index < stubs->sh_size / sizeof(*found) &&
-				elf_object_read(object, stubs->sh_offset + jump->index * sizeof(*found), found,
-					sizeof(*found))
+				elf_object_read(object, stubs->sh_offset + jump->index * sizeof(*found),
+					found, sizeof(*found))
 			? stubs
 			: NULL;
 	if (stubs && jump->by_slot && find_slot(object, stubs, jump->slot, found))

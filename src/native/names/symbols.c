@@ -22,11 +22,11 @@
 
 #include "native/names/symbols_internal.h"
 
-#define SYMBOL_LIMIT ((size_t)1 << 22) /* 64 MB of table; the largest libraries have some 10^6 */
-#define ALIAS_NAME_BYTES 256           /* as much of a name decides between aliases */
-#define OVERLAP_LIMIT 32               /* how far back to look for a function around another one */
+#define SYMBOL_LIMIT ((size_t)1 << 22)  /* 64 MB of table; the largest libraries have some 10^6 */
+#define ALIAS_NAME_BYTES 256            /* as much of a name decides between aliases */
+#define OVERLAP_LIMIT 32                /* how far back to look for a function around another one */
 #define ENTRY_LIMIT ((uint64_t)1 << 24) /* that are read, of all tables of a binary */
-#define ABSOLUTE_LIMIT 65536           /* of them those for which all sections have to be asked */
+#define ABSOLUTE_LIMIT 65536            /* of them those for which all sections have to be asked */
 #define CHUNK 1024
 
 /* ---- taking entries in ---- */
@@ -38,7 +38,8 @@ static bool in_code(struct symbols *symbols, const struct elf_object *object, co
 	if (entry->st_shndx < object->section_count)
 		return object->sections[entry->st_shndx].sh_flags & SHF_EXECINSTR;
 	/* SHN_ABS, SHN_XINDEX */
-	return symbols->absolute_count++ < ABSOLUTE_LIMIT && elf_object_code_section(object, entry->st_value) != NULL;
+	return symbols->absolute_count++ < ABSOLUTE_LIMIT &&
+		elf_object_code_section(object, entry->st_value) != NULL;
 }
 
 static bool is_function(struct symbols *symbols, const struct elf_object *object, const Elf64_Sym *entry)
@@ -46,7 +47,8 @@ static bool is_function(struct symbols *symbols, const struct elf_object *object
 	unsigned type = ELF64_ST_TYPE(entry->st_info);
 
 	return entry->st_shndx != SHN_UNDEF && entry->st_value && entry->st_value < SYMBOL_START_LIMIT &&
-		(type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE) && in_code(symbols, object, entry);
+		(type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE) &&
+		in_code(symbols, object, entry);
 }
 
 static unsigned binding_rank(unsigned binding)
@@ -152,8 +154,8 @@ static bool read_name(
 	const struct symbol_table *table = &symbols->tables[symbol->table];
 	char *version;
 
-	if (!elf_object_read_text(table->object, table->names + symbol->name, table->names_bytes - symbol->name,
-		    text, text_bytes))
+	if (!elf_object_read_text(table->object, table->names + symbol->name,
+		    table->names_bytes - symbol->name, text, text_bytes))
 		return false;
 	version = text[0] ? strchr(text + 1, '@') : NULL;
 	if (version)

@@ -47,7 +47,8 @@ static bool read_table(const struct elf_object *object, uint64_t bias, struct el
 		.read = read_object,
 		.context = object,
 	};
-	uint64_t *const addresses[] = { &table->symbols, &table->strings, &table->gnu_hash, &table->sysv_hash };
+	uint64_t *const addresses[] = { &table->symbols, &table->strings, &table->gnu_hash,
+		&table->sysv_hash };
 
 	elf_dynamic_read(&dynamic, table);
 	for (size_t i = 0; i < ARRAY_LENGTH(addresses); i++)

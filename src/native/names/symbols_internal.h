@@ -29,7 +29,7 @@ struct symbols {
 	struct symbol_table tables[SYMBOL_TABLES];
 	size_t table_count;
 	uint64_t entry_count, absolute_count; /* that were read */
-	const struct elf_object *code; /* the file that is mapped */
+	const struct elf_object *code;        /* the file that is mapped */
 };
 
 /* Takes in count entries of an Elf64_Sym table at an offset in the table's file. */

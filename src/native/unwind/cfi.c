@@ -158,7 +158,8 @@ static bool look_up_in(struct frame_table *table, uint64_t vaddr, struct cfi_row
 	return is_known;
 }
 
-void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row, struct cfi_extent *extent)
+void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row,
+	struct cfi_extent *extent)
 {
 	*row = (struct cfi_row){ .pc = row->pc };
 	if (look_up_in(cfi->eh_frame, vaddr, rows, row, extent)) {

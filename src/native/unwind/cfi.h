@@ -60,7 +60,8 @@ struct cfi_rows {
 
 /*
  * The row for pc, made if it is not there yet. Good until the next call. NULL: pc lies in no code. Code
- * that is mapped but not described has a row that is not known; that of code which was announced to debuggers (jit.h) is good for this call.
+ * that is mapped but not described has a row that is not known; that of code which was announced to debuggers
+ * (jit.h) is good for this call.
  */
 const struct cfi_row *cfi_rows_find(struct cfi_rows *rows, struct modules *modules, raddr_t pc);
 void cfi_rows_release(struct cfi_rows *rows);
@@ -72,9 +73,10 @@ void cfi_rows_release(struct cfi_rows *rows);
 struct cfi *cfi_new(int fd);
 void cfi_free(struct cfi *cfi); /* accepts NULL */
 /*
- * Fills in all of row but its pc. vaddr: as linked. extent: NULL, or gets for which addresses the row is good; not changed where
- * nothing describes vaddr.
+ * Fills in all of row but its pc. vaddr: as linked. extent: NULL, or gets for which addresses the row is
+ * good; not changed where nothing describes vaddr.
  */
-void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row, struct cfi_extent *extent);
+void cfi_look_up(struct cfi *cfi, uint64_t vaddr, struct cfi_rows *rows, struct cfi_row *row,
+	struct cfi_extent *extent);
 
 #endif

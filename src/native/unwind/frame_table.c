@@ -201,7 +201,8 @@ static bool find_sparse(struct frame_table *table, Elf *file)
 
 	if (!find_search_table(file, &table->search))
 		return false;
-	table->index = (struct eh_index){ .vaddr = table->search.vaddr, .read = read_index, .context = table };
+	table->index =
+		(struct eh_index){ .vaddr = table->search.vaddr, .read = read_index, .context = table };
 	if (!eh_index_open(&table->index))
 		return false;
 	bytes = EH_INDEX_HEADER_BYTES + EH_INDEX_PAIR_BYTES * (uint64_t)table->index.count;
@@ -332,10 +333,12 @@ static bool is_sorted(const struct frame_table *table)
 
 static bool open_sparse(struct frame_table *table, Elf *file)
 {
-	if (!find_sparse(table, file) || !may_load(table, table->search.bytes) || !make_image(table, file, false))
+	if (!find_sparse(table, file) || !may_load(table, table->search.bytes) ||
+		!make_image(table, file, false))
 		return false;
 	if (read_file_at(table->fd, table->search_bytes, table->search.bytes, table->search.offset) <
-		table->search.bytes || !is_sorted(table))
+			table->search.bytes ||
+		!is_sorted(table))
 		return false;
 	table->is_read = xcalloc(table->entries.bytes / BLOCK_BYTES + 1, 1);
 	return open_image(table, false);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list is the target's and changes while it is read: entries are put in front and taken out anywhere. So each is read again
- * before it is used, together with what leads to it. Nothing in it is trusted: its length, the files' sizes and the time that all of it may
- * take are limited, a ring ends with the limit, and the unwind table of a file goes the same way as that of a library (cfi.h),
- * from a copy. Of the files only that is copied what is no code.
+ * The list is the target's and changes while it is read: entries are put in front and taken out anywhere. So
+ * each is read again before it is used, together with what leads to it. Nothing in it is trusted: its length,
+ * the files' sizes and the time that all of it may take are limited, a ring ends with the limit, and the
+ * unwind table of a file goes the same way as that of a library (cfi.h), from a copy. Of the files only that
+ * is copied what is no code.
  *
  * Rows are kept here and not with those of files: code at an address is other code soon.
  *
@@ -29,7 +30,8 @@
 #define CHECK_NS INT64_C(1000000)
 #define READ_SHARE 50             /* reading lists and tables takes at most this part of the time, */
 #define READ_NS INT64_C(50000000) /* and this at the start */
-#define LIST_SHARE 20             /* between two readings of the list as many times as long as one takes */
+/* between two readings of the list as many times as long as one takes */
+#define LIST_SHARE 20
 #define DESCRIPTOR_VERSION 1
 
 struct jit {
@@ -37,7 +39,8 @@ struct jit {
 	raddr_t descriptor;
 	struct jit_code *codes;
 	size_t count, capacity;
-	bool is_whole; /* the list was read to its end, so that what stands behind an entry that is known is known */
+	/* the list was read to its end, so that what stands behind an entry that is known is known */
+	bool is_whole;
 	int64_t begin_ns, spent_ns, list_ns, list_cost_ns;
 	char *names[NAME_LIMIT];
 	size_t name_count;
@@ -185,7 +188,10 @@ static const char *find_name(struct jit *jit, const struct jit_code *code, const
 	return NULL;
 }
 
-/* An expression belongs to the table that it was read from, which is not kept; a signal frame is none of code. */
+/*
+ * An expression belongs to the table that it was read from, which is not kept; a signal frame is none of
+ * code.
+ */
 static bool is_usable(const struct cfi_row *row)
 {
 	bool is_plain = row->is_known && !row->is_signal && row->cfa.kind == RULE_REGISTER &&
@@ -366,8 +372,8 @@ static void seek_list(struct modules *modules, struct module *interpreter)
 	module_open(modules, interpreter);
 	if (!elf_image_dynamic_symbols(&interpreter->image, &descriptor, 1))
 		return;
-	modules->jit = jit_new((struct elf_memory){ .read = read_target, .context = modules->target },
-		descriptor.address);
+	modules->jit = jit_new(
+		(struct elf_memory){ .read = read_target, .context = modules->target }, descriptor.address);
 	modules->free_jit = jit_free;
 }
 

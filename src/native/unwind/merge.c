@@ -114,14 +114,18 @@ static bool holds(const struct merge_input *input, const struct native_frame *fr
 
 #define NO_MATCH SIZE_MAX
 
-/* The native stack is whole, and so is the chain: from the outermost on. match[i]: the Python frame of native frame i. */
+/*
+ * The native stack is whole, and so is the chain: from the outermost on. match[i]: the Python frame of
+ * native frame i.
+ */
 static void match_from_outermost(const struct merge_input *input, size_t *match)
 {
 	size_t left = input->walk->count;
 
 	for (size_t i = input->frame_count; i-- > 0;) {
 		match[i] = NO_MATCH;
-		if (left && input->evaluates[i] && holds(input, &input->frames[i], input->walk->frames[left - 1].address))
+		if (left && input->evaluates[i] &&
+			holds(input, &input->frames[i], input->walk->frames[left - 1].address))
 			match[i] = --left;
 	}
 }

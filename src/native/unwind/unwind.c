@@ -5,8 +5,8 @@
  * 1. The row of the unwind tables for its pc. What a return address stands for is the call before it, which
  *    may be the last instruction of its function or of its row, so that pc - 1 is looked up; but not where
  *    a signal has interrupted the code, nor in the innermost frame.
- * 2. Where no table describes the code (made at run time, assembly), what unwind_guess.c finds: a return address
- *    among the first words, or the frame pointer, if what it leads to looks like a frame.
+ * 2. Where no table describes the code (made at run time, assembly), what unwind_guess.c finds: a return
+ * address among the first words, or the frame pointer, if what it leads to looks like a frame.
  * 3. The next anchor: the address of something that the interpreter keeps in the stack frame of its
  *    evaluation loop. In one build it has always the same distance to the CFA of that frame. How far that
  *    is, and which registers such a frame has saved where, is learned from frames that were unwound by the
@@ -23,10 +23,12 @@
 #include <string.h>
 
 #define SHAPE_BYTES_LIMIT 65536
-#define SAME_FRAME_BYTES 256    /* by which the stack pointers of two calls of the loop differ at most */
+/* by which the stack pointers of two calls of the loop differ at most */
+#define SAME_FRAME_BYTES 256
 #define REFRESH_PAUSE_NS \
-	20000000          /* for an address in unknown memory the maps are read again, at most so often */
-#define UNWIND_LIMIT_NS INT64_C(200000000) /* that new rows of one stack may take: tables are as slow to read as their maker likes */
+	20000000 /* for an address in unknown memory the maps are read again, at most so often */
+/* that new rows of one stack may take: tables are as slow to read as their maker likes */
+#define UNWIND_LIMIT_NS INT64_C(200000000)
 #define REFRESH_SHARE 100 /* and at most for a hundredth of the time */
 
 /* Goes on in the caller, of whose registers only what is in `registers` is known. */
@@ -105,13 +107,14 @@ static void find_saved(
 }
 
 /*
- * May a frame take no room on the stack? Only one that has just begun or was interrupted (exact_pc), where return addresses
- * come in a register; and not again and again.
+ * May a frame take no room on the stack? Only one that has just begun or was interrupted (exact_pc), where
+ * return addresses come in a register; and not again and again.
  */
 static bool may_be_empty(const struct progress *progress, const struct native_frame *frame)
 {
 	return register_roles.return_in_register && frame->exact_pc &&
-		(progress->frames->count == progress->first + 1 || frame[-1].stack_pointer < frame->stack_pointer);
+		(progress->frames->count == progress->first + 1 ||
+			frame[-1].stack_pointer < frame->stack_pointer);
 }
 
 enum step step_by_row(struct progress *progress, const struct cfi_row *row, struct native_frame *frame)
@@ -159,17 +162,20 @@ static struct native_frame *add_frame(
  * Is the frame where unwinding is stuck the evaluation frame itself, which counts from a frame pointer that
  * was lost further in? It begins where one of this shape would, in code that counts like the shape's.
  */
-static bool is_of_shape(struct progress *progress, const struct shape *shape, const struct native_frame *frame, raddr_t begin)
+static bool is_of_shape(
+	struct progress *progress, const struct shape *shape, const struct native_frame *frame, raddr_t begin)
 {
 	const struct cfi_row *own, *row = known_row(progress, shape->pc - 1);
 	struct cfi_rule rule;
 
-	if (!row || begin + SAME_FRAME_BYTES < frame->stack_pointer || frame->stack_pointer + SAME_FRAME_BYTES < begin ||
+	if (!row || begin + SAME_FRAME_BYTES < frame->stack_pointer ||
+		frame->stack_pointer + SAME_FRAME_BYTES < begin ||
 		frame->pc + SAME_FUNCTION_BYTES < shape->pc || shape->pc + SAME_FUNCTION_BYTES < frame->pc)
 		return false;
 	rule = row->cfa;
 	own = known_row(progress, frame->pc - !frame->exact_pc);
-	return own && own->cfa.kind == rule.kind && own->cfa.number == rule.number && own->cfa.value == rule.value;
+	return own && own->cfa.kind == rule.kind && own->cfa.number == rule.number &&
+		own->cfa.value == rule.value;
 }
 
 /* The evaluation frame of this shape around the anchor, and on to its caller. */
@@ -311,12 +317,14 @@ static enum step step(struct progress *progress, bool is_innermost)
 			result = step_by_first_words(progress, frame);
 		if (result == STEP_STUCK)
 			result = step_by_frame_pointer(progress, frame);
-		if (result == STEP_STUCK && row && !has_anchor_further_out(progress) && is_bottom(progress, frame))
+		if (result == STEP_STUCK && row && !has_anchor_further_out(progress) &&
+			is_bottom(progress, frame))
 			return STEP_END;
 	}
 	/* a stack that ends further in than Python's calls do was lost */
-	return result == STEP_STUCK || (result == STEP_END && has_anchor_further_out(progress)) ? step_by_anchor(progress)
-												: result;
+	return result == STEP_STUCK || (result == STEP_END && has_anchor_further_out(progress))
+		? step_by_anchor(progress)
+		: result;
 }
 
 enum unwind_end unwinder_unwind(struct unwinder *unwinder, const struct registers *registers,

@@ -16,9 +16,10 @@
 struct native_frame {
 	raddr_t pc;            /* where its call returns to; or, if exact_pc, the instruction that it is at */
 	raddr_t stack_pointer; /* the frame owns the addresses [stack_pointer, end) */
-	raddr_t end;           /* its CFA, its caller's stack pointer; where that is not known, stack_pointer */
-	bool exact_pc;         /* the innermost frame, and what a signal has interrupted */
-	uint16_t saved_known;  /* bit n: saved[n] is known; none of a frame that was found by its anchor */
+	/* its CFA, its caller's stack pointer; where that is not known, stack_pointer */
+	raddr_t end;
+	bool exact_pc;        /* the innermost frame, and what a signal has interrupted */
+	uint16_t saved_known; /* bit n: saved[n] is known; none of a frame that was found by its anchor */
 	uint64_t saved[SAVED_REGISTERS]; /* what these registers held while the frame was at pc */
 };
 

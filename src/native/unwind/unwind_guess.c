@@ -13,14 +13,16 @@
 #define RECORD_SEARCH_BYTES 1024
 #define FIRST_BYTES 32
 #define BOTTOM_PAUSE_NS 10000000 /* between two searches of a stack for calls further out */
-#define BOTTOM_BYTES 65536       /* more than the first function has above it, but for large environments */
+/* more than the first function has above it, but for large environments */
+#define BOTTOM_BYTES 65536
 #define CALLS_TRIED 3 /* that one after the other has to lead on */
 
 const struct cfi_row *known_row(struct progress *progress, raddr_t pc)
 {
 	struct unwinder *unwinder = progress->unwinder;
-	const struct cfi_row *row = modules_find(unwinder->modules, pc) ? cfi_rows_find(&unwinder->rows, unwinder->modules, pc)
-									: NULL;
+	const struct cfi_row *row = modules_find(unwinder->modules, pc)
+		? cfi_rows_find(&unwinder->rows, unwinder->modules, pc)
+		: NULL;
 
 	return row && row->is_known ? row : NULL;
 }
@@ -42,11 +44,12 @@ static bool is_behind_call(struct target *target, raddr_t pc)
 }
 
 /*
- * What is called before this return address, and is it the function that pc is in, or the stub that leads there? Within one
- * module a function may have jumped on to another one instead of calling it (tail calls, of which an evaluation loop can
- * be made).
+ * What is called before this return address, and is it the function that pc is in, or the stub that leads
+ * there? Within one module a function may have jumped on to another one instead of calling it (tail calls, of
+ * which an evaluation loop can be made).
  */
-static void weigh_call(const struct progress *progress, raddr_t return_address, raddr_t pc, struct evidence *evidence)
+static void weigh_call(
+	const struct progress *progress, raddr_t return_address, raddr_t pc, struct evidence *evidence)
 {
 	struct modules *modules = progress->unwinder->modules;
 	const struct module *module = modules_find(modules, pc);
@@ -72,7 +75,10 @@ static bool counts_from_frame_pointer(const struct cfi_row *row)
 	return row->cfa.kind == RULE_REGISTER && row->cfa.number == register_roles.frame_pointer;
 }
 
-/* A caller that may be the one: where it goes on, the end of what it called, what speaks for it, and its callers' ends. */
+/*
+ * A caller that may be the one: where it goes on, the end of what it called, what speaks for it, and its
+ * callers' ends.
+ */
 struct caller {
 	raddr_t pc, cfa;
 	struct evidence evidence;
@@ -81,9 +87,9 @@ struct caller {
 };
 
 /*
- * Does a call that returned to caller->pc, with these registers, lead on, by the tables, for CALLS_TRIED calls or to
- * where there is no caller? A word that is left over from an earlier call is followed by something else than its
- * callers. callee: an address in the function that was called.
+ * Does a call that returned to caller->pc, with these registers, lead on, by the tables, for CALLS_TRIED
+ * calls or to where there is no caller? A word that is left over from an earlier call is followed by
+ * something else than its callers. callee: an address in the function that was called.
  */
 static bool leads_on_with(
 	const struct progress *progress, raddr_t callee, struct registers registers, struct caller *caller)
@@ -155,8 +161,9 @@ struct record {
 static bool record_of(const struct cfi_row *row, struct record *record)
 {
 	for (unsigned i = 0; i < register_roles.saved_count; i++) {
-		if (register_roles.saved[i] != register_roles.frame_pointer || row->saved[i].kind != RULE_OFFSET ||
-			row->return_address.kind != RULE_OFFSET || row->all)
+		if (register_roles.saved[i] != register_roles.frame_pointer ||
+			row->saved[i].kind != RULE_OFFSET || row->return_address.kind != RULE_OFFSET ||
+			row->all)
 			continue;
 		record->frame_pointer = row->cfa.value + row->saved[i].value;
 		record->return_address = row->cfa.value + row->return_address.value;
@@ -166,13 +173,15 @@ static bool record_of(const struct cfi_row *row, struct record *record)
 }
 
 /*
- * Of a thread that sleeps, or that another tracer has stopped, only stack pointer and pc are known. Where the table counts
- * from the frame pointer (distributions that build Python with one; code with variable arrays), and nothing further in has
- * stored it, it follows from where the nearest return address is that leads on: if that is behind a call of this very
- * function, or if what was stored beside it is a frame pointer by which callers are found. If it is neither, or a caller is
- * seen to call something else, the true one is not known, and what lies behind it may belong to calls further out.
+ * Of a thread that sleeps, or that another tracer has stopped, only stack pointer and pc are known. Where the
+ * table counts from the frame pointer (distributions that build Python with one; code with variable arrays),
+ * and nothing further in has stored it, it follows from where the nearest return address is that leads on: if
+ * that is behind a call of this very function, or if what was stored beside it is a frame pointer by which
+ * callers are found. If it is neither, or a caller is seen to call something else, the true one is not known,
+ * and what lies behind it may belong to calls further out.
  */
-void search_frame_pointer(struct progress *progress, const struct cfi_row *row, const struct native_frame *frame)
+void search_frame_pointer(
+	struct progress *progress, const struct cfi_row *row, const struct native_frame *frame)
 {
 	const raddr_t start = (frame->stack_pointer + 7) & ~UINT64_C(7);
 	struct record record;
@@ -191,7 +200,8 @@ void search_frame_pointer(struct progress *progress, const struct cfi_row *row, 
 		set_register(&registers, register_roles.frame_pointer, callers);
 		if (!leads_on_with(progress, frame->pc, registers, &caller))
 			continue;
-		if (!caller.evidence.contradicts && (caller.evidence.calls_it || caller.evidence.by_frame_pointer))
+		if (!caller.evidence.contradicts &&
+			(caller.evidence.calls_it || caller.evidence.by_frame_pointer))
 			set_register(&progress->registers, register_roles.frame_pointer, pointer);
 		return;
 	}
@@ -224,13 +234,14 @@ static bool agrees(const struct caller *caller, const struct caller *other)
 }
 
 /*
- * Code that no table describes and that has no frame of its own yet (the first instructions of a function, the
- * trampolines of libffi) has its return address in the register for it or among the first words. Further up it is not
- * looked for: what earlier calls have left in a large frame (OpenBLAS's kernels) leads on just as well.
+ * Code that no table describes and that has no frame of its own yet (the first instructions of a function,
+ * the trampolines of libffi) has its return address in the register for it or among the first words. Further
+ * up it is not looked for: what earlier calls have left in a large frame (OpenBLAS's kernels) leads on just
+ * as well.
  *
- * So may what they left in these few words, where the code has made room on the stack that it has not written to.
- * What is behind a call of something else is passed over; but as that may have jumped here, a gap is left. Where two
- * could be the caller and do not agree, neither is taken.
+ * So may what they left in these few words, where the code has made room on the stack that it has not written
+ * to. What is behind a call of something else is passed over; but as that may have jumped here, a gap is
+ * left. Where two could be the caller and do not agree, neither is taken.
  */
 enum step step_by_first_words(struct progress *progress, struct native_frame *frame)
 {
@@ -244,11 +255,13 @@ enum step step_by_first_words(struct progress *progress, struct native_frame *fr
 		caller.pc &= register_roles.code_mask;
 		caller.cfa = frame->stack_pointer;
 		if (caller.pc && known_row(progress, caller.pc - 1) &&
-			leads_on_with(progress, frame->pc, registers, &caller) && !caller.evidence.contradicts)
+			leads_on_with(progress, frame->pc, registers, &caller) &&
+			!caller.evidence.contradicts)
 			found = caller;
 	}
 	for (raddr_t at = start; at < start + FIRST_BYTES; at += sizeof(caller.pc)) {
-		if (!caller_at(progress, at, &caller) || !leads_on_with(progress, frame->pc, registers, &caller))
+		if (!caller_at(progress, at, &caller) ||
+			!leads_on_with(progress, frame->pc, registers, &caller))
 			continue;
 		if (caller.evidence.contradicts)
 			passed_over |= !found.pc;
@@ -280,7 +293,10 @@ static size_t place_of(raddr_t address)
 	return (size_t)(address * (hash_seed() | 1) >> 32) & (PLACES - 1);
 }
 
-/* Reads the code at pc. That of a file is read once; other code may have been replaced by other code at any time. */
+/*
+ * Reads the code at pc. That of a file is read once; other code may have been replaced by other code at any
+ * time.
+ */
 static bool find_epilogue(struct unwinder *unwinder, raddr_t pc, struct epilogue *epilogue)
 {
 	const struct module *module = modules_find(unwinder->modules, pc);
@@ -290,7 +306,8 @@ static bool find_epilogue(struct unwinder *unwinder, raddr_t pc, struct epilogue
 	forget_places(unwinder);
 	if (*known == pc || !unwinder->modules->target)
 		return false;
-	if (target_read_upto(unwinder->modules->target, pc, code, sizeof(code)) && epilogue_decode(code, epilogue))
+	if (target_read_upto(unwinder->modules->target, pc, code, sizeof(code)) &&
+		epilogue_decode(code, epilogue))
 		return true;
 	if (module && module->kind == MODULE_FILE)
 		*known = pc;
@@ -315,9 +332,9 @@ enum step step_by_epilogue(struct progress *progress, struct native_frame *frame
 	for (unsigned i = 0; i < register_roles.saved_count; i++) {
 		const unsigned number = register_roles.saved[i];
 
-		if (epilogue.taken >> number & 1
-				? copy_load(progress->copy, frame->stack_pointer + epilogue.at[number], &value)
-				: get_register(registers, number, &value))
+		if (epilogue.taken >> number & 1 ? copy_load(progress->copy,
+							   frame->stack_pointer + epilogue.at[number], &value)
+						 : get_register(registers, number, &value))
 			set_register(&caller, number, value);
 	}
 	cfa = frame->stack_pointer + epilogue.cfa;
@@ -327,9 +344,9 @@ enum step step_by_epilogue(struct progress *progress, struct native_frame *frame
 }
 
 /*
- * Is there a return address that leads on between the stack pointer and where the frame pointer leads? Then it
- * may be that the function has not set the frame pointer itself (assembly that says nothing of its stack), and
- * calls are missing between.
+ * Is there a return address that leads on between the stack pointer and where the frame pointer leads? Then
+ * it may be that the function has not set the frame pointer itself (assembly that says nothing of its stack),
+ * and calls are missing between.
  */
 static bool may_skip_calls(struct progress *progress, const struct native_frame *frame, raddr_t pointer)
 {
@@ -365,8 +382,9 @@ enum step step_by_frame_pointer(struct progress *progress, struct native_frame *
 }
 
 /*
- * Is there, up to the end of the stack, no word to which a call that tables describe would return? The memory above the
- * copy is read, once for each such frame: in a thread's first function the copy ends right above it.
+ * Is there, up to the end of the stack, no word to which a call that tables describe would return? The memory
+ * above the copy is read, once for each such frame: in a thread's first function the copy ends right above
+ * it.
  */
 static bool has_no_callers(struct progress *progress, const struct native_frame *frame)
 {

@@ -26,8 +26,9 @@ struct place {
 struct unwinder {
 	struct modules *modules;
 	struct cfi_rows rows;
-	uint64_t generation;         /* of the modules that these two are of */
-	raddr_t no_epilogue[PLACES]; /* code of files that does more than to return, by a hash of its address */
+	uint64_t generation; /* of the modules that these two are of */
+	/* code of files that does more than to return, by a hash of its address */
+	raddr_t no_epilogue[PLACES];
 	struct place bottom[PLACES]; /* frames of threads' first functions, by a hash of the stack pointer */
 	int64_t sought_ns;           /* when such a frame was sought last */
 	struct shape shapes[SHAPE_LIMIT];
@@ -83,10 +84,14 @@ const struct cfi_row *known_row(struct progress *progress, raddr_t pc);
 /* Does the row count from a frame pointer of which the value is not known? */
 bool lacks_frame_pointer(const struct progress *progress, const struct cfi_row *row);
 /* Finds it, if it can. Asks for rows: `row`, that of the frame, is good no more behind it. */
-void search_frame_pointer(struct progress *progress, const struct cfi_row *row, const struct native_frame *frame);
+void search_frame_pointer(
+	struct progress *progress, const struct cfi_row *row, const struct native_frame *frame);
 /* For the innermost frame, where no table describes it. */
 enum step step_by_first_words(struct progress *progress, struct native_frame *frame);
-/* Code that only returns says itself where its return address is: the trampolines of python -X perf behind their call. */
+/*
+ * Code that only returns says itself where its return address is: the trampolines of python -X perf behind
+ * their call.
+ */
 enum step step_by_epilogue(struct progress *progress, struct native_frame *frame);
 enum step step_by_frame_pointer(struct progress *progress, struct native_frame *frame);
 /* Where nothing else leads on: is this the thread's first function, in start code that no table describes? */

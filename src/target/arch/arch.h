@@ -6,9 +6,10 @@
 #include "pyrope/target.h"
 
 /*
- * Called in the stop of a thread that PTRACE_INTERRUPT caught. Where the stop has made a system call return EINTR that
- * the kernel does not restart of itself (the list in signal(7)), asks the kernel to restart it unless a handler of the
- * target runs first. registers: as they were, when they had to be read for that; else nothing of them is known.
+ * Called in the stop of a thread that PTRACE_INTERRUPT caught. Where the stop has made a system call return
+ * EINTR that the kernel does not restart of itself (the list in signal(7)), asks the kernel to restart it
+ * unless a handler of the target runs first. registers: as they were, when they had to be read for that; else
+ * nothing of them is known.
  */
 void arch_restart_system_call(pid_t tid, struct registers *registers);
 

@@ -12,9 +12,9 @@
 #include <sys/user.h>
 
 /*
- * include/linux/errno.h; never seen by a program: when a thread leaves its stop with this in rax, the kernel begins the
- * call again if no handler is to be run, and gives EINTR to the program if one is (arch_do_signal_or_restart in
- * arch/x86/kernel/signal.c). That is just what would have happened without us.
+ * include/linux/errno.h; never seen by a program: when a thread leaves its stop with this in rax, the kernel
+ * begins the call again if no handler is to be run, and gives EINTR to the program if one is
+ * (arch_do_signal_or_restart in arch/x86/kernel/signal.c). That is just what would have happened without us.
  */
 #define KERNEL_ERESTARTNOHAND 514
 
@@ -28,8 +28,9 @@ static bool read_user(pid_t tid, struct user_regs_struct *user)
 static struct registers registers_of(const struct user_regs_struct *user)
 {
 	return (struct registers){
-		.values = { user->rax, user->rdx, user->rcx, user->rbx, user->rsi, user->rdi, user->rbp, user->rsp,
-			user->r8, user->r9, user->r10, user->r11, user->r12, user->r13, user->r14, user->r15, user->rip },
+		.values = { user->rax, user->rdx, user->rcx, user->rbx, user->rsi, user->rdi, user->rbp,
+			user->rsp, user->r8, user->r9, user->r10, user->r11, user->r12, user->r13, user->r14,
+			user->r15, user->rip },
 		.known = (UINT64_C(1) << 17) - 1,
 		.pc = user->rip,
 	};
@@ -45,7 +46,8 @@ void arch_restart_system_call(pid_t tid, struct registers *registers)
 		return;
 	*registers = registers_of(&user);
 	/* orig_rax is -1 unless the thread was caught on its way out of a system call */
-	if ((long)user.orig_rax < 0 || (long)user.rax != -EINTR || !restartable_system_call((long)user.orig_rax))
+	if ((long)user.orig_rax < 0 || (long)user.rax != -EINTR ||
+		!restartable_system_call((long)user.orig_rax))
 		return;
 	user.rax = (unsigned long)-KERNEL_ERESTARTNOHAND;
 	ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &io);
@@ -63,9 +65,13 @@ bool arch_registers(pid_t tid, struct registers *registers)
 
 /* psABI 1.0: rbx, rbp and r12 to r15 survive a call; 128 bytes below rsp are the function's. */
 const struct register_roles register_roles = {
-	.stack_pointer = 7, .frame_pointer = 6, .return_address = 16,
-	.saved = { 3, 6, 12, 13, 14, 15 }, .saved_count = 6,
-	.red_zone = 128, .code_mask = UINT64_MAX,
+	.stack_pointer = 7,
+	.frame_pointer = 6,
+	.return_address = 16,
+	.saved = { 3, 6, 12, 13, 14, 15 },
+	.saved_count = 6,
+	.red_zone = 128,
+	.code_mask = UINT64_MAX,
 };
 
 /* The length of ff /2, a call of what ModRM (and SIB) name, without prefixes; 0: these bytes are none. */
@@ -99,8 +105,8 @@ bool ends_with_call(const unsigned char code[CALL_BYTES])
 }
 
 /*
- * Intel's manual, volume 2: ADD RSP with 8 or 32 bits, POP, RET. The numbers of registers in code are not those of the
- * psABI (figure 3.36).
+ * Intel's manual, volume 2: ADD RSP with 8 or 32 bits, POP, RET. The numbers of registers in code are not
+ * those of the psABI (figure 3.36).
  */
 bool epilogue_decode(const unsigned char code[EPILOGUE_BYTES], struct epilogue *epilogue)
 {

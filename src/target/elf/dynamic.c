@@ -21,8 +21,8 @@
 
 /* ---- PT_DYNAMIC ---- */
 
-void elf_dynamic_visit(
-	const struct elf_dynamic *dynamic, bool (*visit)(void *context, const Elf64_Dyn *entry), void *context)
+void elf_dynamic_visit(const struct elf_dynamic *dynamic,
+	bool (*visit)(void *context, const Elf64_Dyn *entry), void *context)
 {
 	size_t total = dynamic->bytes / sizeof(Elf64_Dyn);
 
@@ -31,8 +31,8 @@ void elf_dynamic_visit(
 	for (size_t first = 0; first < total;) {
 		Elf64_Dyn entries[32];
 		size_t wanted = total - first < ARRAY_LENGTH(entries) ? total - first : ARRAY_LENGTH(entries);
-		size_t got = dynamic->read(dynamic->context, dynamic->vaddr + first * sizeof(*entries), entries,
-				     wanted * sizeof(*entries)) /
+		size_t got = dynamic->read(dynamic->context, dynamic->vaddr + first * sizeof(*entries),
+				     entries, wanted * sizeof(*entries)) /
 			sizeof(*entries);
 
 		for (size_t i = 0; i < got; i++)
@@ -51,9 +51,10 @@ static size_t read_image(const void *context, uint64_t vaddr, void *data, size_t
 
 static struct elf_dynamic image_dynamic(const struct elf_image *image)
 {
-	return (struct elf_dynamic){
-		.vaddr = image->dynamic_vaddr, .bytes = image->dynamic_bytes, .read = read_image, .context = image
-	};
+	return (struct elf_dynamic){ .vaddr = image->dynamic_vaddr,
+		.bytes = image->dynamic_bytes,
+		.read = read_image,
+		.context = image };
 }
 
 struct wanted_value {

@@ -14,20 +14,26 @@ struct elf_dynamic {
 	const void *context;
 };
 
-/* What finding symbols takes; 0: not there. Addresses as they stand: in memory, glibc has added the load bias. */
+/*
+ * What finding symbols takes; 0: not there. Addresses as they stand: in memory, glibc has added the load
+ * bias.
+ */
 struct elf_dynamic_table {
 	uint64_t symbols, strings, strings_bytes, gnu_hash, sysv_hash, soname;
 	bool has_soname;
 };
 
-/* Of DT_GNU_HASH. Behind it: 8 bytes for each bloom word, 4 for each bucket, 4 for each symbol from the first one on. */
+/*
+ * Of DT_GNU_HASH. Behind it: 8 bytes for each bloom word, 4 for each bucket, 4 for each symbol from the
+ * first one on.
+ */
 struct elf_gnu_hash {
 	uint32_t bucket_count, first_symbol, bloom_words, bloom_shift;
 };
 
 /* Calls visit for each entry up to DT_NULL, until it returns false. */
-void elf_dynamic_visit(
-	const struct elf_dynamic *dynamic, bool (*visit)(void *context, const Elf64_Dyn *entry), void *context);
+void elf_dynamic_visit(const struct elf_dynamic *dynamic,
+	bool (*visit)(void *context, const Elf64_Dyn *entry), void *context);
 void elf_dynamic_read(const struct elf_dynamic *dynamic, struct elf_dynamic_table *table);
 
 #endif

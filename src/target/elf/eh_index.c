@@ -20,7 +20,8 @@ bool eh_index_open(struct eh_index *index)
 
 	_Static_assert(sizeof(header) == EH_INDEX_HEADER_BYTES, "as the table has it");
 	if (!index->read(index->context, 0, &header, sizeof(header)) || header.version != 1 ||
-		header.frame_encoding != ENCODING_SIGNED_4_HERE || header.count_encoding != ENCODING_UNSIGNED_4 ||
+		header.frame_encoding != ENCODING_SIGNED_4_HERE ||
+		header.count_encoding != ENCODING_UNSIGNED_4 ||
 		header.table_encoding != ENCODING_SIGNED_4_OF_TABLE)
 		return false;
 	index->entries = index->vaddr + 4 + (uint64_t)(int64_t)header.frame;
@@ -33,7 +34,8 @@ static bool read_pair(const struct eh_index *index, uint64_t number, struct eh_i
 	int32_t distances[2];
 
 	_Static_assert(sizeof(distances) == EH_INDEX_PAIR_BYTES, "as the table has it");
-	if (!index->read(index->context, EH_INDEX_HEADER_BYTES + number * sizeof(distances), distances, sizeof(distances)))
+	if (!index->read(index->context, EH_INDEX_HEADER_BYTES + number * sizeof(distances), distances,
+		    sizeof(distances)))
 		return false;
 	pair->start = index->vaddr + (uint64_t)(int64_t)distances[0];
 	pair->entry = index->vaddr + (uint64_t)(int64_t)distances[1];

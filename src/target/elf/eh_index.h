@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * .eh_frame_hdr: a table of pairs, sorted by address: where a function begins, and where its unwind entry is (LSB Core 5.0,
- * section 10.6.2). Linkers write one encoding only, and no other is read here: 4 bytes, relative to the table itself.
+ * .eh_frame_hdr: a table of pairs, sorted by address: where a function begins, and where its unwind entry is
+ * (LSB Core 5.0, section 10.6.2). Linkers write one encoding only, and no other is read here: 4 bytes,
+ * relative to the table itself.
  */
 #ifndef PYROPE_TARGET_ELF_EH_INDEX_H
 #define PYROPE_TARGET_ELF_EH_INDEX_H
@@ -12,7 +13,7 @@
 #define EH_INDEX_PAIR_BYTES 8
 
 struct eh_index {
-	uint64_t vaddr; /* of .eh_frame_hdr */
+	uint64_t vaddr;   /* of .eh_frame_hdr */
 	uint64_t entries; /* of .eh_frame */
 	uint32_t count;
 	/* Reads length bytes of .eh_frame_hdr from its byte offset on: all of them, or false. */

@@ -72,8 +72,9 @@ bool elf_load_bias(const struct elf_segment *segments, size_t segment_count,
 int elf_image_open(struct elf_image *image, struct target *target, const struct maps *maps,
 	const struct mapping *mapping, struct error *err);
 /*
- * Are its headers counted where they are in programs and libraries? Object files may have more sections than fit there; then
- * libelf believes a number of 32 or 64 bits, and takes memory for so many. Asked before libelf sees the file.
+ * Are its headers counted where they are in programs and libraries? Object files may have more sections than
+ * fit there; then libelf believes a number of 32 or 64 bits, and takes memory for so many. Asked before
+ * libelf sees the file.
  */
 bool elf_file_is_ordinary(int fd);
 /*

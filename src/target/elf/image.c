@@ -2,7 +2,8 @@
 /*
  * What a target has mapped of an ELF file: segments, sections, .symtab.
  *
- * A sparse file may be of any size, so names over TABLE_LIMIT_BYTES are not looked at; symbols are read piece by piece.
+ * A sparse file may be of any size, so names over TABLE_LIMIT_BYTES are not looked at; symbols are read piece
+ * by piece.
  */
 #include "config.h"
 
@@ -128,7 +129,8 @@ bool elf_image_section(const struct elf_image *image, const char *name, struct e
 		if (!(header->sh_flags & SHF_ALLOC) || !header->sh_size ||
 			strcmp(elf_object_section_name(object, header), name) != 0)
 			continue;
-		if (!elf_image_segment(image, header->sh_addr) || header->sh_size > UINT64_MAX - header->sh_addr)
+		if (!elf_image_segment(image, header->sh_addr) ||
+			header->sh_size > UINT64_MAX - header->sh_addr)
 			return false;
 		*section = (struct elf_section){ .vaddr = header->sh_addr, .bytes = header->sh_size };
 		return true;
@@ -177,8 +179,8 @@ struct symbol_names {
 };
 
 /* Compares one entry with all names that are not found yet. Returns how many it has found. */
-static size_t match_entry(const struct elf_image *image, const struct symbol_names *names, const Elf64_Sym *entry,
-	struct elf_symbol *symbols, size_t count)
+static size_t match_entry(const struct elf_image *image, const struct symbol_names *names,
+	const Elf64_Sym *entry, struct elf_symbol *symbols, size_t count)
 {
 	size_t found = 0;
 
@@ -193,8 +195,8 @@ static size_t match_entry(const struct elf_image *image, const struct symbol_nam
 	return found;
 }
 
-static void search_table(const struct elf_image *image, const Elf64_Shdr *table, const struct symbol_names *names,
-	struct elf_symbol *symbols, size_t count)
+static void search_table(const struct elf_image *image, const Elf64_Shdr *table,
+	const struct symbol_names *names, struct elf_symbol *symbols, size_t count)
 {
 	size_t missing = count_missing(symbols, count);
 	Elf64_Sym *entries = xreallocarray(NULL, CHUNK, sizeof(*entries));
@@ -202,7 +204,8 @@ static void search_table(const struct elf_image *image, const Elf64_Shdr *table,
 
 	while (left && missing) {
 		const size_t wanted = left < CHUNK ? (size_t)left : CHUNK;
-		const size_t got = elf_object_read_some(image->object, offset, entries, wanted * sizeof(*entries)) /
+		const size_t got =
+			elf_object_read_some(image->object, offset, entries, wanted * sizeof(*entries)) /
 			sizeof(*entries);
 
 		for (size_t i = 0; i < got && missing; i++)

@@ -21,7 +21,8 @@ int elf_image_open_memory(struct elf_image *image, struct elf_memory memory, rad
 	if (memory.read(memory.context, base, &header, sizeof(header)) < sizeof(header))
 		return error_set(
 			err, ERROR_RACED, "no ELF header can be read at 0x%llx", (unsigned long long)base);
-	if (elf_header_reason(&header) || header.e_phnum > HEADER_LIMIT || header.e_phentsize != sizeof(*headers))
+	if (elf_header_reason(&header) || header.e_phnum > HEADER_LIMIT ||
+		header.e_phentsize != sizeof(*headers))
 		return error_set(err, ERROR_UNSUPPORTED, "no ELF header of this machine at 0x%llx",
 			(unsigned long long)base);
 	bytes = header.e_phnum * sizeof(*headers);

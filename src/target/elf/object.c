@@ -243,7 +243,8 @@ const Elf64_Shdr *elf_object_code_section(const struct elf_object *object, uint6
 	return NULL;
 }
 
-void *elf_object_load(const struct elf_object *object, const Elf64_Shdr *section, size_t limit, size_t *length)
+void *elf_object_load(
+	const struct elf_object *object, const Elf64_Shdr *section, size_t limit, size_t *length)
 {
 	char *data;
 

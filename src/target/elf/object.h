@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ELF file: its headers, and its bytes by offset or by address. Read with pread alone, since a descriptor may be shared by two
- * threads, and a file may be truncated while it is in use.
+ * An ELF file: its headers, and its bytes by offset or by address. Read with pread alone, since a descriptor
+ * may be shared by two threads, and a file may be truncated while it is in use.
  *
- * target/elf has all that reads ELF, but for libdw, which reads what it is given (native): the headers of a file here, of an image in
- * memory in memory.c, PT_DYNAMIC in dynamic.c, .eh_frame_hdr in eh_index.c.
+ * target/elf has all that reads ELF, but for libdw, which reads what it is given (native): the headers of a
+ * file here, of an image in memory in memory.c, PT_DYNAMIC in dynamic.c, .eh_frame_hdr in eh_index.c.
  *
  * 64-bit, in the byte order of this machine. Section headers may be missing (stripped of them, or copied out
  * of memory).
@@ -44,7 +44,8 @@ bool elf_object_read_at(const struct elf_object *object, uint64_t vaddr, void *d
  * Where in the file the byte at vaddr stands; false: not in the file. *available: bytes up to the segment's
  * end.
  */
-bool elf_object_offset(const struct elf_object *object, uint64_t vaddr, uint64_t *offset, uint64_t *available);
+bool elf_object_offset(
+	const struct elf_object *object, uint64_t vaddr, uint64_t *offset, uint64_t *available);
 /* A text that ends before limit bytes in the file do; cut off at text_bytes - 1. False: none there. */
 bool elf_object_read_text(
 	const struct elf_object *object, uint64_t offset, uint64_t limit, char *text, size_t text_bytes);
@@ -59,6 +60,7 @@ bool elf_object_is_code(const struct elf_object *object, uint64_t vaddr);
 /* The first one of the type; NULL: none. */
 const Elf64_Phdr *elf_object_segment(const struct elf_object *object, uint32_t type);
 /* All of a section that is not compressed, on the heap; NULL: missing, empty or over limit. */
-void *elf_object_load(const struct elf_object *object, const Elf64_Shdr *section, size_t limit, size_t *length);
+void *elf_object_load(
+	const struct elf_object *object, const Elf64_Shdr *section, size_t limit, size_t *length);
 
 #endif

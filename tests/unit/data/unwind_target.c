@@ -148,8 +148,8 @@ static NOINLINE int call_and_return(int value)
 }
 
 /*
- * The same, that has made room for two words in which an earlier call of another function has left where it returned to:
- * that seems to lead on to the true caller.
+ * The same, that has made room for two words in which an earlier call of another function has left where it
+ * returned to: that seems to lead on to the true caller.
  */
 static NOINLINE int run_stale(int value)
 {
