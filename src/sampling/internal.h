@@ -152,6 +152,8 @@ struct watch *watch_new(struct sampler *sampler, struct python *python, struct n
 void watch_free(struct watch *watch); /* accepts NULL */
 /* Its first tick is the next one of those that are counted from origin_ns on. */
 void watch_begin(struct watch *watch, int64_t origin_ns, int64_t now_ns);
+/* The run is over: the ticks up to then that have not been taken are missed. */
+void watch_miss_rest(struct watch *watch, int64_t end_ns);
 /* The ticks up to now have not been asked for. */
 void watch_resume(struct watch *watch, int64_t now_ns);
 /* Is it still the same program? False: watch->end says what has become of it. */

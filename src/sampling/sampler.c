@@ -445,11 +445,26 @@ static enum sampling_end sample_until_end(struct sampler *sampler)
 	}
 }
 
+/* A sampler that had no CPU at the end of the run has missed ticks, as it would have before. */
+static void miss_rest(struct sampler *sampler)
+{
+	const int64_t now_ns = monotonic_ns(), duration_ns = sampler->options.duration_ns;
+	int64_t end_ns = now_ns;
+
+	if (sampling_gate_is_off(sampler->options.gate))
+		return;
+	if (duration_ns && sampler->began_ns && sampler->began_ns + duration_ns < now_ns)
+		end_ns = sampler->began_ns + duration_ns;
+	for (size_t i = 0; i < sampler->heap.count; i++)
+		watch_miss_rest(sampler->heap.list[i], end_ns);
+}
+
 /* A thread that was told to stop and has not: wait for it while it may still be let go. */
 static void end_all(struct sampler *sampler, enum sampling_end end)
 {
 	const int64_t until_ns = monotonic_ns() + LAST_WAIT_NS;
 
+	miss_rest(sampler);
 	for (size_t i = 0; i < sampler->heap.count; i++) {
 		struct watch *watch = sampler->heap.list[i];
 

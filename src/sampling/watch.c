@@ -260,6 +260,16 @@ static void next_tick(struct watch *watch, int64_t now_ns)
 	set_due(watch);
 }
 
+void watch_miss_rest(struct watch *watch, int64_t end_ns)
+{
+	const uint64_t over = (uint64_t)((end_ns - watch->origin_ns) / watch->options.interval_ns);
+
+	if (watch->options.once || over <= watch->number)
+		return;
+	watch->statistics.missed_ticks += over - watch->number;
+	watch->number = over;
+}
+
 bool watch_tick(struct watch *watch, int64_t now_ns)
 {
 	watch->end = SAMPLING_DURATION;
