@@ -26,7 +26,7 @@ struct native_thread {
 	uint64_t cpu_ns, slices;
 };
 
-/* Zero-initialise; bystanders_release frees. */
+/* Zero-initialise; native_threads_release frees. */
 struct native_threads {
 	struct native_thread **list;
 	size_t count, capacity;
