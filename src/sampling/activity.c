@@ -33,8 +33,8 @@
 #define WAITS_ENOUGH 16
 /*
  * From coming to the CPU to the first look at the clock, when caches are cold. What left the CPU in this time
- * for another thread counts as well, though: with 150 us three threads that compute without the GIL beside 4 to
- * 8 busy processes on two CPUs got 1.06 of their CPU time (0.97 to 1.11), with 30 us 1.01 (0.93 to 1.04).
+ * for another thread counts as well, though: with 150 us three threads that compute without the GIL beside 4
+ * to 8 busy processes on two CPUs got 1.06 of their CPU time (0.97 to 1.11), with 30 us 1.01 (0.93 to 1.04).
  */
 #define WAKING_NS 30000
 
