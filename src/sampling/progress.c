@@ -40,6 +40,15 @@ static enum verdict see_it_again(
 	return now->path == before->path ? VERDICT_PROVEN : VERDICT_UNPROVEN;
 }
 
+/* They are what the sample shows, and of another moment than the last walk. */
+static void show(struct thread *thread, const struct resolved_frame *frames, size_t count)
+{
+	array_reserve(&thread->frames, &thread->frame_capacity, count + 1, sizeof(*thread->frames));
+	memcpy(thread->frames, frames, count * sizeof(*thread->frames));
+	thread->frame_count = count;
+	thread->walk.count = thread->walk.group_count = 0;
+}
+
 /*
  * The innermost frame of the last stop alone was in doubt, and the thread runs again. If the same frame is
  * seen to go on under the same callers, in snapshots that show nothing else, it was whole: that costs the
@@ -79,9 +88,7 @@ enum verdict progress_after_stop(struct capturer *capturer, struct thread *threa
 		if (!has_gone_on && snapshots >= LOOKS_AFTER_STOP) /* it has no CPU yet */
 			stop_let_run();
 	}
-	memcpy(thread->frames, capturer->stop_frames, count * sizeof(*thread->frames));
-	thread->frame_count = count;
-	thread->walk.count = thread->walk.group_count = 0; /* it is another moment's */
+	show(thread, capturer->stop_frames, count);
 	capturer->is_cut = was_cut;
 	known_stacks_add(&capturer->known_stacks, thread->frames, count);
 	return VERDICT_PROVEN;
@@ -99,12 +106,12 @@ static void stay_apart(void)
 
 enum verdict progress_of_snapshot(struct capturer *capturer, struct thread *thread)
 {
-	const size_t count = capturer->frame_count;
 	const int64_t part_ns = capturer->interval_ns / WATCH_PART;
 	const int64_t end_ns = monotonic_ns() + (part_ns < WATCH_NS ? part_ns : WATCH_NS);
 	struct sighting before = capturer->seen;
 
-	if (capturer->first != VERDICT_UNPROVEN || !before.path)
+	/* what has executed nothing may have another's link, as behind a stop */
+	if (capturer->first != VERDICT_UNPROVEN || !before.path || before.is_fresh)
 		return VERDICT_UNPROVEN;
 	for (int seen = 0; seen < LOOKS_ALONE;) {
 		struct sighting now = { 0 };
@@ -117,10 +124,7 @@ enum verdict progress_of_snapshot(struct capturer *capturer, struct thread *thre
 		seen += now.instruction != before.instruction;
 		before.instruction = now.instruction;
 	}
-	array_reserve(&thread->frames, &thread->frame_capacity, count + 1, sizeof(*thread->frames));
-	memcpy(thread->frames, capturer->frames, count * sizeof(*thread->frames));
-	thread->frame_count = count;
-	thread->walk.count = thread->walk.group_count = 0; /* it is another moment's */
+	show(thread, capturer->frames, capturer->frame_count);
 	capturer->statistics->seen_going_on++;
 	return VERDICT_PROVEN;
 }

@@ -430,6 +430,17 @@ static void go_on(raddr_t address)
 	put_frame(FRAME(2), FRAME(1), 5, 10 + went_on++ % 7);
 }
 
+/* The same, but when the sample begins it has executed nothing. */
+static void go_on_from_start(raddr_t address)
+{
+	const int unit = script.python.layout.instruction == INSTRUCTION_POINTER ? 0 : -1;
+
+	if (address >= STATE && address < STATE + 256 && went_on++ < 4)
+		put_frame(FRAME(2), FRAME(1), 5, unit);
+	else
+		go_on(address);
+}
+
 /* The same, but f6 was called in between, seldom. */
 static void go_on_and_return(raddr_t address)
 {
@@ -453,6 +464,7 @@ static int samples_until_verified(int version, void (*before)(raddr_t address), 
 	script.before = before;
 	do {
 		samples++;
+		went_on = 0;
 		ck_assert_int_eq(capture_one(), CAPTURED);
 	} while (capturer.quality != SAMPLE_VERIFIED && samples < limit);
 	ck_assert_uint_eq(script.pauses, 0);
@@ -473,6 +485,14 @@ END_TEST
 START_TEST(test_stands_still)
 {
 	ck_assert_int_eq(samples_until_verified(versions[_i], NULL, 50), 50);
+	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
+}
+END_TEST
+
+/* Its callers may be those of the call that was there before. */
+START_TEST(test_has_just_begun)
+{
+	ck_assert_int_eq(samples_until_verified(versions[_i], go_on_from_start, 50), 50);
 	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
 }
 END_TEST
@@ -594,6 +614,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_half_pushed, 0, count);
 	tcase_add_loop_test(tests, test_goes_on, 0, count);
 	tcase_add_loop_test(tests, test_stands_still, 0, count);
+	tcase_add_loop_test(tests, test_has_just_begun, 0, count);
 	tcase_add_loop_test(tests, test_calls_another, 0, count);
 	tcase_add_loop_test(tests, test_stop_of_another_moment, 0, count);
 	tcase_add_test(tests, test_other_root);
