@@ -15,20 +15,7 @@ static int check(struct options *options, struct error *err)
 
 static const struct option_row *const rows[] = {
 	&option_pid,
-	&option_output,
-	FILTER_OPTIONS,
-	&option_format,
-	&option_flamechart,
-	&option_no_line_numbers,
-	&option_paths,
-	TABLE_OPTIONS,
-	&option_sort,
-	&option_tree,
-	FLAME_GRAPH_OPTIONS,
-	&option_colour_by,
-	&option_group,
-	&option_gc,
-	&option_syscalls,
+	SHOWING_OPTIONS,
 	&option_dump,
 	NULL,
 };
