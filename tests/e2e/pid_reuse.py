@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from sampler_sleeps import sampler_sleeps
+
 PYROPE, ROUNDS, FOLDER = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 LAST_PID = "/proc/sys/kernel/ns_last_pid"
 
@@ -50,15 +52,7 @@ def start_as(wanted, function):
 
 def has_ticked(process):
     """So often that the first samples have been checked once more: those that have not are left out."""
-    for task in os.listdir(f"/proc/{process.pid}/task"):
-        try:
-            with open(f"/proc/{process.pid}/task/{task}/status") as file:
-                text = file.read()
-        except OSError:
-            continue
-        if "pyrope-sampler" in text and int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) > 500:
-            return True
-    return process.poll() is not None
+    return sampler_sleeps(process.pid) > 500 or process.poll() is not None
 
 
 def is_stopped(pid):

@@ -17,6 +17,7 @@ import sys
 import time
 
 from notice_send import CLASSIC, KINDS, ask, is_pending, late, queue
+from sampler_sleeps import sampler_sleeps
 
 CHILDREN = 4
 DEADLINE_S = 120
@@ -93,17 +94,10 @@ class Sampler:
                 files.add("/".join(os.readlink(path).split("/")[:3]))
         return all("/proc/%d" % process.pid in files for process in processes)
 
-    def switches(self):
-        total = 0
-        for path in glob.glob("/proc/%d/task/*/status" % self.process.pid):
-            with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as status:
-                total += sum(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
-        return total
-
     def await_looks(self):
         """It has looked at them a few dozen times."""
-        before = self.switches()
-        wait_until(lambda: self.switches() > before + 40, "pyrope samples")
+        before = sampler_sleeps(self.process.pid)
+        wait_until(lambda: sampler_sleeps(self.process.pid) > before + 40, "pyrope samples")
 
     def kill(self):
         self.process.kill()

@@ -6,9 +6,7 @@ usage: terminal.py WHEN TYPED COMMAND [ARG...]
 TYPED (with escapes as in Python) is typed once when WHEN has been printed and COMMAND, pyrope, has looked a few dozen times since. The
 exit code is the command's, or 128+N. COLUMNS in the environment is how wide the terminal is; "120,40" makes it 40 wide after a second.
 """
-import contextlib
 import fcntl
-import glob
 import os
 import pty
 import select
@@ -18,23 +16,14 @@ import sys
 import termios
 import time
 
+from sampler_sleeps import sampler_sleeps
+
 DEADLINE_S = 60
 LOOKS = 40
 
 
 def set_columns(terminal, columns):
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-
-def switches(pid):
-    """How often the sampler has slept: once between two ticks, and at its start for the threads that it waits for."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/status"):
-        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-            status = file.read()
-            if "pyrope-sampler" in status:
-                total += int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
-    return total
 
 
 def main():
@@ -46,16 +35,16 @@ def main():
             set_columns(0, widths[0])
         os.execvp(command[0], command)
     screen = b""
-    switches_awaited = None
+    sleeps_awaited = None
     start = time.monotonic()
     end = start + DEADLINE_S
     while True:
         if len(widths) > 1 and time.monotonic() > start + 1:
             set_columns(terminal, widths.pop())
         is_time_to_type = typed and when in screen
-        if is_time_to_type and switches_awaited is None:
-            switches_awaited = switches(pid) + LOOKS
-        if is_time_to_type and switches(pid) >= switches_awaited:
+        if is_time_to_type and sleeps_awaited is None:
+            sleeps_awaited = sampler_sleeps(pid) + LOOKS
+        if is_time_to_type and sampler_sleeps(pid) >= sleeps_awaited:
             os.write(terminal, typed)
             typed = is_time_to_type = b""
         left = end - time.monotonic()
