@@ -99,6 +99,7 @@ void svg_put_fit(struct svg *svg, const char *text, size_t columns, enum fit fit
 void svg_flush(struct svg *svg);
 void svg_append_count(struct buffer *buffer, uint64_t number); /* 1,234,567 */
 void svg_append_fixed(struct buffer *buffer, double number);   /* two decimals at most; not negative */
+void svg_append_hundredths(struct buffer *buffer, double number); /* of so many of them, with two decimals */
 void svg_append_percent(struct buffer *buffer, uint64_t part, uint64_t whole);
 void svg_append_span(struct buffer *text, int64_t span_ns);
 const char *svg_plural(uint64_t count);

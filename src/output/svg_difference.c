@@ -46,10 +46,11 @@ uint64_t svg_self_before(const struct svg *svg, size_t frame)
 
 /* ---- words ---- */
 
-static void append_signed(struct buffer *text, double points)
+/* Of a number in hundredths: the script of the page rounds it to whole ones as this does. */
+static void append_signed(struct buffer *text, double hundredths)
 {
-	buffer_append_char(text, points < 0 ? '-' : '+');
-	svg_append_fixed(text, fabs(points));
+	buffer_append_char(text, hundredths < 0 ? '-' : '+');
+	svg_append_fixed(text, round(fabs(hundredths)) / 100);
 }
 
 /* What so many samples of a side are in the unit. */
@@ -63,10 +64,12 @@ static double value_of(const struct svg_difference *difference, size_t side, uin
 static void append_value(
 	struct buffer *text, const struct svg_difference *difference, size_t side, uint64_t part)
 {
-	if (difference->are_times)
-		buffer_printf(text, "%.2f %s", value_of(difference, side, part), difference->unit.name);
-	else
+	if (difference->are_times) {
+		svg_append_hundredths(text, value_of(difference, side, part) * 100);
+		buffer_printf(text, " %s", difference->unit.name);
+	} else {
 		svg_append_percent(text, part, difference->total[side][0]);
+	}
 }
 
 static void put_side(struct svg *svg, const char *name, size_t side, size_t frame)
@@ -85,16 +88,19 @@ void svg_put_change(struct svg *svg, const struct flame_frame *frame)
 	const struct svg_difference *difference = svg->difference;
 	const size_t number = (size_t)(frame - svg->flame.frames);
 	const struct change *change = &difference->changes[number];
-	const double factor = difference->unit.factor;
+	const double hundredths = 100 * difference->unit.factor;
 
 	put_side(svg, "before:", 0, number);
 	put_side(svg, "after:", 1, number);
 	svg_put(svg, "change: ");
-	append_signed(&svg->text, factor * (change->after - change->before));
+	append_signed(&svg->text,
+		100 *
+			(value_of(difference, 1, difference->total[1][number]) -
+				value_of(difference, 0, difference->total[0][number])));
 	svg_put(svg, ", 95 %: ");
-	append_signed(&svg->text, factor * change->low);
+	append_signed(&svg->text, hundredths * change->low);
 	svg_put(svg, " to ");
-	append_signed(&svg->text, factor * change->high);
+	append_signed(&svg->text, hundredths * change->high);
 	buffer_printf(&svg->text, "\n%s", change_names[change->verdict]);
 }
 
@@ -121,7 +127,7 @@ void svg_put_difference(struct svg *svg)
 	const struct svg_difference *difference = svg->difference;
 
 	if (difference->are_times)
-		buffer_printf(&svg->text, " data-difference=\"%.9g %.9g %s\"", difference->worth[0],
+		buffer_printf(&svg->text, " data-difference=\"%.17g %.17g %s\"", difference->worth[0],
 			difference->worth[1], difference->unit.name);
 	else
 		svg_put(svg, " data-difference=\"yes\"");

@@ -82,14 +82,19 @@ void svg_append_fixed(struct buffer *buffer, double number)
 	}
 }
 
-void svg_append_percent(struct buffer *buffer, uint64_t part, uint64_t whole)
+void svg_append_hundredths(struct buffer *buffer, double number)
 {
-	const uint64_t hundredths = whole ? (uint64_t)((double)part * 10000 / (double)whole + 0.5) : 0;
+	const uint64_t hundredths = (uint64_t)(number + 0.5);
 
 	buffer_append_uint(buffer, hundredths / 100);
 	buffer_append_char(buffer, '.');
 	buffer_append_char(buffer, (char)('0' + hundredths % 100 / 10));
 	buffer_append_char(buffer, (char)('0' + hundredths % 10));
+}
+
+void svg_append_percent(struct buffer *buffer, uint64_t part, uint64_t whole)
+{
+	svg_append_hundredths(buffer, whole ? (double)part * 10000 / (double)whole : 0);
 	buffer_append_char(buffer, '%');
 }
 

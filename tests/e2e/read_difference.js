@@ -39,15 +39,28 @@ async function has_tooltips(page) {
 	assert.equal(lines[5], 'slower');
 }
 
-// In a picture of times the script says the same as the plain picture does.
-async function has_times(page, folder) {
-	const label = (await labels(page)).find((name) => name.startsWith('render ('));
+// The script says of a frame what the plain picture says of it, to the last digit.
+async function says_the_same(page, plain, label) {
 	const frame = await find(page, label);
 	await page.move(frame.x + 4, frame.y + 4);
 	const lines = (await tip(page)).slice(-4);
-	assert.match(lines[0], /^before: \d+\.\d\d m?s \([\d,]+ samples\)$/);
 	assert.match(lines[2], /^change: [-+][\d.]+, 95 %: [-+][\d.]+ to [-+][\d.]+$/);
-	assert.ok(fs.readFileSync(path.join(folder, 'times.svg'), 'utf8').includes(`\n${lines.join('\n')}</title>`), lines.join('\n'));
+	assert.ok(plain.includes(`\n${lines.join('\n')}</title>`), lines.join('\n'));
+	return lines;
+}
+
+async function has_times(page, folder) {
+	const plain = fs.readFileSync(path.join(folder, 'times.svg'), 'utf8');
+	const label = (await labels(page)).find((name) => name.startsWith('render ('));
+	const lines = await says_the_same(page, plain, label);
+	assert.match(lines[0], /^before: \d+\.\d\d m?s \([\d,]+ samples\)$/);
+}
+
+// 107 of 4,000 are 2.675 %: a number that no double holds.
+async function rounds_alike(page, folder) {
+	const plain = fs.readFileSync(path.join(folder, 'halves.svg'), 'utf8');
+	assert.equal((await says_the_same(page, plain, 'rare'))[0], 'before: 2.68% (107 samples)');
+	assert.equal((await says_the_same(page, plain, 'other'))[1], 'after: 94.65% (3,786 samples)');
 }
 
 async function changes_side(page, wide) {
@@ -132,6 +145,7 @@ const CHECKS = [
 	[null, 'page: a click changes the widths', async (page) => changes_side(page, (await find(page, 'all')).width)],
 	[null, 'page: nothing else runs or is loaded', is_closed],
 	['times.svg', 'picture: times', (page, browser, folder) => has_times(page, folder)],
+	['halves.svg', 'picture: halves of a hundredth', (page, browser, folder) => rounds_alike(page, folder)],
 	['hostile.svg', 'picture: names that are markup', is_harmless],
 	['hostile.html', 'page: names that are markup', is_harmless],
 ];

@@ -131,7 +131,9 @@
 	// ---- numbers and text ----
 
 	const number = (value) => value.toLocaleString('en-US');
-	const percent = (part, whole) => `${(whole ? part * 100 / whole : 0).toFixed(2)}%`;
+	// Rounded as the program that wrote the page rounds: half of a hundredth up, which toFixed() alone does not do.
+	const hundredths = (number) => (Math.floor(number + 0.5) / 100).toFixed(2);
+	const percent = (part, whole) => `${hundredths(whole ? part * 10000 / whole : 0)}%`;
 	const samples = (value) => `${number(value)} sample${value === 1 ? '' : 's'}`;
 
 	// Of a monospaced font: what is wide takes two columns.
@@ -452,12 +454,12 @@
 
 	// ---- the tooltip ----
 
-	const signed = (points) => (points < 0 ? '-' : '+') + String(+Math.abs(points).toFixed(2));
+	const signed = (points) => (points < 0 ? '-' : '+') + String(+hundredths(Math.abs(points) * 100));
 
 	function change_lines(frame) {
 		const [after, before] = sides, { low, high, verdict } = changes[frame];
 		const value = (side) => (side.total[0] ? side.total[frame] * side.worth / side.total[0] : 0);
-		const shown = (side) => (times ? `${value(side).toFixed(2)} ${times[3]}` : percent(side.total[frame], side.total[0]));
+		const shown = (side) => (times ? `${hundredths(value(side) * 100)} ${times[3]}` : percent(side.total[frame], side.total[0]));
 		const line = (side) => `${side.name}: ${shown(side)} (${samples(side.total[frame])})`;
 		return [line(before), line(after),
 			`change: ${signed(value(after) - value(before))}, 95 %: ${signed(low)} to ${signed(high)}`, verdict];
