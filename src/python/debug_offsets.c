@@ -38,7 +38,6 @@
 /* clang-format off */
 #define BLOCK(STRUCT, FIELD) \
 	STRUCT(runtime_state, STATE_LIMIT, 24, 24, 24) \
-	FIELD(runtime_state, finalizing, WORD, NEEDED, 32, 32, 32) \
 	FIELD(runtime_state, interpreters_head, WORD, NEEDED, 40, 40, 40) \
 	STRUCT(interpreter_state, STATE_LIMIT, 48, 48, 48) \
 	FIELD(interpreter_state, id, WORD, NEEDED, 56, 56, 56) \
@@ -51,18 +50,14 @@
 	FIELD(interpreter_state, gil_runtime_state_enabled, INT, MAY_BE_FIRST, 128, 136, 136) \
 	FIELD(interpreter_state, gil_runtime_state_locked, INT, NEEDED, 136, 144, 144) \
 	FIELD(interpreter_state, gil_runtime_state_holder, WORD, NEEDED, 144, 152, 152) \
-	FIELD(interpreter_state, code_object_generation, WORD, NEEDED, ABSENT, 160, 160) \
 	STRUCT(thread_state, 16 * 1024, 152, 176, 176) \
 	FIELD(thread_state, next, WORD, NEEDED, 168, 192, 192) \
 	FIELD(thread_state, interp, WORD, NEEDED, 176, 200, 200) \
 	FIELD(thread_state, current_frame, WORD, NEEDED, 184, 208, 208) \
-	FIELD(thread_state, base_frame, WORD, NEEDED, ABSENT, ABSENT, 216) \
 	FIELD(thread_state, thread_id, WORD, NEEDED, 192, 216, 240) \
 	FIELD(thread_state, native_thread_id, WORD, NEEDED, 200, 224, 248) \
 	FIELD(thread_state, datastack_chunk, WORD, NEEDED, 208, 232, 256) \
 	FIELD(thread_state, status, INT, NEEDED, 216, 240, 264) \
-	FIELD(thread_state, holds_gil, INT, NEEDED, ABSENT, ABSENT, 272) \
-	FIELD(thread_state, gil_requested, INT, NEEDED, ABSENT, ABSENT, 280) \
 	STRUCT(interpreter_frame, 512, 224, 248, 312) \
 	FIELD(interpreter_frame, previous, WORD, NEEDED, 232, 256, 320) \
 	FIELD(interpreter_frame, executable, WORD, MAY_BE_FIRST, 240, 264, 328) \
@@ -300,9 +295,7 @@ static void fill_states(struct layout *layout, const struct layout *row, const s
 	uint32_t gil = value[interpreter_state_gil_runtime_state];
 
 	layout->runtime_state.size = value[runtime_state_size];
-	layout->runtime_state.finalizing = value[runtime_state_finalizing];
 	layout->runtime_state.interpreters_head = value[runtime_state_interpreters_head];
-	layout->runtime_state.interpreters_main = value[runtime_state_interpreters_head] + WORD;
 
 	layout->interpreter_state.size = value[interpreter_state_size];
 	layout->interpreter_state.id = value[interpreter_state_id];
@@ -311,7 +304,6 @@ static void fill_states(struct layout *layout, const struct layout *row, const s
 	layout->interpreter_state.gc_collecting = value[interpreter_state_gc] + value[gc_collecting];
 	layout->interpreter_state.ceval_gil = value[interpreter_state_ceval_gil];
 	layout->interpreter_state.modules = value[interpreter_state_imports_modules];
-	layout->interpreter_state.code_object_generation = value[interpreter_state_code_object_generation];
 
 	layout->gil_runtime_state.locked = value[interpreter_state_gil_runtime_state_locked] - gil;
 	layout->gil_runtime_state.last_holder = value[interpreter_state_gil_runtime_state_holder] - gil;
@@ -321,22 +313,19 @@ static void fill_states(struct layout *layout, const struct layout *row, const s
 		(row->gil_runtime_state.size - row->gil_runtime_state.locked);
 	if (block->free_threaded) {
 		/* Alone among its neighbours, this one is told from the start of the GIL's struct. */
-		layout->gil_runtime_state.enabled = value[interpreter_state_gil_runtime_state_enabled];
-		layout->interpreter_state.gil_enabled = gil + layout->gil_runtime_state.enabled;
+		layout->interpreter_state.gil_enabled =
+			gil + value[interpreter_state_gil_runtime_state_enabled];
 	}
 
 	layout->thread_state.size = value[thread_state_size];
 	layout->thread_state.next = value[thread_state_next];
 	layout->thread_state.interp = value[thread_state_interp];
 	layout->thread_state.current_frame = value[thread_state_current_frame];
-	layout->thread_state.base_frame = value[thread_state_base_frame];
 	layout->thread_state.thread_id = value[thread_state_thread_id];
 	layout->thread_state.native_thread_id = value[thread_state_native_thread_id];
 	layout->thread_state.datastack_chunk = value[thread_state_datastack_chunk];
 	layout->thread_state.datastack_top = value[thread_state_datastack_chunk] + WORD;
 	layout->thread_state.status = value[thread_state_status];
-	layout->thread_state.holds_gil = value[thread_state_holds_gil];
-	layout->thread_state.gil_requested = value[thread_state_gil_requested];
 }
 
 static void fill_frames(

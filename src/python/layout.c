@@ -34,15 +34,15 @@
 
 #define NO_RUNTIME_STATE \
 	.runtime_state = { \
-		.size = OFFSET_NONE, .interpreters_head = OFFSET_NONE, .interpreters_main = OFFSET_NONE, \
+		.size = OFFSET_NONE, .interpreters_head = OFFSET_NONE, \
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, \
-		.finalizing = OFFSET_NONE, .gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, \
+		.gil_last_holder = OFFSET_NONE, \
 		.gil_switch_number = OFFSET_NONE, \
 	}
 #define NO_GIL_RUNTIME_STATE \
 	.gil_runtime_state = { \
 		.size = OFFSET_NONE, .locked = OFFSET_NONE, .last_holder = OFFSET_NONE, \
-		.switch_number = OFFSET_NONE, .enabled = OFFSET_NONE, \
+		.switch_number = OFFSET_NONE, \
 	}
 #define NO_CFRAME .cframe = { .current_frame = OFFSET_NONE, .previous = OFFSET_NONE }
 #define NO_FRAME \
@@ -130,17 +130,16 @@
 	.interpreter_state = { \
 		.size = (bytes), .id = OFFSET_NONE, .next = 0, .threads_head = 8, \
 		.gc_collecting = OFFSET_NONE, .ceval_gil = OFFSET_NONE, .modules = 16, \
-		.gil_enabled = OFFSET_NONE, .code_object_generation = OFFSET_NONE, \
+		.gil_enabled = OFFSET_NONE, \
 	}
 
 /* PyThreadState to 3.10. */
 #define THREAD_STATE_26(bytes, next_at, ident_at, cframe_at) \
 	.thread_state = { \
 		.size = (bytes), .next = (next_at), .interp = (next_at) + 8, .frame = (next_at) + 16, \
-		.cframe = (cframe_at), .current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, \
+		.cframe = (cframe_at), .current_frame = OFFSET_NONE, \
 		.thread_id = (ident_at), .native_thread_id = OFFSET_NONE, .datastack_chunk = OFFSET_NONE, \
-		.datastack_top = OFFSET_NONE, .status = OFFSET_NONE, .holds_gil = OFFSET_NONE, \
-		.gil_requested = OFFSET_NONE, \
+		.datastack_top = OFFSET_NONE, .status = OFFSET_NONE, \
 	}
 
 /* PyFrameObject to 3.9. */
@@ -244,16 +243,15 @@ static const struct layout layout_36 = {
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_SIGNED, GIL_IN_RUNTIME, DICT_KEYS_SPARSE), \
 	.runtime_state = { \
 		.size = ARCH(1432, 1448) + (behind_generations), .interpreters_head = 24, \
-		.interpreters_main = 32, .gilstate_tstate_current = ARCH(1392, 1408) + (behind_generations), \
-		.gc_collecting = 544 + (behind_generations), .finalizing = 8, \
-		.gil_locked = 1192 + (behind_generations), .gil_last_holder = 1184 + (behind_generations), \
+		.gilstate_tstate_current = ARCH(1392, 1408) + (behind_generations), \
+		.gc_collecting = 544 + (behind_generations), \
+		.gil_last_holder = 1184 + (behind_generations), \
 		.gil_switch_number = 1200 + (behind_generations), \
 	}, \
 	NO_GIL_RUNTIME_STATE, \
 	.interpreter_state = { \
 		.size = 2568, .id = 16, .next = 0, .threads_head = 8, .gc_collecting = OFFSET_NONE, \
 		.ceval_gil = OFFSET_NONE, .modules = 40, .gil_enabled = OFFSET_NONE, \
-		.code_object_generation = OFFSET_NONE, \
 	}, \
 	THREAD_STATE_26(280, 8, 176, OFFSET_NONE), NO_CFRAME, \
 	FRAME_26(104, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 112, 36, 40), \
@@ -266,15 +264,15 @@ static const struct layout layout_38 = {
 	.name = "3.8", .version = 308,
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_SIGNED, GIL_IN_RUNTIME, DICT_KEYS_SPARSE),
 	.runtime_state = {
-		.size = ARCH(1464, 1480), .interpreters_head = 32, .interpreters_main = 40,
-		.gilstate_tstate_current = ARCH(1368, 1384), .gc_collecting = 544, .finalizing = 16,
-		.gil_locked = 1168, .gil_last_holder = 1160, .gil_switch_number = 1176,
+		.size = ARCH(1464, 1480), .interpreters_head = 32, 
+		.gilstate_tstate_current = ARCH(1368, 1384), .gc_collecting = 544, 
+		.gil_last_holder = 1160, .gil_switch_number = 1176,
 	},
 	NO_GIL_RUNTIME_STATE,
 	.interpreter_state = {
 		.size = 2720, .id = 16, .next = 0, .threads_head = 8, .gc_collecting = OFFSET_NONE,
 		.ceval_gil = OFFSET_NONE, .modules = 56, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = OFFSET_NONE,
+		
 	},
 	THREAD_STATE_26(264, 8, 176, OFFSET_NONE), NO_CFRAME,
 	FRAME_26(104, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48),
@@ -285,15 +283,15 @@ static const struct layout layout_39 = {
 	.name = "3.9", .version = 309,
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_SIGNED, GIL_IN_RUNTIME, DICT_KEYS_SPARSE),
 	.runtime_state = {
-		.size = ARCH(656, 672), .interpreters_head = 32, .interpreters_main = 40,
-		.gilstate_tstate_current = ARCH(568, 584), .gc_collecting = OFFSET_NONE, .finalizing = 16,
-		.gil_locked = 368, .gil_last_holder = 360, .gil_switch_number = 376,
+		.size = ARCH(656, 672), .interpreters_head = 32, 
+		.gilstate_tstate_current = ARCH(568, 584), .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = 360, .gil_switch_number = 376,
 	},
 	NO_GIL_RUNTIME_STATE,
 	.interpreter_state = {
 		.size = 5656, .id = 24, .next = 0, .threads_head = 8, .gc_collecting = 816,
 		.ceval_gil = OFFSET_NONE, .modules = 856, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = OFFSET_NONE,
+		
 	},
 	THREAD_STATE_26(264, 8, 176, OFFSET_NONE), NO_CFRAME,
 	FRAME_26(104, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48),
@@ -304,15 +302,15 @@ static const struct layout layout_310 = {
 	.name = "3.10", .version = 310,
 	BEHAVIOUR_3(INSTRUCTION_UNIT_INDEX, LINES_LINETABLE, GIL_IN_RUNTIME, DICT_KEYS_SPARSE),
 	.runtime_state = {
-		.size = ARCH(672, 688), .interpreters_head = 32, .interpreters_main = 40,
-		.gilstate_tstate_current = ARCH(568, 584), .gc_collecting = OFFSET_NONE, .finalizing = 16,
-		.gil_locked = 368, .gil_last_holder = 360, .gil_switch_number = 376,
+		.size = ARCH(672, 688), .interpreters_head = 32, 
+		.gilstate_tstate_current = ARCH(568, 584), .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = 360, .gil_switch_number = 376,
 	},
 	NO_GIL_RUNTIME_STATE,
 	.interpreter_state = {
 		.size = 113528, .id = 24, .next = 0, .threads_head = 8, .gc_collecting = 816,
 		.ceval_gil = OFFSET_NONE, .modules = 856, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = OFFSET_NONE,
+		
 	},
 	THREAD_STATE_26(280, 8, 176, 48),
 	.cframe = { .current_frame = OFFSET_NONE, .previous = 8 },
@@ -330,21 +328,21 @@ static const struct layout layout_311 = {
 	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_ENTRY, INSTRUCTION_POINTER_LAST, GIL_IN_RUNTIME, INTEGERS_SIZED,
 		INSTANCE_APART, OWNER_NONE),
 	.runtime_state = {
-		.size = ARCH(166688, 166704), .interpreters_head = 40, .interpreters_main = 48,
-		.gilstate_tstate_current = ARCH(576, 592), .gc_collecting = OFFSET_NONE, .finalizing = 24,
-		.gil_locked = 376, .gil_last_holder = 368, .gil_switch_number = 384,
+		.size = ARCH(166688, 166704), .interpreters_head = 40, 
+		.gilstate_tstate_current = ARCH(576, 592), .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = 368, .gil_switch_number = 384,
 	},
 	NO_GIL_RUNTIME_STATE,
 	.interpreter_state = {
 		.size = 107752, .id = 48, .next = 0, .threads_head = 16, .gc_collecting = 848,
 		.ceval_gil = OFFSET_NONE, .modules = 888, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = OFFSET_NONE,
+		
 	},
 	.thread_state = {
 		.size = 360, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = 56,
-		.current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, .thread_id = 152,
+		.current_frame = OFFSET_NONE, .thread_id = 152,
 		.native_thread_id = 160, .datastack_chunk = 296, .datastack_top = 304, .status = OFFSET_NONE,
-		.holds_gil = OFFSET_NONE, .gil_requested = OFFSET_NONE,
+		
 	},
 	.cframe = { .current_frame = 8, .previous = 16 },
 	NO_FRAME,
@@ -362,24 +360,23 @@ static const struct layout layout_312 = {
 	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_SHIM, INSTRUCTION_POINTER_LAST, GIL_PER_INTERPRETER,
 		INTEGERS_TAGGED, INSTANCE_TAGGED, OWNER_SHIM),
 	.runtime_state = {
-		.size = ARCH(459944, 459960), .interpreters_head = 40, .interpreters_main = 48,
-		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 24,
-		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
+		.size = ARCH(459944, 459960), .interpreters_head = 40, 
+		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
 		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
-		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
 		.size = ARCH(383552, 383568), .id = 8, .next = 0, .threads_head = 72, .gc_collecting = 312,
 		.ceval_gil = 384, .modules = 944, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = OFFSET_NONE,
+		
 	},
 	.thread_state = {
 		.size = 288, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = 56,
-		.current_frame = OFFSET_NONE, .base_frame = OFFSET_NONE, .thread_id = 136,
+		.current_frame = OFFSET_NONE, .thread_id = 136,
 		.native_thread_id = 144, .datastack_chunk = 232, .datastack_top = 240, .status = 24,
-		.holds_gil = OFFSET_NONE, .gil_requested = OFFSET_NONE,
+		
 	},
 	.cframe = { .current_frame = 0, .previous = 8 },
 	NO_FRAME, INTERPRETER_FRAME_312(72, 70), CODE_OBJECT_311(200, 68, 52, 192, 92),
@@ -392,24 +389,23 @@ static const struct layout layout_313 = {
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
 		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
-		.size = ARCH(283320, 283336), .interpreters_head = 632, .interpreters_main = 640,
-		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 608,
-		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
+		.size = ARCH(283320, 283336), .interpreters_head = 632, 
+		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
 		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
-		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
 		.size = ARCH(194968, 194984), .id = 7272, .next = 7264, .threads_head = 7344,
 		.gc_collecting = 7600, .ceval_gil = 16, .modules = 7656, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = OFFSET_NONE,
+		
 	},
 	.thread_state = {
 		.size = 304, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = OFFSET_NONE,
-		.current_frame = 72, .base_frame = OFFSET_NONE, .thread_id = 152, .native_thread_id = 160,
-		.datastack_chunk = 232, .datastack_top = 240, .status = 32, .holds_gil = OFFSET_NONE,
-		.gil_requested = OFFSET_NONE,
+		.current_frame = 72, .thread_id = 152, .native_thread_id = 160,
+		.datastack_chunk = 232, .datastack_top = 240, .status = 32, 
+		
 	},
 	NO_CFRAME, NO_FRAME, INTERPRETER_FRAME_312(72, 70), CODE_OBJECT_311(208, 68, 52, 200, 92),
 	OBJECTS_3, TYPE_OBJECT(880), UNICODE(40, 56), DICT(8), DICT_KEYS_311,
@@ -421,24 +417,23 @@ static const struct layout layout_314 = {
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
 		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
-		.size = ARCH(316616, 316632), .interpreters_head = 808, .interpreters_main = 816,
-		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 784,
-		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
+		.size = ARCH(316616, 316632), .interpreters_head = 808, 
+		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
 		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
-		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
 		.size = ARCH(225864, 225880), .id = 7280, .next = 7272, .threads_head = 7344,
 		.gc_collecting = 7600, .ceval_gil = 16, .modules = 7688, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = 7992,
+		
 	},
 	.thread_state = {
 		.size = 832, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = OFFSET_NONE,
-		.current_frame = 72, .base_frame = OFFSET_NONE, .thread_id = 152, .native_thread_id = 160,
-		.datastack_chunk = 232, .datastack_top = 240, .status = 32, .holds_gil = OFFSET_NONE,
-		.gil_requested = OFFSET_NONE,
+		.current_frame = 72, .thread_id = 152, .native_thread_id = 160,
+		.datastack_chunk = 232, .datastack_top = 240, .status = 32, 
+		
 	},
 	NO_CFRAME, NO_FRAME, INTERPRETER_FRAME_312(80, 74), CODE_OBJECT_311(216, 68, 52, 208, 92),
 	OBJECTS_314, TYPE_OBJECT(880), UNICODE(40, 56), DICT(8), DICT_KEYS_311,
@@ -450,24 +445,23 @@ static const struct layout layout_315 = {
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
 		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
-		.size = ARCH(346568, 346584), .interpreters_head = 936, .interpreters_main = 944,
-		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, .finalizing = 912,
-		.gil_locked = OFFSET_NONE, .gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
+		.size = ARCH(346568, 346584), .interpreters_head = 936, 
+		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
+		.gil_last_holder = OFFSET_NONE, .gil_switch_number = OFFSET_NONE,
 	},
 	.gil_runtime_state = {
 		.size = ARCH(208, 224), .locked = 16, .last_holder = 8, .switch_number = 24,
-		.enabled = OFFSET_NONE,
 	},
 	.interpreter_state = {
 		.size = ARCH(226240, 226256), .id = 7272, .next = 7264, .threads_head = 7336,
 		.gc_collecting = 7512, .ceval_gil = 16, .modules = 7592, .gil_enabled = OFFSET_NONE,
-		.code_object_generation = 7944,
+		
 	},
 	.thread_state = {
 		.size = 888, .next = 8, .interp = 16, .frame = OFFSET_NONE, .cframe = OFFSET_NONE,
-		.current_frame = 72, .base_frame = 80, .thread_id = 176, .native_thread_id = 184,
-		.datastack_chunk = 256, .datastack_top = 264, .status = 32, .holds_gil = 36,
-		.gil_requested = 40,
+		.current_frame = 72, .thread_id = 176, .native_thread_id = 184,
+		.datastack_chunk = 256, .datastack_top = 264, .status = 32, 
+		
 	},
 	NO_CFRAME, NO_FRAME, INTERPRETER_FRAME_312(80, 74), CODE_OBJECT_311(216, 68, 52, 208, 92),
 	OBJECTS_314, TYPE_OBJECT(888), UNICODE(40, 56), DICT(8), DICT_KEYS_311,

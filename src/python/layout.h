@@ -94,19 +94,18 @@ struct layout {
 	uint64_t pointer_tag_mask; /* bits to clear in a frame's pointers; 0 before 3.14 */
 
 	struct {
-		uint32_t size, interpreters_head, interpreters_main, gilstate_tstate_current, gc_collecting,
-			finalizing, gil_locked, gil_last_holder, gil_switch_number;
+		uint32_t size, interpreters_head, gilstate_tstate_current, gc_collecting, gil_last_holder,
+			gil_switch_number;
 	} runtime_state;
 	struct {
-		uint32_t size, locked, last_holder, switch_number, enabled;
-	} gil_runtime_state; /* 3.12+; enabled: free-threaded builds */
+		uint32_t size, locked, last_holder, switch_number;
+	} gil_runtime_state; /* 3.12+ */
 	struct {
-		uint32_t size, id, next, threads_head, gc_collecting, ceval_gil, modules, gil_enabled,
-			code_object_generation;
+		uint32_t size, id, next, threads_head, gc_collecting, ceval_gil, modules, gil_enabled;
 	} interpreter_state; /* modules: the dict sys.modules; gil_enabled: free-threaded builds */
 	struct {
-		uint32_t size, next, interp, frame, cframe, current_frame, base_frame, thread_id,
-			native_thread_id, datastack_chunk, datastack_top, status, holds_gil, gil_requested;
+		uint32_t size, next, interp, frame, cframe, current_frame, thread_id, native_thread_id,
+			datastack_chunk, datastack_top, status;
 	} thread_state; /* status: a word of bits, THREAD_STATUS_ACTIVE is one */
 	struct {
 		uint32_t current_frame, previous;

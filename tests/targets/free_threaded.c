@@ -136,12 +136,10 @@ struct interpreter {
 	void *modules;
 	int32_t gc[64];
 	struct gil gil;
-	uint64_t code_generation;
 };
 
 struct runtime {
 	uint64_t block[128]; /* the offsets */
-	void *finalizing;
 	struct interpreter *head, *main;
 };
 
@@ -175,7 +173,6 @@ static void make_offsets(void)
 #define AT(offset, value) block[(offset) / 8] = (value)
 #define FIELD(offset, type, field) AT(offset, offsetof(struct type, field))
 	AT(24, sizeof(struct runtime));
-	FIELD(32, runtime, finalizing);
 	FIELD(40, runtime, head);
 	AT(48, sizeof(struct interpreter));
 	FIELD(56, interpreter, id);
@@ -188,7 +185,6 @@ static void make_offsets(void)
 	FIELD(136, gil, enabled);
 	AT(144, offsetof(struct interpreter, gil) + offsetof(struct gil, locked));
 	AT(152, offsetof(struct interpreter, gil) + offsetof(struct gil, last_holder));
-	FIELD(160, interpreter, code_generation);
 	AT(176, sizeof(struct thread));
 	FIELD(192, thread, next);
 	FIELD(200, thread, interpreter);
