@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes the pictures of README.md, docs/service.svg, docs/firefox.svg and docs/numpy.svg, of what is in examples/. The programs run as a copy in
+# Makes the pictures of README.md, docs/service.svg, docs/firefox.svg, docs/doctor.svg and docs/numpy.svg, of what is in examples/. The programs run as a copy in
 # a folder whose name says nothing, so that the files have no paths of this machine. The second one takes the Firefox Profiler's own command
-# line (tests/tools/readers.sh fetches it), the third one numpy.
+# line (tests/tools/readers.sh fetches it), the third one root, the last one numpy.
 #
 # Usage: docs/picture.sh [PYROPE [PYTHON]]
 set -eu
@@ -37,6 +37,17 @@ if [ -e "$readers/.bin/profiler-cli" ]; then
 	firefox stop --all >/dev/null || true
 	"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/firefox.svg"
 fi
+
+# In control groups of its own, so that those of this machine are not in the picture.
+"$python" service 60 >/dev/null &
+service=$!
+{
+	echo "\$ pyrope doctor $service"
+	COLUMNS=118 TERM=xterm "$python" "$docs/../tests/e2e/terminal.py" '' '' unshare --cgroup "$pyrope" doctor "$service" | tr -d '\r'
+} >picture.txt
+kill "$service"
+"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/doctor.svg"
+
 "$python" -c 'import numpy' || exit 0
 "$pyrope" -N -n --mode=cpu -r 1ms --min-width=0.1 --title "pyrope --native --mode=cpu -o numpy.svg -t python3 numpy_work.py" -o "$docs/numpy.svg" \
 	-t "$python" numpy_work.py 10

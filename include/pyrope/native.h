@@ -25,6 +25,20 @@ bool native_available(void);
  */
 const char *native_libraries(void);
 
+/* ---- what there is to name the functions of a file by, for a person ---- */
+
+struct native_file_facts {
+	bool has_symbols;          /* a symbol table, and not only what it exports */
+	bool has_lines;            /* debugging information with line numbers */
+	bool has_small_symbols;    /* .gnu_debugdata, the compressed table of Fedora's packages */
+	char build_id[2 * 64 + 1]; /* hexadecimal; "": none */
+	char *debug_file;          /* the separate one that was found; NULL: none; owned */
+};
+
+/* False: its file cannot be read (or pyrope was built without this stage). Release debug_file with free. */
+bool native_examine(struct target *target, const struct maps *maps, const struct mapping *mapping,
+	struct native_file_facts *facts);
+
 struct native_options {
 	bool show_all; /* the interpreter's own plumbing too: --native=all */
 };

@@ -57,6 +57,30 @@ const char *python_warning(const struct python *python);
 const char *python_known_range(void);                   /* "2.6, 2.7, 3.4 to 3.15" */
 bool python_free_threaded(const struct python *python); /* built and running without a GIL */
 
+/* ---- what a person wants to know of the interpreter that was found ---- */
+
+/* What led to its variables, the surest first. */
+enum python_evidence {
+	PYTHON_BY_EXPORT,  /* a symbol that the file exports */
+	PYTHON_BY_SYMBOL,  /* one in its whole symbol table, which strip(1) takes away */
+	PYTHON_BY_SECTION, /* the section .PyRuntime (3.10+) */
+	PYTHON_BY_SCAN,    /* no symbol: its variables were gone through for what looks like the right one */
+};
+
+struct python_facts {
+	const char *layout;   /* the name of the row that it is read by: "3.11" */
+	bool has_own_offsets; /* the offsets are the interpreter's own (3.13+), and not the row's */
+	enum python_evidence evidence;
+	bool is_free_threaded; /* built so; python_free_threaded says whether it runs so */
+	bool is_debug_build;   /* Py_DEBUG: what it exports says so */
+	bool has_jit;          /* built with the optimizer whose switch is PYTHON_JIT (3.13+) */
+	size_t interpreters, threads;
+	pid_t holder; /* who has the GIL; 0: nobody, or it cannot be told */
+};
+
+/* Reads memory and the interpreter's file; some milliseconds. */
+void python_examine(struct python *python, struct python_facts *facts);
+
 /* ---- threads ---- */
 
 struct python_thread {

@@ -86,6 +86,8 @@ bool target_read(struct target *target, raddr_t address, void *data, size_t leng
 size_t target_read_upto(struct target *target, raddr_t address, void *data, size_t length);
 /* How many system calls the reads of this target have made so far. */
 uint64_t target_read_calls(const struct target *target);
+/* Are they made through /proc/PID/mem, because process_vm_readv was refused? As far as it has been tried. */
+bool target_reads_by_file(const struct target *target);
 /* With PYROPE_NO_VM_READV=1 in the environment all reads are made through /proc/PID/mem. */
 
 /* ---- what a person knows it by ---- */

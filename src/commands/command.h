@@ -24,6 +24,8 @@ int print_text(const struct buffer *text, struct error *err);
 
 void help_append(struct buffer *buffer);
 void version_append(struct buffer *buffer);
+/* What --version says, on one line and in short. */
+void build_append(struct buffer *buffer);
 int completion_append(struct buffer *buffer, const char *shell, struct error *err);
 
 struct option_row;
@@ -48,7 +50,8 @@ struct command {
  */
 extern const struct command *const command_table[];
 
-extern const struct command command_record, command_dump, command_report, command_diff, command_check;
+extern const struct command command_record, command_dump, command_report, command_diff, command_check,
+	command_doctor;
 /* What an option alone asks for: not in the table, and without options. */
 extern const struct command command_help, command_version, command_completion;
 
@@ -67,6 +70,7 @@ int dump_run(const struct options *options, struct error *err);
 int report_run(const struct options *options, struct error *err);
 int diff_run(const struct options *options, struct error *err);
 int check_run(const struct options *options, struct error *err);
+int doctor_run(const struct options *options, struct error *err);
 int print_run(const struct options *options, struct error *err);
 
 #endif

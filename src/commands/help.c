@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* --help and --version. */
+/* --help. */
 #include "config.h"
 
 #include "commands/command.h"
 #include "commands/option.h"
 
-#include "pyrope/native.h"
 #include "pyrope/output.h"
-#include "pyrope/python.h"
 
 #define HELP_COLUMN 28
-
-#if defined(__clang__)
-#define COMPILER "clang " __clang_version__
-#elif defined(__GNUC__)
-#define COMPILER "gcc " __VERSION__
-#else
-#define COMPILER "an unknown compiler"
-#endif
-
-#if defined(__x86_64__)
-#define MACHINE "x86_64"
-#elif defined(__aarch64__)
-#define MACHINE "aarch64"
-#else
-#define MACHINE "unknown machine"
-#endif
 
 static void pad(struct buffer *buffer, size_t line_start)
 {
@@ -87,6 +69,7 @@ void help_append(struct buffer *buffer)
 		"       pyrope [OPTIONS] -t COMMAND [ARG...]    start a command and sample it until it "
 		"exits\n"
 		"       pyrope dump [OPTIONS] PID               show what every thread is doing now\n"
+		"       pyrope doctor [PID]                     say what works here, and what is in the way\n"
 		"\n"
 		"commands:\n");
 	for (const struct command *const *command = command_table; *command; command++)
@@ -108,14 +91,4 @@ void help_append(struct buffer *buffer)
 		"  pyrope -o prof.txt -t python3 train.py\n"
 		"  pyrope -p 4711 | flamegraph.pl > prof.svg\n"
 		"  pyrope dump 4711\n");
-}
-
-void version_append(struct buffer *buffer)
-{
-	buffer_printf(
-		buffer, "%s (%s, %s, CPython %s", PACKAGE_STRING, MACHINE, COMPILER, python_known_range());
-	if (native_available())
-		buffer_printf(buffer, ", native frames by %s)\n", native_libraries());
-	else
-		buffer_append_string(buffer, ", no native frames)\n");
 }

@@ -77,7 +77,7 @@ const struct option_row option_pid = {
 
 const struct option_row option_json = {
 	.name = "json",
-	.help = "dump, diff and check: as JSON",
+	.help = "dump, diff, check and doctor: as JSON",
 	.flag = offsetof(struct options, json),
 };
 
@@ -102,7 +102,7 @@ const struct option_row option_completion = {
 const struct option_row option_version = {
 	.letter = 'v',
 	.name = "version",
-	.help = "print the version",
+	.help = "print the version, how pyrope was built and with what",
 	.means = &command_version,
 };
 

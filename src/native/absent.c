@@ -14,6 +14,16 @@ const char *native_libraries(void)
 	return "";
 }
 
+bool native_examine(struct target *target, const struct maps *maps, const struct mapping *mapping,
+	struct native_file_facts *facts)
+{
+	(void)target;
+	(void)maps;
+	(void)mapping;
+	*facts = (struct native_file_facts){ 0 };
+	return false;
+}
+
 int native_new(struct native **native, struct python *python, const struct native_options *options,
 	struct error *err)
 {

@@ -52,6 +52,7 @@ static void set_addresses(struct runtime_place *place, const struct candidate *c
 	place->current_thread = candidate->current_thread;
 	place->interp_head = candidate->interp_head;
 	place->interpreter = 0;
+	place->evidence = candidate->evidence;
 }
 
 /* The interpreter that the thread with the GIL belongs to; 0: nobody has it now. */
@@ -194,8 +195,10 @@ static enum place_state try_candidate(
 	size_t length = 0;
 
 	finder->newer = false;
-	if (!candidate.runtime && !candidate.current_thread)
+	if (!candidate.runtime && !candidate.current_thread) {
 		candidate.runtime = scan_for_debug_offsets(finder->target, &candidate);
+		candidate.evidence = PYTHON_BY_SCAN;
+	}
 	if (candidate.runtime)
 		length = target_read_upto(finder->target, candidate.runtime, block, sizeof(block));
 	hex = debug_offsets_version(block, length);

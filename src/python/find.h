@@ -10,7 +10,8 @@ struct runtime_place {
 	struct layout layout; /* ready for use: a row, or a row and the target's own debug offsets */
 	/* "3.11.7", "3.13.0 free-threaded"; "3.8" when only the minor version is known */
 	char version[64];
-	char *warning;          /* NULL, or text for the user; owned */
+	char *warning; /* NULL, or text for the user; owned */
+	enum python_evidence evidence;
 	raddr_t runtime;        /* _PyRuntime; 0 to 3.6 */
 	raddr_t interp_head;    /* the address of the variable interp_head, to 3.6; 0: not found (stripped) */
 	raddr_t current_thread; /* the address of the variable _PyThreadState_Current, to 3.6; else 0 */

@@ -120,6 +120,9 @@ static void find_symbols(const struct elf_image *image, enum depth depth, struct
 	for (size_t i = 0; i < SYMBOL_COUNT; i++)
 		symbols[i].name = symbol_names[i];
 	elf_image_dynamic_symbols(image, symbols, SYMBOL_COUNT);
+	candidate->evidence = symbols[SYMBOL_RUNTIME].found || symbols[SYMBOL_CURRENT_THREAD].found
+		? PYTHON_BY_EXPORT
+		: PYTHON_BY_SYMBOL;
 	/*
 	 * interp_head is never exported, and the file that exports the other one is an interpreter: worth
 	 * the pass
@@ -136,6 +139,7 @@ static void find_symbols(const struct elf_image *image, enum depth depth, struct
 	if (!candidate->runtime && elf_image_section(image, ".PyRuntime", &section)) {
 		candidate->runtime = image->bias + section.vaddr;
 		candidate->runtime_bytes = section.bytes;
+		candidate->evidence = PYTHON_BY_SECTION;
 	}
 }
 

@@ -52,6 +52,7 @@ struct candidate {
 	raddr_t current_thread; /* _PyThreadState_Current */
 	raddr_t interp_head;
 	raddr_t version_hex; /* Py_Version */
+	enum python_evidence evidence;
 	struct version_list versions;
 	struct memory_range variables[RANGE_LIMIT]; /* .bss before .data */
 	size_t variable_count;

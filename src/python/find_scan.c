@@ -117,6 +117,7 @@ enum place_state scan_for_interpreter(struct target *target, const struct maps *
 
 	place->interpreter = 0;
 	place->runtime = 0;
+	place->evidence = PYTHON_BY_SCAN;
 	for (size_t i = 0; i < candidate->variable_count; i++)
 		if (scan_range(&scan, &candidate->variables[i]) || place->interpreter)
 			return PLACE_FOUND;

@@ -138,3 +138,8 @@ uint64_t target_read_calls(const struct target *target)
 {
 	return target->read_calls;
 }
+
+bool target_reads_by_file(const struct target *target)
+{
+	return target->proc_mem;
+}
