@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "sampling/capture_native.h"
 #include "sampling/judge.h"
 #include "sampling/progress.h"
 #include "sampling/stop.h"
@@ -57,10 +58,10 @@ void capturer_release(struct capturer *capturer)
 	snapshot_reader_release(&capturer->reader);
 	known_stacks_release(&capturer->known_stacks);
 	native_copy_release(&capturer->copy);
-	native_merged_release(&capturer->merged);
+	native_merged_release(&capturer->capture.merged);
 	free(capturer->stop_frames);
 	free(capturer->fresh_frames);
-	free(capturer->frames);
+	free(capturer->capture.frames);
 }
 
 /* ---- keeping what was found ---- */
@@ -68,14 +69,15 @@ void capturer_release(struct capturer *capturer)
 static void keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count,
 	enum sample_quality quality)
 {
-	array_reserve(&capturer->frames, &capturer->frame_capacity, count + 1, sizeof(*capturer->frames));
+	array_reserve(&capturer->capture.frames, &capturer->capture.capacity, count + 1,
+		sizeof(*capturer->capture.frames));
 	if (count)
-		memcpy(capturer->frames, frames, count * sizeof(*capturer->frames));
-	capturer->frame_count = count;
-	capturer->quality = quality;
+		memcpy(capturer->capture.frames, frames, count * sizeof(*capturer->capture.frames));
+	capturer->capture.count = count;
+	capturer->capture.quality = quality;
 }
 
-static void keep(
+void capturer_keep(
 	struct capturer *capturer, const struct thread *thread, size_t count, enum sample_quality quality)
 {
 	keep_frames(capturer, thread->frames, count, quality);
@@ -83,7 +85,7 @@ static void keep(
 
 /* ---- the policy ---- */
 
-static enum capture_result finish(struct thread *thread)
+enum capture_result capturer_finish(struct thread *thread)
 {
 	thread_prune_checked(thread);
 	return CAPTURED;
@@ -95,8 +97,8 @@ static bool snapshots_same(struct capturer *capturer, struct thread *thread)
 	enum verdict verdict = capturer_decode(
 		capturer, thread, snapshot_take(&capturer->reader, thread, NULL), ROOT_LOOKED);
 
-	return verdict == VERDICT_UNPROVEN && thread->frame_count == capturer->frame_count &&
-		capturer_begins_with(capturer, thread, capturer->frame_count);
+	return verdict == VERDICT_UNPROVEN && thread->frame_count == capturer->capture.count &&
+		capturer_begins_with(capturer, thread, capturer->capture.count);
 }
 
 /*
@@ -160,13 +162,13 @@ static bool same_moment(const struct capturer *capturer, const struct thread *th
 		return true;
 	if (!capturer_begins_with(capturer, thread, outer))
 		return false;
-	if (!capturer->may_be_new || outer == capturer->frame_count || outer == thread->frame_count)
+	if (!capturer->may_be_new || outer == capturer->capture.count || outer == thread->frame_count)
 		return true;
-	first = &capturer->frames[outer];
+	first = &capturer->capture.frames[outer];
 	later = &thread->frames[outer];
 	/* a caller's line stays while its callee runs, the innermost frame goes on */
 	return first->code == later->code &&
-		(first->line == later->line || outer + 1 == capturer->frame_count);
+		(first->line == later->line || outer + 1 == capturer->capture.count);
 }
 
 /* A snapshot, and what it is worth by either of the two thread states that it has read. */
@@ -215,13 +217,14 @@ static enum verdict pause_for_sample(struct capturer *capturer, struct thread *t
 	if (verdict != VERDICT_PROVEN && !capturer->stopped.path)
 		return verdict;
 	if (verdict == VERDICT_PROVEN) {
-		keep(capturer, thread, thread->frame_count, SAMPLE_UNVERIFIED);
+		capturer_keep(capturer, thread, thread->frame_count, SAMPLE_UNVERIFIED);
 	} else {
 		keep_frames(capturer, capturer->stop_frames, capturer->stop_count, SAMPLE_UNVERIFIED);
 		capturer->seen = capturer->stopped;
 	}
 	capturer->first = VERDICT_UNPROVEN;
-	*outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	*outer = known_stacks_prefix(
+		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
 	return verdict;
 }
 
@@ -255,14 +258,14 @@ static enum verdict pause_for_moment(
  */
 static bool line_is_sure(const struct capturer *capturer)
 {
-	const size_t callers = capturer->frame_count - 1;
+	const size_t callers = capturer->capture.count - 1;
 	bool is_only;
 
-	return known_stacks_has_call(
-		       &capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only) &&
+	return known_stacks_has_call(&capturer->known_stacks, capturer->capture.frames,
+		       capturer->capture.count, &is_only) &&
 		is_only &&
-		known_stacks_doubts(
-			&capturer->known_stacks, capturer->frames, callers, capturer->frame_count) >= DOUBTS;
+		known_stacks_doubts(&capturer->known_stacks, capturer->capture.frames, callers,
+			capturer->capture.count) >= DOUBTS;
 }
 
 /*
@@ -275,14 +278,14 @@ static bool keep_call(struct capturer *capturer, size_t outer)
 	struct resolved_frame *innermost;
 	bool is_only;
 
-	if (capturer->first != VERDICT_UNPROVEN || outer + 1 != capturer->frame_count ||
+	if (capturer->first != VERDICT_UNPROVEN || outer + 1 != capturer->capture.count ||
 		!known_stacks_has_call(
-			&capturer->known_stacks, capturer->frames, capturer->frame_count, &is_only))
+			&capturer->known_stacks, capturer->capture.frames, capturer->capture.count, &is_only))
 		return false;
-	innermost = &capturer->frames[outer];
+	innermost = &capturer->capture.frames[outer];
 	if (!line_is_sure(capturer))
 		innermost->line = innermost->code->function->first_line;
-	capturer->quality = SAMPLE_VERIFIED;
+	capturer->capture.quality = SAMPLE_VERIFIED;
 	return true;
 }
 
@@ -299,14 +302,15 @@ static bool is_outside(const struct capturer *capturer)
 static enum verdict find_better(
 	struct capturer *capturer, struct thread *thread, const struct gil *gil, enum sample_quality *quality)
 {
-	size_t outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	size_t outer = known_stacks_prefix(
+		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
 	enum verdict verdict = VERDICT_UNPROVEN;
 
-	capturer->may_be_new = outer < capturer->frame_count &&
-		known_stacks_doubt(&capturer->known_stacks, capturer->frames, outer, capturer->frame_count) <
-			DOUBTS;
+	capturer->may_be_new = outer < capturer->capture.count &&
+		known_stacks_doubt(&capturer->known_stacks, capturer->capture.frames, outer,
+			capturer->capture.count) < DOUBTS;
 	*quality = SAMPLE_VERIFIED;
-	if (capturer->policy == PAUSE_AUTO && outer + 1 == capturer->frame_count && line_is_sure(capturer))
+	if (capturer->policy == PAUSE_AUTO && outer + 1 == capturer->capture.count && line_is_sure(capturer))
 		return VERDICT_UNPROVEN;
 	/* where a sample may take many snapshots, a thread that sleeps is not to cost them all */
 	if (capturer->patience > 1)
@@ -356,37 +360,38 @@ static enum capture_result finish_hard(
 	struct capturer *capturer, struct thread *thread, enum verdict verdict, enum sample_quality quality)
 {
 	const enum verdict first = capturer->first;
-	size_t outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	size_t outer = known_stacks_prefix(
+		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
 
 	if (verdict == VERDICT_FOREIGN)
 		return CAPTURE_FOREIGN;
 	if (verdict == VERDICT_PROVEN)
 		snapshot_learn_outer(&capturer->reader, thread);
 	if (verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)) {
-		keep(capturer, thread, thread->frame_count, quality);
-	} else if (first == VERDICT_UNPROVEN && outer == capturer->frame_count) {
+		capturer_keep(capturer, thread, thread->frame_count, quality);
+	} else if (first == VERDICT_UNPROVEN && outer == capturer->capture.count) {
 		/* what has been proven meanwhile is what the first snapshot saw */
-		capturer->quality = SAMPLE_VERIFIED;
+		capturer->capture.quality = SAMPLE_VERIFIED;
 	} else if (keep_call(capturer, outer)) {
 		/* its line may be in doubt, the call is not */
 	} else if (capturer->policy == PAUSE_NEVER) {
 		if (first == VERDICT_UNPROVEN && snapshots_same(capturer, thread))
-			capturer->quality = SAMPLE_VERIFIED;
+			capturer->capture.quality = SAMPLE_VERIFIED;
 	} else if (outer) {
-		capturer->frame_count = outer;
-		capturer->quality = SAMPLE_PARTIAL;
+		capturer->capture.count = outer;
+		capturer->capture.quality = SAMPLE_PARTIAL;
 	} else if (first != VERDICT_UNPROVEN && first != VERDICT_TORN && verdict == VERDICT_UNPROVEN) {
 		/* the first snapshot showed nothing; the callers that the last stop showed are certain */
 		size_t callers =
 			known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count);
 
-		keep(capturer, thread, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
+		capturer_keep(capturer, thread, callers, callers ? SAMPLE_PARTIAL : SAMPLE_FAILED);
 	}
 	/* frames that have lost their callers are not to look like the outermost ones of a thread */
-	if (capturer->quality == SAMPLE_UNVERIFIED && capturer->frame_count &&
-		!known_stacks_has_root(&capturer->known_stacks, capturer->frames))
-		capturer->is_cut = true;
-	return finish(thread);
+	if (capturer->capture.quality == SAMPLE_UNVERIFIED && capturer->capture.count &&
+		!known_stacks_has_root(&capturer->known_stacks, capturer->capture.frames))
+		capturer->capture.is_cut = true;
+	return capturer_finish(thread);
 }
 
 /*
@@ -404,9 +409,10 @@ static enum capture_result capture_hard(struct capturer *capturer, struct thread
 		first = VERDICT_TORN;
 	capturer->first = first;
 	if (!has_outer)
-		keep(capturer, thread, has_first ? thread->frame_count : 0,
+		capturer_keep(capturer, thread, has_first ? thread->frame_count : 0,
 			has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
-	capturer->seen = capturer_sighting(capturer, thread, capturer->frames, capturer->frame_count);
+	capturer->seen =
+		capturer_sighting(capturer, thread, capturer->capture.frames, capturer->capture.count);
 	verdict = find_better(capturer, thread, gil, &quality);
 	return capturer->is_deferred ? CAPTURE_DEFERRED : finish_hard(capturer, thread, verdict, quality);
 }
@@ -420,103 +426,8 @@ static enum capture_result finish_proven(
 	if (verdict == VERDICT_FOREIGN)
 		return CAPTURE_FOREIGN;
 	if (verdict == VERDICT_PROVEN) /* else what the snapshot has shown is true as well */
-		keep(capturer, thread, thread->frame_count, SAMPLE_PAUSED);
-	return finish(thread);
-}
-
-/*
- * Merges what was copied, if anything. False: the calls on the C stack are not those of the chain, so that
- * the stop was in the middle of linking one.
- */
-static bool merge_copy(struct capturer *capturer, struct thread *thread)
-{
-	if (!capturer->has_copy)
-		return true;
-	native_merge(capturer->native, &capturer->copy, &thread->walk,
-		thread->uses_after ? thread->state_after : thread->state, &capturer->merged);
-	thread->stack_end = capturer->copy.stack_end;
-	return !capturer->merged.contradicts;
-}
-
-/*
- * With native frames each sample is a stop (or a sleep): the registers are in no memory that could be looked
- * at. So the moment of the sample is the first stop that shows a whole chain; the snapshot before it has told
- * where everything lies, and is the second sighting that an innermost frame may need.
- */
-static enum capture_result finish_native(struct capturer *capturer, struct thread *thread, enum verdict first,
-	enum verdict verdict, enum sample_quality quality)
-{
-	bool has_stopped = false;
-	size_t outer;
-
-	if (verdict == VERDICT_PROVEN && !merge_copy(capturer, thread))
-		verdict = quality == SAMPLE_PAUSED ? VERDICT_NOTHING : VERDICT_UNPROVEN;
-	for (int stops = 0; stops < PAUSES_FOR_ONE * capturer->patience && capturer_may_pause(capturer);) {
-		const uint64_t timeouts = capturer->statistics->pause_timeouts;
-
-		/* proven without a copy: it had just let go of the GIL, and was not stopped for that */
-		if ((verdict == VERDICT_PROVEN && capturer->has_copy) || verdict == VERDICT_FOREIGN)
-			break;
-		if (has_stopped)
-			stop_let_run();
-		has_stopped = true;
-		quality = SAMPLE_PAUSED;
-		capturer->has_copy = false;
-		verdict = capturer_pause(capturer, thread);
-		if (verdict == VERDICT_PROVEN && !merge_copy(capturer, thread))
-			verdict = VERDICT_NOTHING;
-		stops += capturer_counts_stop(capturer, timeouts);
-	}
-	if (verdict == VERDICT_FOREIGN)
-		return CAPTURE_FOREIGN;
-	capturer->has_merged = verdict == VERDICT_PROVEN && capturer->has_copy;
-	capturer->lacks_native = !capturer->has_merged;
-	if (verdict == VERDICT_PROVEN) {
-		keep(capturer, thread, thread->frame_count, quality);
-		if (capturer->was_asleep)
-			capture_keep(capturer, thread);
-	} else if (first != VERDICT_PROVEN || (verdict == VERDICT_UNPROVEN && capturer->has_copy)) {
-		/* else it could not be stopped, and what the snapshot has shown is true as well */
-		outer = verdict == VERDICT_UNPROVEN
-			? known_stacks_prefix(&capturer->known_stacks, thread->frames, thread->frame_count)
-			: 0;
-		keep(capturer, thread, outer, outer ? SAMPLE_PARTIAL : SAMPLE_FAILED);
-		capturer->lacks_native = false;
-	}
-	return finish(thread);
-}
-
-bool capture_sleeps_still(const struct capturer *capturer, const struct thread *thread)
-{
-	uint64_t cpu_ns, slices;
-
-	return thread->is_kept && thread->kept_asleep &&
-		target_task_schedstat(
-			python_target(capturer->reader.python), thread->identity.tid, &cpu_ns, &slices) &&
-		cpu_ns == thread->kept_cpu_ns && slices == thread->kept_slices;
-}
-
-static enum capture_result capture_native(
-	struct capturer *capturer, struct thread *thread, enum verdict first)
-{
-	enum verdict verdict;
-
-	if ((first == VERDICT_PROVEN || first == VERDICT_UNPROVEN) &&
-		thread->frame_count == thread->kept_count && capture_sleeps_still(capturer, thread) &&
-		capture_kept(capturer, thread))
-		return finish(thread);
-	keep(capturer, thread, first == VERDICT_PROVEN ? thread->frame_count : 0, SAMPLE_VERIFIED);
-	capturer->seen = (struct sighting){ 0 };
-	if (first == VERDICT_UNPROVEN)
-		capturer->seen = capturer_sighting(capturer, thread, thread->frames, thread->frame_count);
-	capturer->was_asleep = false;
-	verdict = capturer_look_asleep(capturer, thread);
-	if (capturer->defers && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN &&
-		capturer_may_pause(capturer)) {
-		capturer->first = first;
-		return CAPTURE_DEFERRED;
-	}
-	return finish_native(capturer, thread, first, verdict, SAMPLE_VERIFIED);
+		capturer_keep(capturer, thread, thread->frame_count, SAMPLE_PAUSED);
+	return capturer_finish(thread);
 }
 
 /* ---- samples that are put off, so that several threads are held at one moment ---- */
@@ -524,15 +435,15 @@ static enum capture_result capture_native(
 void capture_save(const struct capturer *capturer, struct first_snapshot *first)
 {
 	first->verdict = capturer->first;
-	first->quality = capturer->quality;
+	first->quality = capturer->capture.quality;
 	first->seen = capturer->seen;
 	first->may_be_new = capturer->may_be_new;
-	first->is_cut = capturer->is_cut;
+	first->is_cut = capturer->capture.is_cut;
 	first->is_holder = capturer->is_holder;
-	first->count = capturer->frame_count;
+	first->count = capturer->capture.count;
 	array_reserve(&first->frames, &first->capacity, first->count + 1, sizeof(*first->frames));
 	if (first->count)
-		memcpy(first->frames, capturer->frames, first->count * sizeof(*first->frames));
+		memcpy(first->frames, capturer->capture.frames, first->count * sizeof(*first->frames));
 }
 
 static void restore(struct capturer *capturer, const struct first_snapshot *first)
@@ -541,9 +452,10 @@ static void restore(struct capturer *capturer, const struct first_snapshot *firs
 	capturer->first = first->verdict;
 	capturer->seen = first->seen;
 	capturer->may_be_new = first->may_be_new;
-	capturer->is_cut = first->is_cut;
+	capturer->capture.is_cut = first->is_cut;
 	capturer->is_holder = first->is_holder;
-	capturer->was_asleep = capturer->has_copy = capturer->has_merged = capturer->lacks_native = false;
+	capturer->capture.was_asleep = capturer->has_copy = capturer->capture.has_merged =
+		capturer->capture.lacks_native = false;
 	capturer->gil = NULL;
 }
 
@@ -563,29 +475,32 @@ void capture_held(struct capturer *capturer, struct thread *thread, const struct
 	capturer->held = held;
 	snapshot->verdict = capturer_pause(capturer, thread);
 	capturer->held = NULL;
-	snapshot->is_cut = capturer->is_cut;
+	snapshot->is_cut = capturer->capture.is_cut;
 	snapshot->has_copy = capturer->has_copy;
 	if (snapshot->has_copy)
 		swap_copies(capturer, snapshot);
 }
 
 enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread,
-	const struct first_snapshot *first, struct held_snapshot *snapshot)
+	const struct first_snapshot *first, struct held_snapshot *snapshot, const struct capture **stack)
 {
 	size_t outer;
 
+	*stack = &capturer->capture;
 	restore(capturer, first);
 	thread_mark_checked(thread);
 	if (snapshot->verdict == VERDICT_PROVEN)
-		capturer->is_cut = snapshot->is_cut;
+		capturer->capture.is_cut = snapshot->is_cut;
 	capturer->has_copy = snapshot->has_copy;
 	if (snapshot->has_copy)
 		swap_copies(capturer, snapshot);
 	if (capturer->native)
-		return finish_native(capturer, thread, first->verdict, snapshot->verdict, SAMPLE_PAUSED);
+		return capture_finish_native(
+			capturer, thread, first->verdict, snapshot->verdict, SAMPLE_PAUSED);
 	if (first->verdict == VERDICT_PROVEN)
 		return finish_proven(capturer, thread, snapshot->verdict);
-	outer = known_stacks_prefix(&capturer->known_stacks, capturer->frames, capturer->frame_count);
+	outer = known_stacks_prefix(
+		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
 	return finish_hard(capturer, thread, pause_for_moment(capturer, thread, outer, snapshot->verdict),
 		SAMPLE_PAUSED);
 }
@@ -653,12 +568,13 @@ static raddr_t holder_before(struct capturer *capturer)
 }
 
 enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil,
-	bool must_hold, raddr_t *holder)
+	bool must_hold, raddr_t *holder, const struct capture **stack)
 {
 	enum snapshot_result result;
 	enum verdict verdict;
 	bool has_outer;
 
+	*stack = &capturer->capture;
 	thread->wants_outer = !capturer->native && capturer->policy != PAUSE_NEVER;
 	thread->outer_count = 0;
 	thread_mark_checked(thread);
@@ -669,8 +585,8 @@ enum capture_result capture_stack(struct capturer *capturer, struct thread *thre
 	capturer->is_holder = capturer->is_deferred = false;
 	if (capturer->retry_ns)
 		capturer_bear_refusal(capturer);
-	capturer->has_merged = capturer->has_copy = false;
-	capturer->lacks_native = capturer->native && capturer->policy == PAUSE_NEVER;
+	capturer->capture.has_merged = capturer->has_copy = false;
+	capturer->capture.lacks_native = capturer->native && capturer->policy == PAUSE_NEVER;
 	if (result == SNAPSHOT_FOREIGN)
 		return CAPTURE_FOREIGN; /* perhaps nothing could be read at all, the lock neither */
 	if (gil) {
@@ -687,7 +603,7 @@ enum capture_result capture_stack(struct capturer *capturer, struct thread *thre
 	if (verdict == VERDICT_FOREIGN)
 		return CAPTURE_FOREIGN;
 	if (capturer->native && capturer->policy != PAUSE_NEVER)
-		return capture_native(capturer, thread, verdict);
+		return capture_native(capturer, thread, verdict, stack);
 	if (verdict == VERDICT_NOTHING)
 		snapshot_find_outer(&capturer->reader, thread);
 	thread->wants_outer = false;
@@ -695,62 +611,16 @@ enum capture_result capture_stack(struct capturer *capturer, struct thread *thre
 	thread_count_snapshot(thread, verdict != VERDICT_PROVEN || has_outer);
 	if (verdict != VERDICT_PROVEN || has_outer)
 		return capture_hard(capturer, thread, gil, verdict, has_outer);
-	keep(capturer, thread, thread->frame_count, SAMPLE_VERIFIED);
+	capturer_keep(capturer, thread, thread->frame_count, SAMPLE_VERIFIED);
 	snapshot_learn_outer(&capturer->reader, thread);
 	/* its frames stand still anyway then */
 	if (capturer->policy != PAUSE_ALWAYS || is_outside(capturer))
-		return finish(thread);
-	capturer->seen = capturer_sighting(capturer, thread, capturer->frames, capturer->frame_count);
+		return capturer_finish(thread);
+	capturer->seen =
+		capturer_sighting(capturer, thread, capturer->capture.frames, capturer->capture.count);
 	if (capturer->defers) {
 		capturer->first = VERDICT_PROVEN;
 		return CAPTURE_DEFERRED;
 	}
 	return finish_proven(capturer, thread, VERDICT_UNPROVEN);
-}
-
-static void copy_merged(struct native_merged *to, const struct native_merged *from)
-{
-	array_reserve(&to->frames, &to->capacity, from->count + 1, sizeof(*to->frames));
-	memcpy(to->frames, from->frames, from->count * sizeof(*to->frames));
-	to->count = from->count;
-	to->truncated = from->truncated;
-}
-
-void capture_keep(const struct capturer *capturer, struct thread *thread)
-{
-	thread->is_kept = capturer->quality == SAMPLE_VERIFIED || capturer->quality == SAMPLE_PAUSED;
-	if (!thread->is_kept)
-		return;
-	array_reserve(
-		&thread->kept, &thread->kept_capacity, capturer->frame_count + 1, sizeof(*thread->kept));
-	if (capturer->frame_count)
-		memcpy(thread->kept, capturer->frames, capturer->frame_count * sizeof(*thread->kept));
-	thread->kept_count = capturer->frame_count;
-	thread->kept_is_cut = capturer->is_cut;
-	thread->kept_asleep = capturer->has_merged && capturer->was_asleep;
-	if (thread->kept_asleep) {
-		thread->kept_cpu_ns = capturer->slept_cpu_ns;
-		thread->kept_slices = capturer->slept_slices;
-		copy_merged(&thread->kept_merged, &capturer->merged);
-	}
-}
-
-bool capture_kept(struct capturer *capturer, const struct thread *thread)
-{
-	if (!thread->is_kept)
-		return false;
-	array_reserve(&capturer->frames, &capturer->frame_capacity, thread->kept_count + 1,
-		sizeof(*capturer->frames));
-	if (thread->kept_count)
-		memcpy(capturer->frames, thread->kept, thread->kept_count * sizeof(*capturer->frames));
-	capturer->frame_count = thread->kept_count;
-	capturer->is_cut = thread->kept_is_cut;
-	capturer->quality = SAMPLE_VERIFIED;
-	capturer->lacks_native = false;
-	capturer->was_asleep = capturer->has_merged = thread->kept_asleep;
-	capturer->slept_cpu_ns = thread->kept_cpu_ns;
-	capturer->slept_slices = thread->kept_slices;
-	if (capturer->has_merged)
-		copy_merged(&capturer->merged, &thread->kept_merged);
-	return true;
 }

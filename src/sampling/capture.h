@@ -79,24 +79,15 @@ struct capturer {
 	/* native frames: what the last stop has copied, and what became of it */
 	struct native *native; /* NULL: not asked for */
 	struct native_copy copy;
-	struct native_merged merged;
 	bool has_copy; /* of the last snapshot of a still thread */
 	/* native frames by stack pointer and pc alone: there are no registers to be had */
 	bool may_do_with_less;
-	bool was_asleep; /* the stack is that of a thread that slept, with these times of schedstat */
-	uint64_t slept_cpu_ns, slept_slices;
-	bool lacks_native; /* Python's frames are certain, the native ones could not be had */
-	bool has_merged;   /* merged is the stack that was taken, in indices of the thread's last walk */
 
 	/* what a first snapshot showed that met code objects it had not checked */
 	struct resolved_frame *fresh_frames;
 	size_t fresh_capacity;
 
-	/* the stack that was taken, outermost first; good until the next take */
-	struct resolved_frame *frames;
-	size_t frame_count, frame_capacity;
-	bool is_cut; /* the outermost frames are missing */
-	enum sample_quality quality;
+	struct capture capture; /* what becomes the stack that is taken */
 };
 
 void capturer_init(struct capturer *capturer, struct python *python, const struct sampling_options *options,
@@ -120,10 +111,11 @@ enum capture_result {
 
 /*
  * Takes the stack of a thread. gil: the lock that its interpreter has, NULL when there is none; *holder
- * becomes the thread that held it when the snapshot began. must_hold: only if that is this thread.
+ * becomes the thread that held it when the snapshot began. must_hold: only if that is this thread. CAPTURED:
+ * *stack is what was taken, good until the next call.
  */
 enum capture_result capture_stack(struct capturer *capturer, struct thread *thread, const struct gil *gil,
-	bool must_hold, raddr_t *holder);
+	bool must_hold, raddr_t *holder, const struct capture **stack);
 
 /* What was seen of a thread while it was held. */
 struct held_snapshot {
@@ -139,12 +131,15 @@ void capture_held(struct capturer *capturer, struct thread *thread, const struct
 	struct pause *held, struct held_snapshot *snapshot);
 /* Takes the stack by what was seen, or by pauses of its own. */
 enum capture_result capture_deferred(struct capturer *capturer, struct thread *thread,
-	const struct first_snapshot *first, struct held_snapshot *snapshot);
+	const struct first_snapshot *first, struct held_snapshot *snapshot, const struct capture **stack);
+
+/* ---- kept.c ---- */
+
 /* Remembers what was taken, for capture_kept, if it is sure. */
-void capture_keep(const struct capturer *capturer, struct thread *thread);
+void capture_keep(const struct capture *stack, struct thread *thread);
 /* Has the thread not run at all since its stack was remembered, native frames and all? */
 bool capture_sleeps_still(const struct capturer *capturer, const struct thread *thread);
-/* Takes what was remembered: the caller knows that the thread has not run since. False: there is nothing. */
-bool capture_kept(struct capturer *capturer, const struct thread *thread);
+/* What was remembered, or NULL: the caller knows that the thread has not run since. */
+const struct capture *capture_kept(const struct thread *thread);
 
 #endif

@@ -173,6 +173,29 @@ bool watch_take_samples(struct watch *watch, int64_t now_ns);
 /* Re-reads what changes rarely: interpreters and their locks. */
 void watch_housekeeping(struct watch *watch);
 
+/* ---- holders.c ---- */
+
+/*
+ * Reads the list of threads anew. False: it cannot be read because there is nothing any more to read it from.
+ */
+bool watch_refresh(struct watch *watch);
+/* The same, when there may be new threads. */
+bool watch_update(struct watch *watch);
+/* Takes the threads that hold a lock. *any: there were some. False: as above. */
+bool watch_take_holders(struct watch *watch, int64_t now_ns, bool *any);
+/* The lock of the thread's interpreter; NULL: there are none. */
+const struct gil *watch_gil_of(const struct watch *watch, const struct thread *thread);
+/*
+ * Where there is one tick only, it waits a moment for somebody to hold a GIL: a busy thread lets go of it for
+ * an instant again and again, and who looks once wants to know which thread it is.
+ */
+void watch_wait_for_holder(struct watch *watch);
+/*
+ * Reads the locks into now[GILS]. True: no thread has run Python code since the last tick, but for those that
+ * hold a GIL now or held it last.
+ */
+bool watch_only_holders_ran(struct watch *watch, struct gil_state *now);
+
 /* ---- samples.c ---- */
 
 /* No thread does what is asked for: all sleep, or wait for a CPU. */
@@ -181,8 +204,9 @@ void watch_add_idle(struct watch *watch, int64_t now_ns);
 void watch_add_running(struct watch *watch, int64_t now_ns);
 /* There is a holder, and it could not be looked at. */
 void watch_add_failed(struct watch *watch, int64_t now_ns);
-/* What the capturer holds becomes a sample, of thread->weight ticks. holder: who holds the lock. */
-void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t holder, int64_t now_ns);
+/* What was taken becomes a sample, of thread->weight ticks. holder: who holds the lock. */
+void watch_add_captured(struct watch *watch, struct thread *thread, const struct capture *stack,
+	raddr_t holder, int64_t now_ns);
 /* Takes the stack of a thread without Python. */
 void watch_add_native_thread(
 	struct watch *watch, struct native_thread *native_thread, uint64_t weight, int64_t now_ns);

@@ -122,7 +122,7 @@ enum verdict capturer_decode(
 		return VERDICT_FOREIGN;
 	if (result == SNAPSHOT_BROKEN || result == SNAPSHOT_LATE)
 		return VERDICT_NOTHING;
-	capturer->is_cut = result == SNAPSHOT_CUT;
+	capturer->capture.is_cut = result == SNAPSHOT_CUT;
 	resolved = snapshot_resolve(&capturer->reader, thread);
 	/* a stack that is proven was whole with that outermost frame, wherever it lies */
 	if (result == SNAPSHOT_WHOLE && !root_holds(capturer, thread, vote) &&
@@ -259,7 +259,8 @@ bool capturer_leaf_is_linked(struct capturer *capturer, const struct thread *thr
 		.thread = thread,
 		.copy = capturer->has_copy ? &capturer->copy : NULL };
 
-	return capturer->is_cut || python_leaf_is_linked(capturer->reader.python, &still.view, &thread->walk);
+	return capturer->capture.is_cut ||
+		python_leaf_is_linked(capturer->reader.python, &still.view, &thread->walk);
 }
 
 struct sighting capturer_sighting(struct capturer *capturer, const struct thread *thread,
@@ -375,22 +376,22 @@ enum verdict capturer_look_asleep(struct capturer *capturer, struct thread *thre
 		if (verdict == VERDICT_UNPROVEN)
 			verdict = judge_asleep(capturer, thread, &stillness.task);
 		if (verdict == VERDICT_PROVEN) {
-			capturer->was_asleep = true;
-			capturer->slept_cpu_ns = stillness.cpu_ns;
-			capturer->slept_slices = stillness.slices;
+			capturer->capture.was_asleep = true;
+			capturer->capture.slept_cpu_ns = stillness.cpu_ns;
+			capturer->capture.slept_slices = stillness.slices;
 		}
 	}
 	return verdict;
 }
 
-/* Is the first `count` of capturer->frames how the frames of the last walk begin? */
+/* Is the first `count` of capturer->capture.frames how the frames of the last walk begin? */
 bool capturer_begins_with(const struct capturer *capturer, const struct thread *thread, size_t count)
 {
 	if (thread->frame_count < count)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (thread->frames[i].code != capturer->frames[i].code ||
-			thread->frames[i].line != capturer->frames[i].line)
+		if (thread->frames[i].code != capturer->capture.frames[i].code ||
+			thread->frames[i].line != capturer->capture.frames[i].line)
 			return false;
 	}
 	return true;

@@ -57,7 +57,7 @@ enum verdict capturer_look_asleep(struct capturer *capturer, struct thread *thre
  */
 void capturer_copy_stack(
 	struct capturer *capturer, const struct thread *thread, const struct registers *registers);
-/* Is the first `count` of capturer->frames how the frames of the last walk begin? */
+/* Is the first `count` of capturer->capture.frames how the frames of the last walk begin? */
 bool capturer_begins_with(const struct capturer *capturer, const struct thread *thread, size_t count);
 
 #endif

@@ -61,7 +61,7 @@ enum verdict progress_after_stop(struct capturer *capturer, struct thread *threa
 {
 	const struct sighting stopped = capturer->stopped;
 	const size_t count = thread->frame_count;
-	const bool was_cut = capturer->is_cut;
+	const bool was_cut = capturer->capture.is_cut;
 	const int64_t end_ns = monotonic_ns() + WATCH_NS;
 	bool has_gone_on = false;
 
@@ -89,7 +89,7 @@ enum verdict progress_after_stop(struct capturer *capturer, struct thread *threa
 			stop_let_run();
 	}
 	show(thread, capturer->stop_frames, count);
-	capturer->is_cut = was_cut;
+	capturer->capture.is_cut = was_cut;
 	known_stacks_add(&capturer->known_stacks, thread->frames, count);
 	return VERDICT_PROVEN;
 }
@@ -124,7 +124,7 @@ enum verdict progress_of_snapshot(struct capturer *capturer, struct thread *thre
 		seen += now.instruction != before.instruction;
 		before.instruction = now.instruction;
 	}
-	show(thread, capturer->frames, capturer->frame_count);
+	show(thread, capturer->capture.frames, capturer->capture.count);
 	capturer->statistics->seen_going_on++;
 	return VERDICT_PROVEN;
 }

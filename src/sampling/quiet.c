@@ -82,9 +82,9 @@ static bool is_remembered(const struct watch *watch, int64_t now_ns)
 	for (size_t i = 0; i < watch->threads.count; i++) {
 		const struct thread *thread = watch->threads.list[i];
 		const bool shows_state =
-			watch->options.want_states || watch->options.mark_syscalls || !thread->kept_count;
+			watch->options.want_states || watch->options.mark_syscalls || !thread->kept.count;
 
-		if (!thread->is_kept || (watch->options.native && !thread->kept_asleep) ||
+		if (!thread->is_kept || (watch->options.native && !thread->kept.was_asleep) ||
 			(shows_state &&
 				!(thread->activity.is_asleep && thread->activity.looked_ns == now_ns)))
 			return false;
@@ -137,8 +137,8 @@ static void repeat_threads(struct watch *watch, int64_t now_ns)
 		struct thread *thread = watch->threads.list[i];
 
 		thread->weight = 1;
-		if (capture_kept(&watch->capturer, thread))
-			watch_add_captured(watch, thread, 0, now_ns);
+		if (capture_kept(thread))
+			watch_add_captured(watch, thread, capture_kept(thread), 0, now_ns);
 	}
 }
 

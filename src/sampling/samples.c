@@ -112,22 +112,22 @@ enum thread_state watch_thread_activity(struct watch *watch, struct thread *thre
 	return state;
 }
 
-static void find_state(struct watch *watch, struct thread *thread, raddr_t holder, struct sample *sample)
+static void find_state(struct watch *watch, struct thread *thread, const struct capture *stack,
+	raddr_t holder, struct sample *sample)
 {
-	const struct capturer *capturer = &watch->capturer;
 	const bool holds = holder == thread->identity.state;
 
 	if (holds && !watch->options.mark_syscalls) {
 		sample->state = THREAD_HOLDS_GIL;
 		return;
 	}
-	if (!watch->options.want_states && !watch->options.mark_syscalls && capturer->frame_count)
+	if (!watch->options.want_states && !watch->options.mark_syscalls && stack->count)
 		return;
 	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING
 					      : watch_thread_activity(watch, thread, sample->time_ns);
 	sample->syscall_number = thread->activity.task.syscall_number;
 	/* it has woken up since: the frames are those of its sleep */
-	if (capturer->has_merged && capturer->was_asleep && sample->state != THREAD_WAITS_GIL)
+	if (stack->has_merged && stack->was_asleep && sample->state != THREAD_WAITS_GIL)
 		sample->state = THREAD_SLEEPING;
 	if (holds)
 		sample->state = THREAD_HOLDS_GIL;
@@ -177,22 +177,21 @@ static void mark_native_truncated(struct watch *watch)
  * The frames as they were called, Python's and native ones; walk and memo of the thread are those of this
  * stack.
  */
-static void add_merged(struct watch *watch, const struct thread *thread)
+static void add_merged(struct watch *watch, const struct thread *thread, const struct capture *stack)
 {
-	const struct capturer *capturer = &watch->capturer;
 	const struct walk *walk = &thread->walk;
 	size_t next = 0;
 
-	for (size_t i = 0; i < capturer->merged.count; i++) {
-		const struct merged_frame *frame = &capturer->merged.frames[i];
+	for (size_t i = 0; i < stack->merged.count; i++) {
+		const struct merged_frame *frame = &stack->merged.frames[i];
 
 		switch (frame->kind) {
 		case MERGED_PYTHON:
-			if (next < capturer->frame_count &&
+			if (next < stack->count &&
 				python_frame_visible(watch->python,
 					thread->memo[walk->count - 1 - frame->index].entry,
 					&walk->frames[frame->index])) {
-				batch_add_code(&watch->filling, &capturer->frames[next]);
+				batch_add_code(&watch->filling, &stack->frames[next]);
 				next++;
 			}
 			break;
@@ -206,12 +205,10 @@ static void add_merged(struct watch *watch, const struct thread *thread)
 	}
 }
 
-static void add_python(struct watch *watch)
+static void add_python(struct watch *watch, const struct capture *stack)
 {
-	const struct capturer *capturer = &watch->capturer;
-
-	for (size_t i = 0; i < capturer->frame_count; i++)
-		batch_add_code(&watch->filling, &capturer->frames[i]);
+	for (size_t i = 0; i < stack->count; i++)
+		batch_add_code(&watch->filling, &stack->frames[i]);
 }
 
 static void add_syscall(struct watch *watch, const struct sample *sample)
@@ -228,10 +225,9 @@ static void add_syscall(struct watch *watch, const struct sample *sample)
 	batch_add_frame(&watch->filling, python_marker(watch->python, text), 0);
 }
 
-/* What capturer holds becomes a sample. */
-void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t holder, int64_t now_ns)
+void watch_add_captured(struct watch *watch, struct thread *thread, const struct capture *stack,
+	raddr_t holder, int64_t now_ns)
 {
-	const struct capturer *capturer = &watch->capturer;
 	struct sample sample = blank(watch, now_ns);
 
 	sample.tid = thread->identity.tid;
@@ -240,36 +236,36 @@ void watch_add_captured(struct watch *watch, struct thread *thread, raddr_t hold
 		sample.thread_name = watch->quiet.is_quiet && thread->name
 			? thread->name
 			: threads_name(&watch->threads, thread);
-	sample.quality = capturer->quality;
+	sample.quality = stack->quality;
 	sample.weight = thread->weight;
-	find_state(watch, thread, holder, &sample);
+	find_state(watch, thread, stack, holder, &sample);
 	sample.is_collecting = (watch->options.mark_gc || watch->options.want_gc) &&
 		holder == thread->identity.state &&
 		python_collecting(watch->python, thread->identity.interpreter);
-	if (capturer->quality == SAMPLE_FAILED) {
+	if (stack->quality == SAMPLE_FAILED) {
 		add_marker_sample(watch, &sample, watch->failed, SAMPLE_FAILED);
 		return;
 	}
 	batch_add(&watch->filling, &sample);
-	if (capturer->is_cut)
+	if (stack->is_cut)
 		batch_add_frame(&watch->filling, watch->truncated, 0);
-	if (capturer->has_merged)
-		add_merged(watch, thread);
+	if (stack->has_merged)
+		add_merged(watch, thread, stack);
 	else
-		add_python(watch);
-	if (capturer->lacks_native)
+		add_python(watch, stack);
+	if (stack->lacks_native)
 		mark_native_truncated(watch);
-	if (capturer->quality == SAMPLE_PARTIAL)
+	if (stack->quality == SAMPLE_PARTIAL)
 		batch_add_frame(&watch->filling, watch->partial, 0);
-	else if (capturer->quality == SAMPLE_UNVERIFIED)
+	else if (stack->quality == SAMPLE_UNVERIFIED)
 		batch_add_frame(&watch->filling, watch->unverified, 0);
-	else if (!capturer->frame_count && !capturer->has_merged)
+	else if (!stack->count && !stack->has_merged)
 		batch_add_frame(&watch->filling, outside_marker(watch, thread, sample.state), 0);
-	note_frames(thread, capturer->frame_count > 0);
+	note_frames(thread, stack->count > 0);
 	add_syscall(watch, &sample);
 	if (watch->options.mark_gc && sample.is_collecting)
 		batch_add_frame(&watch->filling, watch->collecting, 0);
-	watch->statistics.by_quality[capturer->quality] += sample.weight;
+	watch->statistics.by_quality[stack->quality] += sample.weight;
 	watch->statistics.samples += sample.weight;
 }
 

@@ -481,8 +481,9 @@ enum verdict capturer_pause(struct capturer *capturer, struct thread *thread)
 	}
 	capturer->is_stop_late = stop.is_late;
 	verdict = judge_stop(capturer, thread, &stop);
-	capturer->was_asleep = was_stopped && registers.pc &&
-		pause_back_in_stop(pause, &registers, &capturer->slept_cpu_ns, &capturer->slept_slices);
+	capturer->capture.was_asleep = was_stopped && registers.pc &&
+		pause_back_in_stop(
+			pause, &registers, &capturer->capture.slept_cpu_ns, &capturer->capture.slept_slices);
 	return verdict == VERDICT_UNPROVEN && !stop.is_late ? judge_place(capturer, thread, &registers)
 							    : verdict;
 }

@@ -55,8 +55,8 @@ void thread_free(struct thread *thread)
 	free(thread->pointer_bytes);
 	free(thread->pointer_bytes_after);
 	u64_map_release(&thread->roots);
-	free(thread->kept);
-	native_merged_release(&thread->kept_merged);
+	free(thread->kept.frames);
+	native_merged_release(&thread->kept.merged);
 	free(thread);
 }
 
@@ -103,12 +103,13 @@ void thread_rest(struct thread *thread)
 	thread->has_after = thread->uses_after = false;
 	array_fit(&thread->ranges, &thread->range_capacity, thread->range_count, sizeof(*thread->ranges));
 	array_fit(&thread->frames, &thread->frame_capacity, thread->frame_count, sizeof(*thread->frames));
-	array_fit(&thread->kept, &thread->kept_capacity, thread->kept_count, sizeof(*thread->kept));
+	array_fit(&thread->kept.frames, &thread->kept.capacity, thread->kept.count,
+		sizeof(*thread->kept.frames));
 	array_fit(&thread->memo, &thread->memo_capacity, thread->walk.count, sizeof(*thread->memo));
 	array_fit(&thread->walk.frames, &thread->walk.capacity, thread->walk.count,
 		sizeof(*thread->walk.frames));
-	array_fit(&thread->kept_merged.frames, &thread->kept_merged.capacity, thread->kept_merged.count,
-		sizeof(*thread->kept_merged.frames));
+	array_fit(&thread->kept.merged.frames, &thread->kept.merged.capacity, thread->kept.merged.count,
+		sizeof(*thread->kept.merged.frames));
 }
 
 static raddr_t range_end(const struct range *range)

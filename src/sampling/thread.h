@@ -33,6 +33,21 @@ struct resolved_frame {
 	bool is_checked;
 };
 
+/* A stack that was taken. */
+struct capture {
+	struct resolved_frame *frames; /* outermost first */
+	size_t count, capacity;
+	enum sample_quality quality;
+	bool is_cut; /* the outermost frames are missing */
+
+	/* native frames */
+	bool lacks_native; /* Python's frames are certain, the native ones could not be had */
+	bool has_merged; /* merged is the whole stack, Python's frames as indices of the thread's last walk */
+	struct native_merged merged;
+	bool was_asleep; /* all the time while it was read, with these times of schedstat */
+	uint64_t slept_cpu_ns, slept_slices;
+};
+
 struct thread {
 	struct python_thread identity;
 	const char *name;     /* owned by the sampler's pool; NULL: not asked yet */
@@ -79,16 +94,9 @@ struct thread {
 
 	struct walk walk; /* of the last snapshot */
 
-	/*
-	 * the stack that was taken last, while the GIL says that this thread cannot have run since;
-	 * outermost first
-	 */
-	struct resolved_frame *kept;
-	size_t kept_count, kept_capacity;
-	bool is_kept, kept_is_cut;
-	struct native_merged kept_merged; /* with native frames: the whole stack, if the thread slept */
-	bool kept_asleep;
-	uint64_t kept_cpu_ns, kept_slices; /* its schedstat then */
+	/* the stack that was taken last, while the GIL says that this thread cannot have run since */
+	struct capture kept;
+	bool is_kept;
 
 	raddr_t stack_end; /* of its native stack, as native_copy.stack_end */
 

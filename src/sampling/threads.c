@@ -105,8 +105,8 @@ void threads_forget_stale(struct threads *threads)
 				thread->checked[kept++] = code;
 		}
 		thread->checked_count = kept;
-		for (size_t j = 0; thread->is_kept && j < thread->kept_count; j++) {
-			const struct code *code = thread->kept[j].code;
+		for (size_t j = 0; thread->is_kept && j < thread->kept.count; j++) {
+			const struct code *code = thread->kept.frames[j].code;
 
 			thread->is_kept = python_code_known(threads->python, code->address) == code;
 		}

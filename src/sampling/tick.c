@@ -5,11 +5,8 @@
 #include "sampling/internal.h"
 
 #include <string.h>
-#include <time.h>
 
 #define ONCE_AGAIN 5
-#define HOLDER_TRIES 4  /* the GIL may change hands while we look for its holder */
-#define HOLDER_WAITS 50 /* of 0.1 ms */
 /*
  * For so much of an interval one thread that slept is looked at, which takes a microsecond or, with many
  * threads, five.
@@ -18,166 +15,21 @@
 #define CPU_EACH_NS 100000
 #define UPDATE_NS 10000000
 
-/* False: the list cannot be read because there is nothing any more to read it from. */
-static bool refresh(struct watch *watch)
-{
-	struct error err = { 0 };
-
-	return threads_refresh(&watch->threads, &err) == 0 || target_same_image(python_target(watch->python));
-}
-
-/* As refresh, when there may be new threads. */
-static bool update(struct watch *watch)
-{
-	struct error err = { 0 };
-
-	return threads_update(&watch->threads, &err) == 0 || target_same_image(python_target(watch->python));
-}
-
-static struct thread *find_subject(struct watch *watch, raddr_t state)
-{
-	struct thread *thread = threads_find(&watch->threads, state);
-
-	if (!thread && refresh(watch))
-		thread = threads_find(&watch->threads, state);
-	return thread;
-}
-
-static bool read_gil(struct watch *watch, const struct gil *gil, struct gil_state *state)
-{
-	unsigned char bytes[GIL_BYTES];
-
-	if (!target_read(python_target(watch->python), gil->address, bytes, gil->length))
-		return false;
-	python_decode_gil(watch->python, bytes, state);
-	return true;
-}
-
-static bool read_holder(struct watch *watch, const struct gil *gil, raddr_t *holder)
-{
-	struct gil_state state;
-
-	if (!read_gil(watch, gil, &state))
-		return false;
-	*holder = state.holder;
-	return true;
-}
-
-/*
- * Who holds the lock cannot be read. That is no sample of an idle program when it is the system that refuses.
- * False: there is nothing any more to read it from.
- */
-static bool miss_holder(struct watch *watch, int64_t now_ns, bool *found)
-{
-	struct target *target = python_target(watch->python);
-
-	if (!target_same_image(target))
-		return false;
-	*found = target_unanswered(target, ASKED_MEMORY, NULL);
-	if (*found)
-		watch_add_failed(watch, now_ns);
-	return true;
-}
-
-/* The thread that holds this lock. *found: there was one. */
-static bool tick_holder(struct watch *watch, size_t index, int64_t now_ns, bool *found)
-{
-	const struct gil *gil = &watch->gils[index];
-	const raddr_t predicted = watch->predicted[index];
-	raddr_t holder = predicted;
-
-	*found = false;
-	if (!holder && !read_holder(watch, gil, &holder))
-		return miss_holder(watch, now_ns, found);
-	for (int attempt = 0; attempt < HOLDER_TRIES && holder; attempt++) {
-		struct thread *thread = find_subject(watch, holder);
-		raddr_t now = 0;
-
-		if (!thread) {
-			/*
-			 * a thread state that is being made or deleted: its list entry and the lock do not
-			 * agree yet
-			 */
-			watch->predicted[index] = 0;
-			if (!read_holder(watch, gil, &holder))
-				return miss_holder(watch, now_ns, found);
-			continue;
-		}
-		/*
-		 * Another one than predicted has it: its stack is taken even when it lets go meanwhile, for
-		 * this is its moment. Whoever has it when we look again is more often one that holds it long.
-		 */
-		switch (capture_stack(&watch->capturer, thread, gil, holder == predicted, &now)) {
-		case CAPTURED:
-			watch->predicted[index] = holder;
-			thread->weight = 1;
-			thread->taken_ns = now_ns;
-			thread->activity.is_asleep = false;
-			watch_add_captured(watch, thread, holder, now_ns);
-			thread_fit(thread, watch->capturer.frame_count);
-			*found = true;
-			return true;
-		case CAPTURE_OTHER:
-			holder = now;
-			break;
-		case CAPTURE_DEFERRED: /* not where there is a GIL */
-		case CAPTURE_FOREIGN:
-			if (!refresh(watch))
-				return false;
-			watch->predicted[index] = 0;
-			if (!read_holder(watch, gil, &holder))
-				return miss_holder(watch, now_ns, found);
-			break;
-		}
-	}
-	if (holder) {
-		if (!target_same_image(python_target(watch->python)))
-			return false;
-		watch->predicted[index] = 0;
-		watch_add_failed(watch, now_ns);
-		*found = true;
-	}
-	return true;
-}
-
-/* The threads that hold a lock. *any: there were some. */
-static bool tick_holders(struct watch *watch, int64_t now_ns, bool *any)
-{
-	*any = false;
-	for (size_t i = 0; i < watch->gil_count; i++) {
-		bool found;
-
-		if (!tick_holder(watch, i, now_ns, &found))
-			return false;
-		*any |= found;
-	}
-	return true;
-}
-
-static const struct gil *gil_of(const struct watch *watch, const struct thread *thread)
-{
-	for (size_t i = 0; i < watch->gil_count; i++) {
-		if (!watch->gils[i].interpreter || watch->gils[i].interpreter == thread->identity.interpreter)
-			return &watch->gils[i];
-	}
-	return watch->gil_count ? &watch->gils[0] : NULL;
-}
-
 /*
  * What capture_stack() has said of one thread; holder is who held its lock when the tick began. False: no
  * sample.
  */
 static bool add_if_taken(struct watch *watch, struct thread *thread, enum capture_result result,
-	raddr_t holder, int64_t now_ns)
+	const struct capture *stack, raddr_t holder, int64_t now_ns)
 {
 	if (result != CAPTURED) {
 		thread->is_kept = false;
 		watch->list_is_stale |= result == CAPTURE_FOREIGN;
 		return false;
 	}
-	watch_add_captured(watch, thread, holder, now_ns);
-	capture_keep(&watch->capturer, thread);
-	thread_fit(thread, watch->capturer.frame_count);
+	watch_add_captured(watch, thread, stack, holder, now_ns);
+	capture_keep(stack, thread);
+	thread_fit(thread, stack->count);
 	if (thread->activity.is_asleep || watch->options.once)
 		thread_rest(thread);
 	return true;
@@ -188,22 +40,23 @@ static bool tick_thread(
 	struct watch *watch, struct thread *thread, const struct gil *gil, raddr_t holder, int64_t now_ns)
 {
 	raddr_t holder_now = 0;
-	enum capture_result result = capture_stack(&watch->capturer, thread, gil, false, &holder_now);
+	const struct capture *stack;
+	enum capture_result result = capture_stack(&watch->capturer, thread, gil, false, &holder_now, &stack);
 
 	/*
 	 * a sample that is the only one has time: one that could not be proven, of a thread that sleeps
 	 * now, is taken again
 	 */
 	for (int attempt = 0; watch->options.once && attempt < ONCE_AGAIN && result == CAPTURED &&
-		watch->capturer.quality == SAMPLE_UNVERIFIED &&
+		stack->quality == SAMPLE_UNVERIFIED &&
 		watch_thread_activity(watch, thread, now_ns) == THREAD_SLEEPING;
 		attempt++)
-		result = capture_stack(&watch->capturer, thread, gil, false, &holder_now);
+		result = capture_stack(&watch->capturer, thread, gil, false, &holder_now, &stack);
 	if (result == CAPTURE_DEFERRED) {
 		group_pause_add(&watch->group_pause, &watch->capturer, thread);
 		return false;
 	}
-	return add_if_taken(watch, thread, result, holder, now_ns);
+	return add_if_taken(watch, thread, result, stack, holder, now_ns);
 }
 
 /* The samples that were put off. */
@@ -215,54 +68,14 @@ static size_t tick_together(struct watch *watch, int64_t now_ns)
 	group_pause_snapshot(group_pause, &watch->capturer);
 	for (size_t i = 0; i < group_pause->count; i++) {
 		struct deferral *deferral = &group_pause->list[i];
+		const struct capture *stack;
 		enum capture_result result = capture_deferred(
-			&watch->capturer, deferral->thread, &deferral->first, &deferral->snapshot);
+			&watch->capturer, deferral->thread, &deferral->first, &deferral->snapshot, &stack);
 
-		taken += add_if_taken(watch, deferral->thread, result, 0, now_ns);
+		taken += add_if_taken(watch, deferral->thread, result, stack, 0, now_ns);
 	}
 	group_pause_clear(group_pause);
 	return taken;
-}
-
-/*
- * Has no thread run Python code since the last tick, but for those that hold a GIL now or held it last? While
- * its switch number stands still, only they can have: neither frames nor the list of threads change without
- * the GIL. (A thread that is being started is in the list before it has a frame; it is seen when it gets the
- * GIL.)
- */
-static bool only_holders_ran(struct watch *watch, struct gil_state *now)
-{
-	bool same = watch->has_last_states && watch->gil_count;
-
-	watch->has_last_states = false;
-	for (size_t i = 0; i < watch->gil_count; i++) {
-		const struct gil_state *last = &watch->last_states[i];
-
-		if (!read_gil(watch, &watch->gils[i], &now[i]))
-			return false;
-		same &= now[i].has_switch_number && now[i].switch_number == last->switch_number &&
-			now[i].last_holder == last->last_holder;
-	}
-	return same;
-}
-
-/*
- * Where there is one tick only, it waits a moment for somebody to hold a GIL: a busy thread lets go of it for
- * an instant again and again, and who looks once wants to know which thread it is.
- */
-static void wait_for_holder(struct watch *watch)
-{
-	const struct timespec moment = { .tv_nsec = 100000 };
-
-	for (int attempt = 0; attempt < HOLDER_WAITS; attempt++) {
-		for (size_t i = 0; i < watch->gil_count; i++) {
-			raddr_t holder;
-
-			if (!read_holder(watch, &watch->gils[i], &holder) || holder)
-				return;
-		}
-		nanosleep(&moment, NULL);
-	}
 }
 
 static bool may_have_run(
@@ -418,11 +231,11 @@ static size_t tick_native_threads(struct watch *watch, int64_t now_ns, enum whic
 static size_t capture_one(struct watch *watch, struct thread *thread, const struct gil_state *states,
 	bool still, int64_t now_ns)
 {
-	const struct gil *gil = gil_of(watch, thread);
+	const struct gil *gil = watch_gil_of(watch, thread);
 
 	if (still && !may_have_run(watch, thread, states) && stands_still(watch, thread) &&
-		capture_kept(&watch->capturer, thread)) {
-		watch_add_captured(watch, thread, 0, now_ns);
+		capture_kept(thread)) {
+		watch_add_captured(watch, thread, capture_kept(thread), 0, now_ns);
 		return 1;
 	}
 	return tick_thread(watch, thread, gil, gil ? states[gil - watch->gils].holder : 0, now_ns);
@@ -496,7 +309,7 @@ static bool capture_listed(struct watch *watch, enum which which, const struct g
 	if (!watch->list_is_stale)
 		return true;
 	watch->list_is_stale = false;
-	if (!refresh(watch))
+	if (!watch_refresh(watch))
 		return false;
 	if (!*taken)
 		*taken = capture_threads(watch, which, states, false, now_ns);
@@ -511,9 +324,9 @@ static bool tick_threads(struct watch *watch, int64_t now_ns, enum which which)
 	bool still;
 
 	if (watch->options.once)
-		wait_for_holder(watch);
-	still = only_holders_ran(watch, states);
-	if (!still && !update(watch))
+		watch_wait_for_holder(watch);
+	still = watch_only_holders_ran(watch, states);
+	if (!still && !watch_update(watch))
 		return false;
 	begin_roster(watch, &watch->roster, CPU_EACH_NS, now_ns);
 	if (!capture_listed(watch, which, states, still, now_ns, &taken))
@@ -535,14 +348,14 @@ static bool update_now_and_then(struct watch *watch, int64_t now_ns)
 	if (now_ns - watch->updated_ns < UPDATE_NS)
 		return true;
 	watch->updated_ns = now_ns;
-	return update(watch);
+	return watch_update(watch);
 }
 
 static bool tick_gil(struct watch *watch, int64_t now_ns)
 {
 	bool any, running = false;
 
-	if (!tick_holders(watch, now_ns, &any))
+	if (!watch_take_holders(watch, now_ns, &any))
 		return false;
 	if (any)
 		return true;
@@ -565,8 +378,8 @@ static bool tick_active(struct watch *watch, int64_t now_ns)
 	bool any;
 
 	if (watch->options.once)
-		wait_for_holder(watch);
-	if (!tick_holders(watch, now_ns, &any) || !update_now_and_then(watch, now_ns))
+		watch_wait_for_holder(watch);
+	if (!watch_take_holders(watch, now_ns, &any) || !update_now_and_then(watch, now_ns))
 		return false;
 	begin_roster(watch, &watch->roster, GIL_EACH_NS, now_ns);
 	if (!capture_listed(watch, ON_CPU, unknown, false, now_ns, &others))
@@ -605,7 +418,7 @@ static void list_native_threads(struct watch *watch)
 {
 	struct u64_map tids = { 0 };
 
-	update(watch);
+	watch_update(watch);
 	for (size_t i = 0; i < watch->threads.count; i++)
 		u64_map_put(&tids, (uint64_t)watch->threads.list[i]->identity.tid, 1);
 	native_threads_refresh(&watch->native_threads, python_target(watch->python), has_thread_state, &tids);

@@ -134,7 +134,7 @@ void watch_confirm(struct watch *watch)
 	if (python_has_stale(watch->python)) {
 		threads_forget_stale(&watch->threads);
 		watch->capturer.reader.code_generation++; /* what was decoded is decoded anew */
-		watch->capturer.frame_count = 0;
+		watch->capturer.capture.count = 0;
 		python_release_stale(watch->python);
 	}
 	fill_statistics(watch);

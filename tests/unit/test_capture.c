@@ -18,6 +18,7 @@ static struct sampling_statistics statistics;
 static struct thread *thread;
 static struct gil gil;
 static raddr_t holder;
+static const struct capture *taken;
 static char text[256];
 
 /* Those whose frames lie on the data stack. */
@@ -50,16 +51,16 @@ static void end(void)
 static const char *shown(void)
 {
 	text[0] = '\0';
-	for (size_t i = 0; i < capturer.frame_count; i++) {
+	for (size_t i = 0; i < taken->count; i++) {
 		strcat(text, i ? ";" : "");
-		strcat(text, capturer.frames[i].code->function->name);
+		strcat(text, taken->frames[i].code->function->name);
 	}
 	return text;
 }
 
 static enum capture_result capture_one(void)
 {
-	return capture_stack(&capturer, thread, &gil, false, &holder);
+	return capture_stack(&capturer, thread, &gil, false, &holder, &taken);
 }
 
 /* The thread waits for the GIL, which another one has held all the time: that stack is known from then on. */
@@ -68,7 +69,7 @@ static void learn(const int *codes)
 	put_chain(codes);
 	put_gil(OTHER_STATE, 7);
 	ck_assert_int_eq(capture_one(), CAPTURED);
-	ck_assert_int_eq(capturer.quality, SAMPLE_VERIFIED);
+	ck_assert_int_eq(taken->quality, SAMPLE_VERIFIED);
 	put_gil(STATE, 8);
 }
 
@@ -81,9 +82,9 @@ START_TEST(test_waits_for_gil)
 	put_gil(OTHER_STATE, 7);
 	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2");
-	ck_assert_int_eq(capturer.frames[0].line, 101);
-	ck_assert_int_eq(capturer.frames[2].line, 301);
-	ck_assert_int_eq(capturer.quality, SAMPLE_VERIFIED);
+	ck_assert_int_eq(taken->frames[0].line, 101);
+	ck_assert_int_eq(taken->frames[2].line, 301);
+	ck_assert_int_eq(taken->quality, SAMPLE_VERIFIED);
 	ck_assert_uint_eq(holder, OTHER_STATE);
 	ck_assert_uint_eq(script.pauses, 0);
 	end();
@@ -159,11 +160,117 @@ START_TEST(test_torn)
 		shown();
 		ck_assert_msg(strcmp(text, "f0;f1;f2") == 0 || strcmp(text, "f0;f3;f4") == 0 ||
 				strcmp(text, "f0;f1") == 0 || strcmp(text, "f0;f3") == 0 ||
-				strcmp(text, "f0") == 0 || capturer.frame_count == 0 ||
-				capturer.quality == SAMPLE_UNVERIFIED,
+				strcmp(text, "f0") == 0 || taken->count == 0 ||
+				taken->quality == SAMPLE_UNVERIFIED,
 			"%s is believed", text);
 		ck_assert_str_ne(text, "f0;f1;f4");
 	}
+	end();
+}
+END_TEST
+
+/*
+ * The call that the thread state led to has returned when its frame is read, and the memory is used for
+ * something else. Where snapshots have been hard, what leads to the leaf is read again behind the frames.
+ */
+static void return_from_call(raddr_t address)
+{
+	if (address < FRAME(3) || address >= FRAME(4))
+		return;
+	memset(script.bytes + (FRAME(3) - MEMORY_BASE), 0x5a, 256);
+	put_leaf(FRAME(2));
+	script.before = NULL;
+}
+
+START_TEST(test_leaf_behind)
+{
+	size_t reads;
+
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	learn((const int[]){ 0, 1, 2, 5, -1 });
+	thread->hardness = HARD_ALWAYS;
+	script.reads = 0;
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_str_eq(shown(), "f0;f1;f2;f5");
+	reads = script.reads;
+	script.before = return_from_call;
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_ptr_null(script.before);
+	ck_assert_str_eq(shown(), "f0;f1;f2");
+	ck_assert_int_eq(taken->quality, SAMPLE_VERIFIED);
+	ck_assert_uint_eq(script.reads, 2 * reads);
+	end();
+}
+END_TEST
+
+/* ---- outer frames ---- */
+
+static size_t broken_reads; /* before the snapshot */
+
+/* After the first read the thread is elsewhere. */
+static void move_on(raddr_t address)
+{
+	(void)address;
+	if (script.reads > broken_reads + 1)
+		stand_in_second();
+}
+
+static void break_leaf(void)
+{
+	put(FRAME(2) + script.python.layout.interpreter_frame.previous, 0x5a5a, 8);
+}
+
+/*
+ * f0;f1;f2 and f0;f3;f4 are known, and where their frames lie. Then the leaf of f0;f1;f2 is broken when it is
+ * read, and a moment later f0;f3;f4 is there: its own moment is f0;f1.
+ */
+static void begin_broken(int version)
+{
+	begin(version, PAUSE_AUTO);
+	for (int round = 0; round < 2; round++) {
+		learn((const int[]){ 0, 3, 4, -1 });
+		learn((const int[]){ 0, 1, 2, -1 });
+		for (size_t i = 0; i < taken->count; i++)
+			taken->frames[i].code->is_settled = true;
+		break_leaf();
+		if (round == 0)
+			ck_assert_int_eq(capture_one(), CAPTURED);
+	}
+	ck_assert_ptr_nonnull(thread->outer);
+	script.at_pause = stand_in_second;
+	script.before = move_on;
+	broken_reads = script.reads;
+}
+
+START_TEST(test_outer_frames)
+{
+	begin_broken(versions[_i]);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_str_eq(shown(), "f0;f1");
+	ck_assert_int_eq(taken->quality, SAMPLE_PARTIAL);
+	end();
+}
+END_TEST
+
+/* Where f1 lay, a frame lies that is called by another one: then only f0 is known of that moment. */
+START_TEST(test_outer_reused)
+{
+	begin_broken(versions[_i]);
+	put_frame(FRAME(1), FAR_FRAME(3), 5, 10);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_str_eq(shown(), "f0;f3;f4");
+	end();
+}
+END_TEST
+
+/* The frame of f1 has been popped; its words are still there, in the free part of the data stack. */
+START_TEST(test_outer_popped)
+{
+	begin_broken(versions[_i]);
+	put(STATE + script.python.layout.thread_state.datastack_top, FRAME(1), 8);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_str_eq(shown(), "f0;f3;f4");
 	end();
 }
 END_TEST
@@ -182,7 +289,7 @@ START_TEST(test_other_chunk)
 	put_gil(OTHER_STATE, 9);
 	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2;f5;f6");
-	ck_assert_int_eq(capturer.quality, SAMPLE_VERIFIED);
+	ck_assert_int_eq(taken->quality, SAMPLE_VERIFIED);
 	end();
 }
 END_TEST
@@ -227,7 +334,7 @@ START_TEST(test_code_replaced)
 	put_gil(OTHER_STATE, 9);
 	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;other;f2");
-	ck_assert_int_eq(capturer.frames[1].line, 8);
+	ck_assert_int_eq(taken->frames[1].line, 8);
 	end();
 }
 END_TEST
@@ -274,10 +381,10 @@ START_TEST(test_other_holder)
 	begin(versions[_i], PAUSE_AUTO);
 	put_chain((const int[]){ 0, -1 });
 	put_gil(OTHER_STATE, 1);
-	ck_assert_int_eq(capture_stack(&capturer, thread, &gil, true, &holder), CAPTURE_OTHER);
+	ck_assert_int_eq(capture_stack(&capturer, thread, &gil, true, &holder, &taken), CAPTURE_OTHER);
 	ck_assert_uint_eq(holder, OTHER_STATE);
 	put_gil(0, 2);
-	ck_assert_int_eq(capture_stack(&capturer, thread, &gil, true, &holder), CAPTURE_OTHER);
+	ck_assert_int_eq(capture_stack(&capturer, thread, &gil, true, &holder, &taken), CAPTURE_OTHER);
 	ck_assert_uint_eq(holder, 0);
 	end();
 }
@@ -295,7 +402,7 @@ START_TEST(test_asleep)
 	script.slices = 5;
 	ck_assert_int_eq(capture_one(), CAPTURED);
 	ck_assert_str_eq(shown(), "f0;f1;f2");
-	ck_assert_int_eq(capturer.quality == SAMPLE_VERIFIED || capturer.quality == SAMPLE_PAUSED, 1);
+	ck_assert_int_eq(taken->quality == SAMPLE_VERIFIED || taken->quality == SAMPLE_PAUSED, 1);
 	ck_assert_uint_eq(script.pauses, 0);
 	end();
 }
@@ -319,7 +426,7 @@ START_TEST(test_woke_up)
 	put_chain((const int[]){ 0, 1, 2, -1 });
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(capture_one(), CAPTURED);
-		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || capturer.quality == SAMPLE_UNVERIFIED,
+		ck_assert_msg(strcmp(shown(), "f0;f1;f4") != 0 || taken->quality == SAMPLE_UNVERIFIED,
 			"%s is believed", text);
 	}
 	end();
@@ -364,8 +471,8 @@ START_TEST(test_half_pushed)
 	put_frame(FRAME(2), FRAME(0), 5, 10);
 	script.pause = PAUSE_TIMEOUT;
 	ck_assert_int_eq(capture_one(), CAPTURED);
-	ck_assert_msg(strcmp(shown(), "f0;f5") != 0 || capturer.quality == SAMPLE_UNVERIFIED,
-		"%s is believed", text);
+	ck_assert_msg(
+		strcmp(shown(), "f0;f5") != 0 || taken->quality == SAMPLE_UNVERIFIED, "%s is believed", text);
 	end();
 }
 END_TEST
@@ -411,7 +518,7 @@ START_TEST(test_other_root)
 	script.before = NULL;
 	stop_without_callers();
 	ck_assert_int_eq(capture_one(), CAPTURED);
-	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || capturer.quality == SAMPLE_UNVERIFIED,
+	ck_assert_msg(strncmp(shown(), "f7", 2) != 0 || taken->quality == SAMPLE_UNVERIFIED,
 		"%s is believed at once", text);
 	end();
 }
@@ -466,10 +573,10 @@ static int samples_until_verified(int version, void (*before)(raddr_t address), 
 		samples++;
 		went_on = 0;
 		ck_assert_int_eq(capture_one(), CAPTURED);
-	} while (capturer.quality != SAMPLE_VERIFIED && samples < limit);
+	} while (taken->quality != SAMPLE_VERIFIED && samples < limit);
 	ck_assert_uint_eq(script.pauses, 0);
-	ck_assert_uint_eq(statistics.seen_going_on, capturer.quality == SAMPLE_VERIFIED);
-	ck_assert_str_eq(shown(), capturer.quality == SAMPLE_VERIFIED ? "f0;f1;f5" : "f0;f1");
+	ck_assert_uint_eq(statistics.seen_going_on, taken->quality == SAMPLE_VERIFIED);
+	ck_assert_str_eq(shown(), taken->quality == SAMPLE_VERIFIED ? "f0;f1;f5" : "f0;f1");
 	end();
 	return samples;
 }
@@ -485,7 +592,7 @@ END_TEST
 START_TEST(test_stands_still)
 {
 	ck_assert_int_eq(samples_until_verified(versions[_i], NULL, 50), 50);
-	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
+	ck_assert_int_eq(taken->quality, SAMPLE_PARTIAL);
 }
 END_TEST
 
@@ -493,14 +600,14 @@ END_TEST
 START_TEST(test_has_just_begun)
 {
 	ck_assert_int_eq(samples_until_verified(versions[_i], go_on_from_start, 50), 50);
-	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
+	ck_assert_int_eq(taken->quality, SAMPLE_PARTIAL);
 }
 END_TEST
 
 START_TEST(test_calls_another)
 {
 	ck_assert_int_eq(samples_until_verified(versions[_i], go_on_and_return, 50), 50);
-	ck_assert_int_eq(capturer.quality, SAMPLE_PARTIAL);
+	ck_assert_int_eq(taken->quality, SAMPLE_PARTIAL);
 }
 END_TEST
 
@@ -510,12 +617,12 @@ static const struct function *unsure;
 
 static void add_to_batch(struct batch *batch)
 {
-	const struct sample sample = { .quality = capturer.quality };
+	const struct sample sample = { .quality = taken->quality };
 
 	batch_add(batch, &sample);
-	for (size_t i = 0; i < capturer.frame_count; i++)
-		batch_add_code(batch, &capturer.frames[i]);
-	statistics.by_quality[capturer.quality]++;
+	for (size_t i = 0; i < taken->count; i++)
+		batch_add_code(batch, &taken->frames[i]);
+	statistics.by_quality[taken->quality]++;
 }
 
 static const char *batch_shown(const struct batch *batch, size_t index)
@@ -533,9 +640,9 @@ static const char *batch_shown(const struct batch *batch, size_t index)
 /* Settled code is not checked by each snapshot: a batch is, before it is handed over. */
 static void settle(void)
 {
-	for (size_t i = 0; i < capturer.frame_count; i++) {
-		capturer.frames[i].code->is_settled = true;
-		capturer.frames[i].is_checked = false;
+	for (size_t i = 0; i < taken->count; i++) {
+		taken->frames[i].code->is_settled = true;
+		taken->frames[i].is_checked = false;
 	}
 }
 
@@ -563,8 +670,8 @@ START_TEST(test_batch)
 	learn((const int[]){ 0, 1, 2, -1 });
 	settle();
 	add_to_batch(&batch);
-	for (size_t i = 0; i < capturer.frame_count; i++)
-		capturer.frames[i].is_checked = true;
+	for (size_t i = 0; i < taken->count; i++)
+		taken->frames[i].is_checked = true;
 	add_to_batch(&batch);
 	put_code(1, "third", 7, 78);
 	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
@@ -584,8 +691,8 @@ START_TEST(test_batch_checked)
 	unsure = python_marker(&script.python, "(partial)");
 	learn((const int[]){ 0, 1, 2, -1 });
 	learn((const int[]){ 0, 1, 2, -1 });
-	for (size_t i = 0; i < capturer.frame_count; i++)
-		ck_assert(capturer.frames[i].is_checked);
+	for (size_t i = 0; i < taken->count; i++)
+		ck_assert(taken->frames[i].is_checked);
 	add_to_batch(&batch);
 	put_code(1, "other", 7, 77);
 	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
@@ -603,6 +710,10 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_waits_for_gil, 0, count);
 	tcase_add_loop_test(tests, test_ran_between, 0, count);
 	tcase_add_loop_test(tests, test_torn, 0, count);
+	tcase_add_loop_test(tests, test_leaf_behind, 0, count);
+	tcase_add_loop_test(tests, test_outer_frames, 0, count);
+	tcase_add_loop_test(tests, test_outer_reused, 0, count);
+	tcase_add_loop_test(tests, test_outer_popped, 0, count);
 	tcase_add_loop_test(tests, test_other_chunk, 0, count);
 	tcase_add_loop_test(tests, test_leaves_chunk, 0, count);
 	tcase_add_loop_test(tests, test_code_replaced, 0, count);
