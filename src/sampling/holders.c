@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who holds the GIL of each interpreter: the threads that a tick takes first, and whether others can have run. */
+/* Who holds the GIL: a tick takes these threads first, and asks whether others can have run. */
 #include "config.h"
 
 #include "sampling/internal.h"
