@@ -194,6 +194,13 @@ const char *syscall_name(long number);
 /* Appends it, or "syscall 435". */
 void syscall_append(struct buffer *buffer, long number);
 
+/*
+ * Does a filter (seccomp(2)) kill who makes this system call? Then it must not be made, and errno is
+ * ENOSYS. Of the calls that filtered.c lists; safe from any thread, and the first question takes a
+ * millisecond where there is a filter.
+ */
+bool syscall_kills(long number);
+
 /* ---- files ---- */
 
 #define INTERRUPTIONS_LIMIT 1000 /* of one read; more are made up, by a tracer */
@@ -207,6 +214,9 @@ struct stat;
  * is opened.
  */
 int open_regular(int path_fd, struct stat *status);
+
+/* An empty file in memory (memfd_create(2)); -1 with errno. */
+int memory_file(const char *name);
 
 /*
  * Opens the regular file at a path that somebody else has chosen, for reading, as open_regular does. Not from

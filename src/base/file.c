@@ -9,8 +9,10 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 size_t read_file_at(int fd, void *data, size_t length, uint64_t offset)
@@ -30,6 +32,11 @@ size_t read_file_at(int fd, void *data, size_t length, uint64_t offset)
 		done += (size_t)got;
 	}
 	return done;
+}
+
+int memory_file(const char *name)
+{
+	return syscall_kills(SYS_memfd_create) ? -1 : memfd_create(name, MFD_CLOEXEC);
 }
 
 int open_regular(int path_fd, struct stat *status)

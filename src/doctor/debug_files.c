@@ -24,7 +24,7 @@ struct survey {
 	struct target *target;
 	struct maps maps;
 	struct distribution distribution;
-	int root_fd;           /* the target's; -1: not to be had */
+	int root_fd;           /* the target's, or pyrope's where that is not to be had */
 	char root[PATH_MAX];   /* where that is, as pyrope sees it: "" in the same root */
 	size_t known, unknown; /* other files with a symbol table, and without */
 	struct buffer unnamed; /* the first ones without */
@@ -177,6 +177,8 @@ void diagnose_debug_files(struct diagnosis *diagnosis, struct target *target, st
 	if (target_read_maps(target, &survey.maps, &ignored))
 		return;
 	survey.root_fd = openat(target_proc_fd(target), "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (survey.root_fd < 0) /* a /proc without it */
+		survey.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	learn_root(&survey);
 	if (survey.root_fd >= 0)
 		distribution_read(&survey.distribution, survey.root_fd);

@@ -49,7 +49,8 @@ static const struct {
 	{ "self/task", "threads cannot be listed", true },
 	{ "thread-self/syscall", "sleeping threads are told by their state alone, and have no system call",
 		false },
-	{ "thread-self/schedstat", "CPU time of threads is not known: more pauses, no --mode=cpu", false },
+	{ "thread-self/schedstat", "CPU time of threads is not known: more pauses, and states in its place",
+		false },
 	{ "thread-self/children", "children are found by going through all processes", false },
 };
 
@@ -106,6 +107,21 @@ static void diagnose_proc(struct diagnosis *diagnosis)
 	"in a container: --cap-add=SYS_PTRACE, or --security-opt seccomp=unconfined where that is not " \
 	"enough"
 
+#define REMEDY_OUTSIDE "run pyrope outside of the emulator (qemu-user) or sandbox"
+
+/* Without a filter it is the kernel that has no such call, or what plays its part. */
+static char *remedy_of(const struct trial *trial)
+{
+	char status[4096];
+	const char *field = proc_read(AT_FDCWD, "/proc/self/status", status, sizeof(status)) > 0
+		? status_field(status, "Seccomp")
+		: NULL;
+
+	return xstrdup(trial->result == TRIAL_FAILS && trial->reason == ENOSYS && (!field || *field == '0')
+			? REMEDY_OUTSIDE
+			: REMEDY_FILTER);
+}
+
 static void diagnose_reads(struct diagnosis *diagnosis)
 {
 	const struct trial trial = trial_run(try_read_memory);
@@ -121,7 +137,7 @@ static void diagnose_reads(struct diagnosis *diagnosis)
 		xasprintf("process_vm_readv: %s%s", reason,
 			has_file ? ": read through /proc/PID/mem, which is slower and needs more pauses"
 				 : ", and there is no /proc/PID/mem either"),
-		xstrdup(REMEDY_FILTER));
+		remedy_of(&trial));
 	free(reason);
 }
 
@@ -141,9 +157,7 @@ static void diagnose_pauses(struct diagnosis *diagnosis)
 			  "no "
 			  "native frames of it",
 			reason),
-		xstrdup(trial.result == TRIAL_FAILS && trial.reason == ENOSYS
-				? "run pyrope outside of the emulator (qemu-user) or sandbox"
-				: REMEDY_FILTER));
+		remedy_of(&trial));
 	free(reason);
 }
 

@@ -17,6 +17,8 @@
 #define COMMAND_LINE_BYTES 4096
 #define DESCENDANT_LIMIT 256 /* that are looked at for a Python among them */
 
+#define EMULATOR "the emulator qemu: what runs in it cannot be read from outside"
+
 /* In the order in which they are tried: what is particular before what is general. */
 static const struct {
 	const char *file;    /* the beginning of the name of a mapped file */
@@ -39,6 +41,7 @@ static const struct {
 	{ "micropython", NULL, "MicroPython" },
 	{ "circuitpython", NULL, "CircuitPython" },
 	{ "rustpython", NULL, "RustPython" },
+	{ "qemu-", NULL, EMULATOR },
 };
 
 static bool has_mapped(const struct maps *maps, const char *beginning)
@@ -153,8 +156,9 @@ int explain_not_python(struct target *target, const struct maps *maps, struct er
 			what = implementations[i].what;
 	}
 	if (what)
-		error_set(err, ERROR_UNSUPPORTED, "process %d (%s) is %s: only CPython can be read",
-			target_pid(target), executable.data, what);
+		error_set(err, ERROR_UNSUPPORTED, "process %d (%s) is %s%s", target_pid(target),
+			executable.data, what,
+			strcmp(what, EMULATOR) == 0 ? "" : ": only CPython can be read");
 	else
 		explain_by_children(target_pid(target), executable.data, err);
 	buffer_release(&executable);

@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pyrope/base.h"
+
 #define SLICE_NS 100000
 
 /* linux/sched/types.h, SCHED_ATTR_SIZE_VER0; not every C library has it. Policy 0 is the normal class. */
@@ -38,7 +40,8 @@ void priority_ask(bool more_than_others)
 		/* of this thread alone; refused without privilege, which does no harm */
 		setpriority(PRIO_PROCESS, 0, -10);
 	/* whoever has been given another class by chrt(1) has been given what is wanted */
-	if (syscall(SYS_sched_getattr, 0, &scheduling, sizeof(scheduling), 0) || scheduling.policy)
+	if (syscall_kills(SYS_sched_getattr) || syscall_kills(SYS_sched_setattr) ||
+		syscall(SYS_sched_getattr, 0, &scheduling, sizeof(scheduling), 0) || scheduling.policy)
 		return;
 	scheduling.runtime = SLICE_NS;
 	syscall(SYS_sched_setattr, 0, &scheduling, 0);

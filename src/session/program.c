@@ -22,5 +22,5 @@ struct program program_of(pid_t pid)
 
 bool shares_memory(pid_t left, pid_t right)
 {
-	return syscall(SYS_kcmp, left, right, KCMP_VM, 0ul, 0ul) == 0;
+	return !syscall_kills(SYS_kcmp) && syscall(SYS_kcmp, left, right, KCMP_VM, 0ul, 0ul) == 0;
 }

@@ -29,7 +29,8 @@ struct exit_info {
 void target_open_exit(struct target *target)
 {
 #ifdef SYS_pidfd_open
-	target->exit_fd = (int)syscall(SYS_pidfd_open, target->pid, 0);
+	if (!syscall_kills(SYS_pidfd_open))
+		target->exit_fd = (int)syscall(SYS_pidfd_open, target->pid, 0);
 #endif
 }
 

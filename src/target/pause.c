@@ -355,7 +355,7 @@ static enum pause_result tell_thread(struct target *target, const struct pause_c
 	if (condition && !condition->holds(condition->context))
 		return PAUSE_UNFIT;
 	attach(target, pause->tid);
-	if (ptrace(PTRACE_SEIZE, pause->tid, NULL, NULL)) {
+	if (syscall_kills(SYS_ptrace) || ptrace(PTRACE_SEIZE, pause->tid, NULL, NULL)) {
 		guard_detach(target->pauser->guard, pause->tid);
 		return refused(target, pause->tid, err);
 	}

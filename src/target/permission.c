@@ -304,10 +304,27 @@ static int describe_rest(const struct permission_facts *facts, struct error *err
 	return describe_found(facts, err);
 }
 
+/* The system call itself is not there. */
+static int describe_missing(const struct permission_facts *facts, struct error *err)
+{
+	if (facts->our_seccomp > 0)
+		return error_set(err, ERROR_PERMISSION,
+			"cannot trace process %d: a seccomp filter is on pyrope that has no ptrace: "
+			"in a container, " CONTAINER_REMEDY ", or use --pause=never",
+			(int)facts->pid);
+	return error_set(err, ERROR_PERMISSION,
+		"cannot trace process %d: there is no ptrace here, as in an emulator (qemu-user) or a "
+		"sandbox: "
+		"run pyrope outside of it, or use --pause=never",
+		(int)facts->pid);
+}
+
 int permission_describe(const struct permission_facts *facts, struct error *err)
 {
 	bool may_all = facts->has_capability && facts->other_namespace != 1;
 
+	if (facts->errno_value == ENOSYS)
+		return describe_missing(facts, err);
 	if (facts->target_uid == PERMISSION_UNKNOWN)
 		return error_set(err, ERROR_PERMISSION,
 			"cannot read process %d: not permitted: /proc hides it from you "

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -431,7 +432,7 @@ int target_open(struct target **result, pid_t pid, struct error *err)
 	if (pid == getpid())
 		return error_set(err, ERROR_UNSUPPORTED, "process %d is pyrope itself", pid);
 	target = new_target(pid);
-	target->proc_mem = getenv("PYROPE_NO_VM_READV") != NULL;
+	target->proc_mem = getenv("PYROPE_NO_VM_READV") != NULL || syscall_kills(SYS_process_vm_readv);
 	if (open_process(target, err)) {
 		target_close(target);
 		return -1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * seccomp ERRNO CALL... -- COMMAND...: runs the command under a filter that makes these system calls (read,
- * ptrace) fail with that number, as the filters of containers do. With the word `notify` for the number, a
- * supervisor answers so: EPERM, each time after 1 ms; where the kernel has no user notification the exit code
- * is 77.
+ * ptrace, or `young` for all that are younger than most C libraries) fail with that number, as the filters of
+ * containers do. With the word `notify` for the number, a supervisor answers so: EPERM, each time after 1 ms;
+ * where the kernel has no user notification the exit code is 77. With the word `kill` the process is killed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,12 +22,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int number_of(const char *name)
-{
-	if (strcmp(name, "read") == 0)
-		return SYS_process_vm_readv;
-	return strcmp(name, "ptrace") == 0 ? SYS_ptrace : -1;
-}
+/* How they are called in the arguments: one, or several of one name. */
+static const struct call {
+	const char *name;
+	int number;
+} calls[] = {
+	{ "read", SYS_process_vm_readv },
+	{ "ptrace", SYS_ptrace },
+#ifdef SYS_pidfd_open
+	{ "young", SYS_pidfd_open },
+#endif
+#ifdef SYS_openat2
+	{ "young", SYS_openat2 },
+#endif
+#ifdef SYS_close_range
+	{ "young", SYS_close_range },
+#endif
+#if defined(SYS_statx) && defined(SYS_newfstatat)
+	{ "young", SYS_statx },
+#endif
+	{ "young", SYS_sched_getattr },
+	{ "young", SYS_sched_setattr },
+	{ "young", SYS_kcmp },
+	{ "young", SYS_memfd_create },
+};
+#define CALL_COUNT (sizeof(calls) / sizeof(calls[0]))
 
 static int install(const struct sock_fprog *program, unsigned flags)
 {
@@ -84,19 +103,25 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-	struct sock_filter filter[32];
+	struct sock_filter filter[64];
 	int is_notified = argc > 1 && strcmp(argv[1], "notify") == 0, at = 2, ends[2], status;
 	unsigned result = is_notified ? SECCOMP_RET_USER_NOTIF
-				      : SECCOMP_RET_ERRNO | (unsigned)(argc > 1 ? atoi(argv[1]) : 0);
+		: argc > 1 && strcmp(argv[1], "kill") == 0
+		? SECCOMP_RET_KILL_PROCESS
+		: SECCOMP_RET_ERRNO | (unsigned)(argc > 1 ? atoi(argv[1]) : 0);
 	struct sock_fprog program = { .filter = filter };
 	pid_t child;
 
 	filter[program.len++] =
 		(struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (; at < argc && strcmp(argv[at], "--") != 0 && program.len < 28; at++) {
-		filter[program.len++] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number_of(argv[at]), 0, 1);
-		filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, result);
+	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
+		for (size_t i = 0; i < CALL_COUNT && program.len < 60; i++) {
+			if (strcmp(calls[i].name, argv[at]) != 0)
+				continue;
+			filter[program.len++] = (struct sock_filter)BPF_JUMP(
+				BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].number, 0, 1);
+			filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, result);
+		}
 	}
 	filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	if (at + 1 >= argc)

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <lzma.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define UNPACKED_LIMIT ((uint64_t)64 << 20)
@@ -76,7 +75,7 @@ int debug_data_open(const struct elf_object *object)
 		section->sh_offset > object->bytes ||
 		lzma_stream_decoder(&unpacker.stream, WORKING_LIMIT, 0) != LZMA_OK)
 		return -1;
-	fd = memfd_create("debugdata", MFD_CLOEXEC);
+	fd = memory_file("debugdata");
 	if (fd < 0)
 		descriptors_note(errno);
 	else if (!unpack(&unpacker, object, section, fd)) {

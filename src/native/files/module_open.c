@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define COPY_LIMIT_BYTES ((uint64_t)64 << 20)    /* of one image */
@@ -87,7 +86,7 @@ static void drop_sections(const struct elf_image *image, int fd)
 static int copy_image(struct modules *modules, const struct elf_image *image)
 {
 	uint64_t limit = COPIES_LIMIT_BYTES - modules->copied_bytes;
-	int fd = memfd_create("image", MFD_CLOEXEC);
+	int fd = memory_file("image");
 
 	if (fd < 0) {
 		descriptors_note(errno);

@@ -17,7 +17,6 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define CODE_LIMIT 4096
@@ -116,7 +115,7 @@ static int copy_file(const struct jit *jit, const struct jit_code *code, const s
 {
 	unsigned char *bytes = xmalloc(SECTION_BYTES);
 	const size_t table_bytes = image->header.e_shnum * sizeof(*image->sections);
-	int fd = memfd_create("jit", MFD_CLOEXEC);
+	int fd = memory_file("jit");
 	bool is_good = fd >= 0 &&
 		pwrite(fd, &image->header, sizeof(image->header), 0) == (ssize_t)sizeof(image->header);
 
