@@ -94,6 +94,11 @@ struct output_options {
 enum output_needs {
 	NEEDS_COUNTS, /* how often each stack was seen: a profile */
 	NEEDS_TIME,   /* each event of what is shown, in order */
+	/*
+	 * the same of every thread with its state, whatever mode was asked for: what is left out by name, time
+	 * or function stays left out
+	 */
+	NEEDS_THREADS,
 	NEEDS_ALL,    /* each event, whatever is asked to be shown: every thread with its state */
 };
 
@@ -121,8 +126,7 @@ struct output_format {
 	void (*write)(const struct profile *profile, const struct output_options *options,
 		struct output_file *file);
 	/*
-	 * NEEDS_TIME and NEEDS_ALL: the sink that writes to the file, which is borrowed, as the options
-	 * are.
+	 * The others: the sink that writes to the file, which is borrowed, as the options are.
 	 */
 	struct sink *(*open)(struct output_file *file, const struct output_options *options);
 };

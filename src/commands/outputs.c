@@ -7,6 +7,7 @@
 #include "commands/outputs.h"
 #include "commands/terminal.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +41,14 @@ static void count_self(struct outputs *outputs, const struct event *event)
 	outputs->self[id] += event->weight;
 }
 
-/* To those that want all of it, or to those that want what is shown. */
-static int hand_to(struct outputs *outputs, const struct event *event, bool all, struct error *err)
+/* To those that want all of it, or what is shown of every thread, or what is shown. */
+static int hand_to(
+	struct outputs *outputs, const struct event *event, enum output_needs needs, struct error *err)
 {
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct output *output = &outputs->list[i];
 
-		if (output->sink && (output->format->needs == NEEDS_ALL) == all &&
+		if (output->sink && output->format->needs == needs &&
 			sink_take(output->sink, event, err) != 0)
 			return -1;
 	}
@@ -64,7 +66,14 @@ static int take_shown(struct sink *sink, const struct event *event, struct error
 	} else if (outputs->profile) {
 		profile_note(outputs->profile, event);
 	}
-	return hand_to(outputs, event, false, err);
+	return hand_to(outputs, event, NEEDS_TIME, err);
+}
+
+static int take_threads(struct sink *sink, const struct event *event, struct error *err)
+{
+	struct outputs *outputs = (struct outputs *)((char *)sink - offsetof(struct outputs, threads));
+
+	return hand_to(outputs, event, NEEDS_THREADS, err);
 }
 
 void outputs_watch(struct outputs *outputs, struct sink *watcher)
@@ -77,13 +86,22 @@ int outputs_take(struct outputs *outputs, const struct event *event, struct erro
 {
 	if (outputs->watcher && sink_take(outputs->watcher, event, err) != 0)
 		return -1;
-	return hand_to(outputs, event, true, err) != 0 ? -1
-						       : sink_take(filter_sink(outputs->filter), event, err);
+	if (hand_to(outputs, event, NEEDS_ALL, err) != 0 ||
+		(outputs->threads_filter && sink_take(filter_sink(outputs->threads_filter), event, err) != 0))
+		return -1;
+	return sink_take(filter_sink(outputs->filter), event, err);
 }
 
 void outputs_filter(struct outputs *outputs, const struct filter_options *options)
 {
+	struct filter_options threads = *options;
+
 	outputs->filter = filter_new(options, outputs->functions, &outputs->shown);
+	threads.mode = MODE_WALL;
+	threads.exclude_idle = false;
+	for (size_t i = 0; i < outputs->count && !outputs->threads_filter; i++)
+		if (outputs->list[i].format->needs == NEEDS_THREADS)
+			outputs->threads_filter = filter_new(&threads, outputs->functions, &outputs->threads);
 }
 
 /* ---- what the command line says ---- */
@@ -169,7 +187,7 @@ static int open_one(struct outputs *outputs, const char *path, const struct outp
 	outputs->count++;
 	if (output->format->is_compressed || (path && output_path_is_compressed(path)))
 		output_compress(output->file);
-	outputs->needs_all |= output->format->needs == NEEDS_ALL;
+	outputs->needs_all |= output->format->needs == NEEDS_ALL || output->format->needs == NEEDS_THREADS;
 	outputs->says_threads |= output->format->says_threads;
 	if (output->format->needs != NEEDS_COUNTS)
 		output->sink = output->format->open(output->file, &output->options);
@@ -185,7 +203,10 @@ void outputs_open_none(
 	struct outputs *outputs, const struct output_options *options, struct functions *functions)
 {
 	*outputs = (struct outputs){
-		.shown = { .take = take_shown }, .functions = functions, .options = *options
+		.shown = { .take = take_shown },
+		.threads = { .take = take_threads },
+		.functions = functions,
+		.options = *options
 	};
 }
 
@@ -211,6 +232,7 @@ void outputs_release(struct outputs *outputs)
 	}
 	profile_free(outputs->profile);
 	filter_free(outputs->filter);
+	filter_free(outputs->threads_filter);
 	free(outputs->self);
 	*outputs = (struct outputs){ .count = 0 };
 }
@@ -293,6 +315,8 @@ int outputs_finish(struct outputs *outputs, struct error *err)
 {
 	int result = outputs->filter ? sink_finish(filter_sink(outputs->filter), err) : 0;
 
+	if (result == 0 && outputs->threads_filter)
+		result = sink_finish(filter_sink(outputs->threads_filter), err);
 	for (size_t i = 0; i < outputs->count; i++) {
 		struct error own = { 0 };
 

@@ -13,6 +13,7 @@ const struct output_format *const output_formats[] = {
 	&output_collapsed,
 	&output_table,
 	&output_svg,
+	&output_html,
 	&output_firefox,
 	&output_speedscope,
 	&output_pprof,

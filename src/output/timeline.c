@@ -132,6 +132,7 @@ static int add_sample(struct timeline *timeline, const struct event *event, stru
 		.is_collecting = sample->is_collecting };
 
 	set_time(timeline, event, &run);
+	timeline->qualities[sample->quality] += event->weight;
 	if (*sample->thread_name && !timeline->merges_threads)
 		replace(&thread->name, sample->thread_name);
 	run.stack = stack_of(timeline, event);
@@ -317,6 +318,8 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 		timeline->processes[index].end_ns = event->time_ns + timeline->offset_ns;
 		return 0;
 	case EVENT_MISSED: /* whoever was not seen for a while has a gap there */
+		timeline->missed += event->missed;
+		return 0;
 	case EVENT_CLOCK:
 	case EVENT_MARK:
 	case EVENT_END:

@@ -82,6 +82,15 @@ class Page {
 			await this.send('Input.dispatchMouseEvent', { type, x, y, button: 'left', clickCount: 1 });
 	}
 
+	// With the button held down.
+	async drag(from_x, from_y, x, y) {
+		await this.move(from_x, from_y);
+		await this.send('Input.dispatchMouseEvent', { type: 'mousePressed', x: from_x, y: from_y, button: 'left', buttons: 1, clickCount: 1 });
+		await this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x: (from_x + x) / 2, y, button: 'left', buttons: 1 });
+		await this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x, y, button: 'left', buttons: 1 });
+		await this.send('Input.dispatchMouseEvent', { type: 'mouseReleased', x, y, button: 'left', clickCount: 1 });
+	}
+
 	// key('f', 'ctrl'), key('Escape')
 	async key(name, ...modifiers) {
 		const [code, number] = KEYS[name] || [`Key${name.toUpperCase()}`, name.toUpperCase().charCodeAt(0)];

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+//
+// The timeline: a row for each thread, grouped by process, with CPU and memory of the process below them. The height of a column is the
+// depth of the stack, its colours are the states of the time that it stands for, each as high as its part of that. So it shows the same
+// from all of a run down to single samples. Where a sample is selected, what other samples have in common with it is in full colour.
+'use strict';
+
+const AXIS = 22, PROCESS_ROW = 20, COUNTER_ROW = 26, LEAST_ROW = 14, HIGHEST_ROW = 48, DRAG = 4;
+
+let stage, rows = [], rows_height = 0, deepest = 1, common = null, drag = null;
+
+const gutter = (width) => width < 600 ? 84 : 168;
+
+function layout_rows() {
+	const threads = profile.threads.map((_, thread) => thread).filter(is_counted);
+	const height = Math.max(LEAST_ROW, Math.min(HIGHEST_ROW, Math.floor(300 / Math.max(threads.length, 1))));
+	rows = [];
+	rows_height = AXIS;
+	const add = (kind, index, high) => {
+		rows.push({ kind, index, top: rows_height, height: high });
+		rows_height += high;
+	};
+	profile.processes.forEach((process, i) => {
+		const mine = threads.filter((thread) => profile.threads[thread].process === i);
+		if (!mine.length)
+			return;
+		add('process', i, PROCESS_ROW);
+		mine.forEach((thread) => add('thread', thread, height));
+		if (process.time.length < 2)
+			return;
+		add('cpu', i, COUNTER_ROW);
+		add('memory', i, COUNTER_ROW);
+	});
+	rows_height += 4;
+}
+
+// ---- a row of a thread ----
+
+let column_states, column_depth, column_common, column_time;
+
+function clear_columns(width) {
+	if (!column_states || column_depth.length < width) {
+		column_states = new Float64Array(width * STATES.length);
+		column_depth = new Float64Array(width);
+		column_common = new Float64Array(width);
+		column_time = new Float64Array(width);
+	}
+	column_states.fill(0);
+	column_depth.fill(0);
+	column_common.fill(0);
+	column_time.fill(0);
+}
+
+function add_to_column(x, time, state, depth, shared) {
+	column_states[x * STATES.length + state] += time;
+	column_time[x] += time;
+	column_common[x] += shared * time;
+	if (depth > column_depth[x])
+		column_depth[x] = depth;
+}
+
+function fill_columns(thread, width) {
+	const { runs, node_depth } = profile, end = profile.first[thread + 1];
+	const scale = width / (view.to - view.from), shift = view.from;
+	clear_columns(width);
+	for (let run = find_run(thread, view.from); run < end && runs.start[run] < view.to; run++) {
+		const left = Math.max((runs.start[run] - shift) * scale, 0), right = Math.min((runs.end[run] - shift) * scale, width);
+		const state = runs.state[run], depth = node_depth[runs.stack[run]], shared = common ? common[runs.stack[run]] : 0;
+		let x = Math.floor(left);
+		const last = Math.min(Math.floor(right), width - 1);
+		if (x >= last) {
+			if (x < width)
+				add_to_column(x, right - left, state, depth, shared);
+			continue;
+		}
+		add_to_column(x, x + 1 - left, state, depth, shared);
+		for (x++; x < last; x++)
+			add_to_column(x, 1, state, depth, shared);
+		if (right > last)
+			add_to_column(last, right - last, state, depth, shared);
+	}
+}
+
+// Colours as the bytes of a canvas: in full, pale, and of what does not count.
+function palette() {
+	const paper = is_dark.matches ? [27, 29, 33] : [255, 255, 255];
+	const mix = (hex, part) => {
+		const colour = [1, 3, 5].map((at, i) => Math.round(parseInt(hex.slice(at, at + 2), 16) * part + paper[i] * (1 - part)));
+		return (255 << 24 | colour[2] << 16 | colour[1] << 8 | colour[0]) >>> 0;
+	};
+	const colours = STATES.map((_, state) => state_colour(state));
+	return { full: colours.map((hex) => mix(hex, 1)), pale: colours.map((hex) => mix(hex, 0.35)), out: colours.map((hex) => mix(hex, 0.18)) };
+}
+
+// Pixels of one row, bottom up, into an image of the same width.
+function paint_columns(pixels, width, height, from, to, high, colours) {
+	for (let x = 0; x < width; x++) {
+		const time = column_time[x];
+		if (!time)
+			continue;
+		const tall = Math.max(Math.round(Math.min(column_depth[x] / deepest, 1) * (high - 2)), 2);
+		const shared = common ? Math.round(Math.min(column_common[x] / time / deepest, 1) * (high - 2)) : tall;
+		let y = 0, sum = 0;
+		for (const state of STATE_ORDER) {
+			const part = column_states[x * STATES.length + state];
+			if (!part)
+				continue;
+			sum += part;
+			const end = Math.round(sum / time * tall), counts = counts_state(state);
+			for (; y < end; y++) {
+				const line = to - 1 - y;
+				if (line >= from && line >= 0 && line < height)
+					pixels[line * width + x] = (!counts ? colours.out : y < shared ? colours.full : colours.pale)[state];
+			}
+		}
+	}
+}
+
+// ---- all of it ----
+
+function tick_step(span, width) {
+	const least = span / Math.max(width / 90, 1), power = 10 ** Math.floor(Math.log10(least));
+	return [1, 2, 5, 10].map((by) => by * power).find((step) => step >= least);
+}
+
+function draw_axis(context, width, left, colours) {
+	const step = tick_step(view.to - view.from, width - left), scale = (width - left) / (view.to - view.from);
+	context.fillStyle = colours.paper;
+	context.fillRect(0, 0, width, AXIS);
+	context.fillStyle = colours.faint;
+	for (let at = Math.ceil(view.from / step) * step; at < view.to; at += step) {
+		const x = left + (at - view.from) * scale;
+		context.fillRect(x, AXIS - 5, 1, 5);
+		if (x < width - 40)
+			context.fillText(moment_text(at, step), x + 3, AXIS / 2);
+	}
+	context.fillRect(0, AXIS - 1, width, 1);
+}
+
+function draw_counter(context, row, top, width, left, colours) {
+	const process = profile.processes[row.index], is_memory = row.kind === 'memory', { time } = process;
+	const value = (i) => is_memory ? process.memory[i] : (process.cpu[i] - process.cpu[i - 1]) / Math.max(time[i] - time[i - 1], 1);
+	const scale = (width - left) / (view.to - view.from), x_of = (at) => left + (at - view.from) * scale;
+	let most = is_memory ? 1 : 0.01;
+	for (let i = 1; i < time.length; i++)
+		most = Math.max(most, value(i));
+	row.most = most;
+	context.save();
+	context.beginPath();
+	context.rect(left, top, width - left, row.height);
+	context.clip();
+	context.fillStyle = is_memory ? (is_dark.matches ? '#8a6fb0' : '#9f86c0') : (is_dark.matches ? '#3f8f8a' : '#63a8a3');
+	for (let i = 1; i < time.length; i++) {
+		const x = x_of(time[i - 1]), end = x_of(time[i]), high = value(i) / most * (row.height - 4);
+		if (end >= left && x <= width)
+			context.fillRect(x, top + row.height - 1 - high, Math.max(end - x, 1), high);
+	}
+	context.restore();
+	context.fillStyle = colours.faint;
+	context.fillText(fit_text(context, is_memory ? `memory, up to ${memory_text(most)}` : `CPU, up to ${Math.round(most * 100)}%`, left - 14), 12,
+		top + row.height / 2);
+}
+
+const memory_text = (kilobytes) => kilobytes >= 1e6 ? `${(kilobytes / 1048576).toFixed(2)} GB` : `${(kilobytes / 1024).toFixed(1)} MB`;
+
+function draw_threads(context, shown, width, height, left, top, scale) {
+	const wide = Math.round((width - left) * scale), high = Math.round(height * scale);
+	if (wide < 1)
+		return;
+	const image = context.createImageData(wide, high), pixels = new Uint32Array(image.data.buffer), colours = palette();
+	pixels.fill(is_dark.matches ? 0xff211d1b : 0xffffffff);
+	for (const row of shown) {
+		if (row.kind !== 'thread')
+			continue;
+		fill_columns(row.index, wide);
+		paint_columns(pixels, wide, high, Math.round(AXIS * scale), Math.round((row.top - top + row.height) * scale),
+			Math.round(row.height * scale), colours);
+	}
+	context.putImageData(image, Math.round(left * scale), 0);
+}
+
+function draw_range(context, width, height, left, colours) {
+	const scale = (width - left) / (view.to - view.from), x_of = (at) => Math.min(Math.max(left + (at - view.from) * scale, left), width);
+	if (view.selection) {
+		const [from, to] = view.selection.map(x_of);
+		context.fillStyle = colours.veil;
+		context.fillRect(left, AXIS, from - left, height);
+		context.fillRect(to, AXIS, width - to, height);
+		context.fillStyle = colours.accent;
+		context.fillRect(from, 0, 1, height);
+		context.fillRect(to - 1, 0, 1, height);
+	}
+	if (view.kept) {
+		const [from, to] = view.kept.map(x_of);
+		context.fillStyle = '#cc79a7';
+		context.fillRect(from, AXIS - 5, Math.max(to - from, 1), 4);
+	}
+}
+
+function draw_sample(context, shown, width, left, top, colours) {
+	const row = view.sample && shown.find((one) => one.kind === 'thread' && one.index === view.sample.thread);
+	if (!row)
+		return;
+	const { runs } = profile, scale = (width - left) / (view.to - view.from);
+	const x = left + (runs.start[view.sample.run] - view.from) * scale, end = left + (runs.end[view.sample.run] - view.from) * scale;
+	if (end < left || x > width)
+		return;
+	context.strokeStyle = colours.ink;
+	context.lineWidth = 2;
+	context.strokeRect(Math.max(x, left) - 1, row.top - top, Math.max(Math.min(end, width) - Math.max(x, left), 1) + 2, row.height);
+}
+
+function draw_timeline(context, width, height, top, scale) {
+	const left = gutter(width), colours = theme();
+	const shown = rows.filter((row) => row.top + row.height > top + AXIS && row.top < top + height);
+	context.fillStyle = colours.paper;
+	context.fillRect(0, 0, width, height);
+	draw_threads(context, shown, width, height, left, top, scale);
+	for (const row of shown) {
+		const y = row.top - top;
+		if (row.kind === 'process') {
+			context.fillStyle = colours.rule;
+			context.fillRect(0, y, width, 1);
+			context.fillStyle = colours.ink;
+			context.font = 'bold 12px system-ui, sans-serif';
+			context.fillText(fit_text(context, process_text(row.index), width - 8), 4, y + row.height / 2);
+			context.font = '12px system-ui, sans-serif';
+		} else if (row.kind === 'thread') {
+			context.fillStyle = colours.ink;
+			context.fillText(fit_text(context, thread_text(row.index), left - 18), 12, y + row.height / 2);
+		} else {
+			draw_counter(context, row, y, width, left, colours);
+		}
+	}
+	draw_range(context, width, height, left, colours);
+	draw_sample(context, shown, width, left, top, colours);
+	draw_axis(context, width, left, colours);
+}
+
+const time_at = (x) => {
+	const width = stage.box.clientWidth, left = gutter(width);
+	return view.from + (Math.min(Math.max(x, left), width) - left) / (width - left) * (view.to - view.from);
+};
+const row_at = (y) => rows.find((row) => y >= row.top && y < row.top + row.height);
+
+// ---- samples ----
+
+// How much of each stack is the same as of this one, from the outermost frame on.
+function find_common(stack) {
+	const is_on_path = new Uint8Array(profile.node_count);
+	for (let node = stack; node; node = profile.node_parent[node])
+		is_on_path[node] = 1;
+	common = new Uint32Array(profile.node_count);
+	for (let i = 1; i < common.length; i++)
+		common[i] = is_on_path[i] ? profile.node_depth[i] : common[profile.node_parent[i]];
+}
+
+function select_sample(thread, run) {
+	const is_one = thread >= 0 && run >= profile.first[thread] && run < profile.first[thread + 1];
+	view.sample = is_one ? { thread, run } : null;
+	common = null;
+	if (!is_one) {
+		changed(SAMPLE);
+		return;
+	}
+	find_common(profile.runs.stack[run]);
+	const { start, end } = profile.runs;
+	if (end[run] <= view.from || start[run] >= view.to) {
+		const half = (view.to - view.from) / 2;
+		set_window(start[run] - half, start[run] + half);
+	}
+	changed(SAMPLE);
+}
+
+function step_sample(by) {
+	if (view.sample && view.sample.run + by >= profile.first[view.sample.thread] && view.sample.run + by < profile.first[view.sample.thread + 1])
+		select_sample(view.sample.thread, view.sample.run + by);
+}
+
+// The thread above or below, at the same time.
+function step_thread(by) {
+	const threads = rows.filter((row) => row.kind === 'thread').map((row) => row.index);
+	const next = threads[threads.indexOf(view.sample.thread) + by];
+	if (next === undefined)
+		return;
+	const run = find_run(next, profile.runs.start[view.sample.run]);
+	if (profile.first[next + 1] > profile.first[next])
+		select_sample(next, Math.min(run, profile.first[next + 1] - 1));
+}
+
+function click_timeline(x, y) {
+	const row = row_at(y), time = time_at(x);
+	if (row?.kind !== 'thread' || x < gutter(stage.box.clientWidth)) {
+		select_sample(-1, 0);
+		return;
+	}
+	const run = find_run(row.index, time), reach = 3 * (view.to - view.from) / stage.box.clientWidth;
+	if (run < profile.first[row.index + 1] && profile.runs.start[run] <= time + reach)
+		select_sample(row.index, run);
+	else
+		select_sample(-1, 0);
+}
+
+function tip_of(x, y) {
+	const row = row_at(y), time = time_at(x), { runs } = profile;
+	if (!row || x < gutter(stage.box.clientWidth))
+		return null;
+	const when = moment_text(time, (view.to - view.from) / 1000);
+	if (row.kind === 'process')
+		return [process_text(row.index)];
+	if (row.kind !== 'thread') {
+		const process = profile.processes[row.index], i = process.time.findIndex((at) => at >= time);
+		if (i < 1)
+			return null;
+		const cpu = (process.cpu[i] - process.cpu[i - 1]) / Math.max(process.time[i] - process.time[i - 1], 1);
+		return [`${when}: ${process_text(row.index)}`, row.kind === 'memory' ? `memory: ${memory_text(process.memory[i])}` : `CPU: ${percent(cpu, 1)}`];
+	}
+	const run = find_run(row.index, time);
+	if (run >= profile.first[row.index + 1] || runs.start[run] > time)
+		return [`${when}: ${thread_text(row.index)}`, 'no sample'];
+	const stack = runs.stack[run];
+	return [`${when}: ${thread_text(row.index)}`, STATES[runs.state[run]].name,
+		stack ? `${function_name(profile.node_function[stack])} ${function_place(profile.node_function[stack], profile.frame_line[profile.node_frame[stack]])}` : ''];
+}
+
+// ---- pointer and keys ----
+
+function zoom(by, around = (view.from + view.to) / 2) {
+	set_window(around - (around - view.from) * by, around + (view.to - around) * by);
+}
+
+function pan(part) {
+	const span = view.to - view.from;
+	set_window(view.from + part * span, view.to + part * span);
+}
+
+function zoom_to_selection() {
+	if (!view.selection || view.selection[1] <= view.selection[0])
+		return;
+	const [from, to] = view.selection;
+	view.selection = null;
+	set_window(from, to);
+}
+
+function show_all() {
+	view.selection = null;
+	set_window(0, profile.length);
+	changed(RANGE);
+}
+
+const timeline_keys = {
+	'+': () => zoom(0.5), '=': () => zoom(0.5), '-': () => zoom(2), Home: show_all, Enter: zoom_to_selection,
+	ArrowLeft: (event) => view.sample && !event.shiftKey ? step_sample(-1) : pan(-0.2),
+	ArrowRight: (event) => view.sample && !event.shiftKey ? step_sample(1) : pan(0.2),
+	ArrowUp: () => view.sample && step_thread(-1),
+	ArrowDown: () => view.sample && step_thread(1),
+	Escape: () => view.sample ? select_sample(-1, 0) : select_range(null),
+};
+
+// The first sample of the first thread, for whoever has no pointer.
+function select_first() {
+	const thread = profile.threads.findIndex((_, i) => is_counted(i) && find_run(i, view.from) < profile.first[i + 1]);
+	if (thread >= 0)
+		select_sample(thread, find_run(thread, view.from));
+}
+
+function on_timeline_key(event) {
+	const act = event.key === ' ' ? select_first : timeline_keys[event.key];
+	if (!act || event.ctrlKey || event.metaKey || event.altKey)
+		return;
+	event.preventDefault();
+	act(event);
+}
+
+function on_timeline_move(event) {
+	const [x, , y] = stage.place(event);
+	if (!drag) {
+		show_tip(event, tip_of(x, y));
+		return;
+	}
+	drag.moved ||= Math.abs(x - drag.x) > DRAG;
+	if (drag.moved)
+		select_range(Math.min(drag.time, time_at(x)), Math.max(drag.time, time_at(x)));
+}
+
+function on_timeline_up(event) {
+	const [x, , y] = stage.place(event);
+	if (drag && !drag.moved)
+		click_timeline(x, y);
+	drag = null;
+}
+
+// As deep as all but one in 100 samples: the few that are deeper are as high as a row is.
+function usual_depth() {
+	const { runs, node_depth } = profile, samples = [];
+	let all = 0, sum = 0;
+	for (let i = 0; i < runs.stack.length; i++) {
+		const depth = node_depth[runs.stack[i]];
+		samples[depth] = (samples[depth] ?? 0) + runs.weight[i];
+		all += runs.weight[i];
+	}
+	const depth = samples.findIndex((count) => (sum += count ?? 0) >= 0.99 * all);
+	return Math.max(depth, 1);
+}
+
+function start_timeline() {
+	stage = new Stage('timeline', draw_timeline);
+	deepest = usual_depth();
+	layout_rows();
+	const { canvas } = stage;
+	canvas.addEventListener('pointerdown', (event) => {
+		const [x] = stage.place(event);
+		if (event.button === 0 && event.pointerType !== 'touch' || event.pointerType === 'touch') {
+			drag = { x, time: time_at(x), moved: false };
+			canvas.setPointerCapture(event.pointerId);
+		}
+	});
+	canvas.addEventListener('pointermove', on_timeline_move);
+	canvas.addEventListener('pointerup', on_timeline_up);
+	canvas.addEventListener('pointercancel', () => {
+		drag = null;
+	});
+	canvas.addEventListener('pointerleave', (event) => show_tip(event, null));
+	canvas.addEventListener('dblclick', zoom_to_selection);
+	canvas.addEventListener('keydown', on_timeline_key);
+	canvas.addEventListener('wheel', (event) => {
+		if (!event.ctrlKey && !event.metaKey && !event.shiftKey)
+			return;
+		event.preventDefault();
+		zoom(1.25 ** Math.sign(event.deltaY || event.deltaX), time_at(stage.place(event)[0]));
+	}, { passive: false });
+	at_once.push(() => stage.show(rows_height, Math.max(innerHeight * 0.5, 160)));
+}
