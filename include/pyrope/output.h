@@ -95,11 +95,11 @@ enum output_needs {
 	NEEDS_COUNTS, /* how often each stack was seen: a profile */
 	NEEDS_TIME,   /* each event of what is shown, in order */
 	/*
-	 * the same of every thread with its state, whatever mode was asked for: what is left out by name, time
-	 * or function stays left out
+	 * the same of every thread with its state, whatever mode was asked for: what is left out by name,
+	 * time or function stays left out
 	 */
 	NEEDS_THREADS,
-	NEEDS_ALL,    /* each event, whatever is asked to be shown: every thread with its state */
+	NEEDS_ALL, /* each event, whatever is asked to be shown: every thread with its state */
 };
 
 /* What becomes of stacks that have no time, as collapsed ones. */

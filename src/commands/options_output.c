@@ -14,7 +14,8 @@ static const char *const sort_choices[] = { "self", "total", "name", NULL };
  * two.
  */
 static const char *const format_choices[] = { "collapsed", "table", "svg", "html", "firefox", "speedscope",
-	"pprof", "cpuprofile", "trace", "callgrind", "pstats", "flamechart", "timestamps", "log", "recording", NULL };
+	"pprof", "cpuprofile", "trace", "callgrind", "pstats", "flamechart", "timestamps", "log", "recording",
+	NULL };
 static const char *const path_choices[] = { "full", "short", NULL };
 static const char *const colour_choices[] = { "kind", "function", "gil", NULL };
 

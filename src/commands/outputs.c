@@ -202,12 +202,10 @@ static int open_one(struct outputs *outputs, const char *path, const struct outp
 void outputs_open_none(
 	struct outputs *outputs, const struct output_options *options, struct functions *functions)
 {
-	*outputs = (struct outputs){
-		.shown = { .take = take_shown },
+	*outputs = (struct outputs){ .shown = { .take = take_shown },
 		.threads = { .take = take_threads },
 		.functions = functions,
-		.options = *options
-	};
+		.options = *options };
 }
 
 int outputs_open(struct outputs *outputs, const char *const *paths, size_t count,

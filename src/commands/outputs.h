@@ -25,7 +25,7 @@ struct output {
 struct outputs {
 	struct sink shown; /* behind the filter */
 	struct filter *filter;
-	struct sink threads;           /* behind the other filter, which lets the threads of every state through */
+	struct sink threads; /* behind the other filter, which lets the threads of every state through */
 	struct filter *threads_filter; /* NULL: no format needs that */
 	/*
 	 * every thread at every tick: one of them keeps it, or the filter asks for names or states of

@@ -6,7 +6,7 @@
 #include "pyrope/output.h"
 
 extern const struct output_format output_callgrind, output_collapsed, output_cpuprofile, output_firefox,
-	output_flamechart, output_html, output_log, output_pprof, output_pstats, output_recording, output_speedscope,
-	output_svg, output_table, output_timestamps, output_trace;
+	output_flamechart, output_html, output_log, output_pprof, output_pstats, output_recording,
+	output_speedscope, output_svg, output_table, output_timestamps, output_trace;
 
 #endif

@@ -137,7 +137,8 @@ static void put_run(struct data *data)
 	put_integer(data, "no_lines", options->no_lines);
 	put(data, ",\"qualities\":[");
 	for (size_t i = 0; i < SAMPLE_QUALITIES; i++)
-		buffer_printf(&data->text, "%s%llu", i ? "," : "", (unsigned long long)timeline->qualities[i]);
+		buffer_printf(
+			&data->text, "%s%llu", i ? "," : "", (unsigned long long)timeline->qualities[i]);
 	put(data, "]");
 }
 
@@ -255,8 +256,7 @@ static void put_thread(struct data *data, const struct timeline_thread *thread)
 	while ((run = spool_next(&cursor))) {
 		const bool is_gap = run->weight == 0;
 
-		put_number(data,
-			is_gap ? RUN_IS_GAP : run->state | (run->is_collecting ? RUN_COLLECTS : 0U));
+		put_number(data, is_gap ? RUN_IS_GAP : run->state | (run->is_collecting ? RUN_COLLECTS : 0U));
 		put_number(data, step(&before_us, since_first_us(data, run->start_ns)));
 		if (is_gap)
 			continue;

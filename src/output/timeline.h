@@ -64,10 +64,10 @@ struct timeline {
 	unsigned source;
 	int64_t offset_ns; /* from the clock of this source to that of the wall */
 	bool has_begin, has_state, has_native;
-	int64_t first_ns, last_ns; /* of all that was taken */
+	int64_t first_ns, last_ns;            /* of all that was taken */
 	uint64_t missed;                      /* ticks that nobody took */
 	uint64_t qualities[SAMPLE_QUALITIES]; /* samples, by how sure of each we are */
-	int64_t imported_ns;       /* where the next stack without a time goes */
+	int64_t imported_ns;                  /* where the next stack without a time goes */
 	char *arguments, *machine;
 	unsigned cpus;
 	struct timeline_thread *threads;

@@ -169,9 +169,9 @@ async function selects_range(page) {
 	await settle(page);
 	const [x, y] = await place(page, 'main', 2);
 	await page.send('Input.dispatchMouseEvent', { type: 'mouseWheel', x, y, deltaX: 0, deltaY: -100, modifiers: 2 });
-	await page.until(() => document.getElementById('range').textContent.startsWith('0.4'));
+	await page.until(() => document.getElementById('range').textContent.match(/^0\.(39|40)/));
 	await settle(page);
-	assert.equal(await text_of(page, 'range'), '0.400 s to 8.400 s', 'the wheel zooms to where the pointer is');
+	assert.match(await text_of(page, 'range'), /^0\.(39|40)\d s to 8\.(39|40)\d s$/, 'the wheel zooms to where the pointer is');
 	await press(page, '#zoom-all');
 }
 
@@ -195,7 +195,7 @@ async function chooses_states(page) {
 		select.dispatchEvent(new Event('change'));
 	});
 	await settle(page);
-	assert.equal(Object.keys(await table(page)).length, 12);
+	assert.equal(Object.keys(await table(page)).length, 13);
 }
 
 // ---- a sample ----
@@ -368,7 +368,7 @@ async function has_table(page) {
 	await press(page, '#sort-name');
 	assert.equal((await names())[0], 'zip');
 	await press(page, '#sort-total');
-	assert.equal((await names()).at(-1), 'slow');
+	assert.deepEqual((await names()).slice(-3).sort(), ['query', 'slow', 'stall']);
 	assert.equal(await page.evaluate(() => document.querySelector('th[aria-sort=descending]').textContent), 'total ▾');
 	assert.deepEqual(await page.evaluate(() => Array.from(document.querySelectorAll('#table-rows tbody tr')).find((row) => row.cells[6].textContent === 'handle').innerText.split('\t')),
 		['0', '0.00%', '0 µs', '900', '30.00%', '9 s', 'handle', 'app.py:1']);

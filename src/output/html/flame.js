@@ -332,7 +332,7 @@ function move_cursor(by_row, by_x) {
 		const better = flame.frames.map((frame, i) => ({ frame, i })).filter(({ frame }) => by_row ?
 			frame.row === now.row + by_row && (by_row < 0 ? frame.x <= center && frame.x + frame.width >= center : frame.x >= now.x - 0.01 && frame.x < now.x + now.width) :
 			frame.row === now.row && (frame.x - now.x) * by_x > 0);
-		better.sort((a, b) => by_row ? b.frame.width - a.frame.width : Math.abs(a.frame.x - now.x) - Math.abs(b.frame.x - now.x));
+		better.sort((a, b) => by_row ? b.frame.width - a.frame.width || a.frame.x - b.frame.x : Math.abs(a.frame.x - now.x) - Math.abs(b.frame.x - now.x));
 		if (!better.length)
 			return;
 		flame.cursor = better[0].i;
