@@ -10,7 +10,6 @@
 #include "pyrope/python.h"
 
 #include <elf.h>
-#include <elfutils/version.h>
 #include <link.h>
 #include <sys/auxv.h>
 #include <zlib.h>
@@ -18,6 +17,9 @@
 
 #include "src/commands/commit.h"
 
+#if __has_include(<elfutils/version.h>) /* from 0.161 on, and not of other implementations of libelf */
+#include <elfutils/version.h>
+#endif
 #ifdef HAVE_LIBLZMA
 #include <lzma.h>
 #endif
@@ -85,7 +87,11 @@ static void append_c_library(struct buffer *text)
 
 static const char *elf_version_text(void)
 {
+#ifdef _ELFUTILS_VERSION
 	return "0." TEXT_OF(_ELFUTILS_VERSION);
+#else
+	return NULL;
+#endif
 }
 
 #ifdef HAVE_LIBIBERTY
