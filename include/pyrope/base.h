@@ -239,6 +239,14 @@ bool identify_file(int directory, const char *path, dev_t *device, uint64_t *ino
 /* How often open_chosen has given up. */
 uint64_t files_unanswered(void);
 
+/*
+ * In a process that may open nothing: what is asked to read or write the file of this name uses the
+ * descriptor instead. The name is told by its address, and lent.
+ */
+void file_lend(const char *name, int fd);
+/* Another descriptor for it, with the same offset; -1: nothing was lent by this name. */
+int file_lent(const char *name);
+
 /* How many descriptors pyrope may have open (the soft limit, which has been raised to the hard one). */
 size_t descriptor_limit(void);
 /*

@@ -51,7 +51,7 @@ struct command {
 extern const struct command *const command_table[];
 
 extern const struct command command_record, command_dump, command_report, command_diff, command_check,
-	command_doctor;
+	command_doctor, command_serve;
 /* What an option alone asks for: not in the table, and without options. */
 extern const struct command command_help, command_version, command_completion;
 
@@ -70,6 +70,7 @@ int dump_run(const struct options *options, struct error *err);
 int report_run(const struct options *options, struct error *err);
 int diff_run(const struct options *options, struct error *err);
 int check_run(const struct options *options, struct error *err);
+int serve_run(const struct options *options, struct error *err);
 int doctor_run(const struct options *options, struct error *err);
 int print_run(const struct options *options, struct error *err);
 

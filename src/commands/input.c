@@ -12,9 +12,12 @@
 int input_open(const char *path, struct error *err)
 {
 	struct stat status;
-	/* a FIFO would wait for somebody to write, a device might never end */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = file_lent(path);
 
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET);
+	else /* a FIFO would wait for somebody to write, a device might never end */
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read '%.256s'", path);
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {

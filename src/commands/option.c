@@ -13,6 +13,7 @@ const struct command *const command_table[] = {
 	&command_report,
 	&command_diff,
 	&command_check,
+	&command_serve,
 	&command_doctor,
 	NULL,
 };

@@ -24,6 +24,7 @@ enum summary {
 #define OUTPUTS_LIMIT 16 /* of one run */
 #define BUDGET_WORDS_LIMIT 64
 #define REPORTS_LIMIT 16
+#define HOSTS_LIMIT 16
 
 /* --paths */
 enum path_choice { PATHS_OF_FORMAT, PATHS_FULL, PATHS_SHORT };
@@ -40,6 +41,14 @@ struct budget_word {
 struct report_choice {
 	const char *format; /* one of the choices */
 	const char *path;   /* NULL: it is printed; borrowed */
+};
+
+/* Of serve; all strings are borrowed. */
+struct web_choice {
+	const char *listen; /* NULL: the default */
+	const char *hosts[HOSTS_LIMIT];
+	size_t host_count;
+	int64_t upload_megabytes, upload_ns, profiles;
 };
 
 struct options {
@@ -109,6 +118,8 @@ struct options {
 	enum summary summary;
 	int abi;                /* 0: find out; else major * 100 + minor */
 	const char *completion; /* the shell */
+	const char *token_file; /* of serve, and of outputs that are sent; NULL: none; borrowed */
+	struct web_choice web;
 };
 
 /* Fills options from the arguments (argv[0] is the program). ERROR_USAGE when they make no sense. */

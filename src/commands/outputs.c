@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pyrope/web.h"
+
 /* Of a terminal: what stays for the lines around a table, and what a table has at least. */
 #define ROWS_KEPT 13
 #define ROWS_LEAST 10
@@ -118,6 +120,7 @@ struct output_options output_options_of(const struct options *options, enum samp
 		.colour_by = options->colour_by,
 		.least_part = options->least_part,
 		.title = options->title,
+		.token_file = options->token_file,
 		.has_limit = options->has_limit,
 		.limit = options->limit,
 		.groups = options->groups,
@@ -145,10 +148,22 @@ static bool is_stdout(const char *path)
 	return !path || strcmp(path, "-") == 0;
 }
 
+/* What is sent is a recording, unless its name ends in what names another format. */
+static const struct output_format *format_of_url(const char *url)
+{
+	char *path = xstrndup(url, strcspn(url, "?#"));
+	const struct output_format *format = output_format_of_path(path);
+
+	free(path);
+	return format ? format : output_format_find("recording");
+}
+
 static const struct output_format *format_of(const char *path)
 {
 	const struct output_format *format = path ? output_format_of_path(path) : NULL;
 
+	if (path && web_is_url(path))
+		return format_of_url(path);
 	if (!format && is_stdout(path) && isatty(STDOUT_FILENO))
 		format = output_format_find("table");
 	return format ? format : output_formats[0];
@@ -168,6 +183,18 @@ static void choose_options(struct output *output, enum path_choice path_choice)
 		output->options.rows = output->options.limit;
 }
 
+/* What goes to a server is a temporary file until it is whole. */
+static int open_file(struct output *output, struct error *err)
+{
+	const char *const *endings = output->format->extensions;
+
+	if (!output->path || !web_is_url(output->path))
+		return output_open(&output->file, output->path, err);
+	if (web_push_check(output->path, output->options.token_file, err) != 0)
+		return -1;
+	return output_open_rescue(&output->file, &output->local, endings ? endings[0] : ".txt", err);
+}
+
 static int open_one(struct outputs *outputs, const char *path, const struct output_format *format,
 	enum path_choice path_choice, struct functions *functions, struct error *err)
 {
@@ -182,7 +209,7 @@ static int open_one(struct outputs *outputs, const char *path, const struct outp
 		.path = path, .format = format ? format : format_of(path), .options = outputs->options
 	};
 	choose_options(output, path_choice);
-	if (output_open(&output->file, path, err) != 0)
+	if (open_file(output, err) != 0)
 		return -1;
 	outputs->count++;
 	if (output->format->is_compressed || (path && output_path_is_compressed(path)))
@@ -227,6 +254,9 @@ void outputs_release(struct outputs *outputs)
 	for (size_t i = 0; i < outputs->count; i++) {
 		sink_free(outputs->list[i].sink);
 		output_close(outputs->list[i].file);
+		if (outputs->list[i].local)
+			unlink(outputs->list[i].local);
+		free(outputs->list[i].local);
 	}
 	profile_free(outputs->profile);
 	filter_free(outputs->filter);
@@ -294,6 +324,21 @@ static void warn_of_size(const struct output *output)
 			(unsigned long long)(bytes / MEGABYTE), (unsigned long long)(limit / MEGABYTE));
 }
 
+/* One that the server does not take stays where it is, and the error names the place. */
+static int send_one(struct output *output, struct error *err)
+{
+	size_t length;
+
+	if (web_push(output->path, output->options.token_file, output->local, err) == 0)
+		return 0;
+	length = strlen(err->message);
+	snprintf(err->message + length, sizeof(err->message) - length, ": the profile is in '%s' instead",
+		output->local);
+	free(output->local);
+	output->local = NULL;
+	return -1;
+}
+
 static int finish_one(struct outputs *outputs, struct output *output, struct error *err)
 {
 	if (!output->sink)
@@ -302,7 +347,7 @@ static int finish_one(struct outputs *outputs, struct output *output, struct err
 		return -1;
 	if (output_commit(output->file, err) == 0) {
 		warn_of_size(output);
-		return 0;
+		return output->local ? send_one(output, err) : 0;
 	}
 	if (err->kind != ERROR_GONE && !output->sink)
 		rescue(outputs, output, err);

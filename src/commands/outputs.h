@@ -15,7 +15,8 @@
 	"nothing that was sampled matches what is asked for (--thread, --only, --from and the like)"
 
 struct output {
-	const char *path; /* NULL or "-": standard output; borrowed */
+	const char *path; /* NULL or "-": standard output, or the URL of a server; borrowed */
+	char *local;      /* NULL, or the file that is sent to that server */
 	const struct output_format *format;
 	struct output_file *file;
 	struct sink *sink;             /* NULL: written from the profile at the end */

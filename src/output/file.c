@@ -173,6 +173,13 @@ static bool may_write(const struct place *place)
 
 static int open_path(struct output_file *file, const char *path, struct error *err)
 {
+	const int lent = file_lent(path);
+
+	if (lent >= 0) {
+		file->fd = lent;
+		file->owns_fd = true;
+		return 0;
+	}
 	if (named_descriptor(path) >= 0)
 		return open_descriptor(file, named_descriptor(path), err);
 	if (place_find(&file->place, path, err) != 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define CHUNK_BYTES 4096
@@ -50,12 +51,18 @@ static bool open_file(struct spool *spool)
 
 	if (spool->fd >= 0)
 		return true;
+	/* without a name from the start, where the file system can: what serves profiles may make no other */
+	spool->fd = open(folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (spool->fd >= 0)
+		return true;
 	path = xasprintf("%s/pyrope-XXXXXX", folder());
 	spool->fd = mkostemp(path, O_CLOEXEC);
+	if (spool->fd >= 0)
+		unlink(path);
+	else if (errno == EPERM)
+		spool->fd = memfd_create("pyrope", MFD_CLOEXEC);
 	if (spool->fd < 0)
 		spool->failure = errno;
-	else
-		unlink(path);
 	free(path);
 	return spool->fd >= 0;
 }

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sends a profile to `pyrope serve`, by libcurl. It is asked before anything is sampled whether the server
+ * would take one, and what it says then is the message.
+ */
+#include "config.h"
+
+#include "pyrope/web.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "web/token.h"
+
+#define CONNECT_SECONDS 10L
+#define ASK_SECONDS 20L
+#define SEND_SECONDS 600L
+#define LEAVING_NS 500000000 /* for the rest, when pyrope is told to end */
+#define ANSWER_BYTES 300
+
+struct push {
+	CURL *curl;
+	struct curl_slist *headers;
+	int64_t interrupted_ns; /* when that was first seen; 0: not yet */
+	size_t answer_length;
+	char answer[ANSWER_BYTES + 1];
+	char reason[CURL_ERROR_SIZE];
+};
+
+bool web_push_available(void)
+{
+	return true;
+}
+
+static size_t take_answer(char *bytes, size_t size, size_t count, void *context)
+{
+	struct push *push = context;
+	const size_t room = ANSWER_BYTES - push->answer_length;
+	const size_t taken = size * count < room ? size * count : room;
+
+	memcpy(push->answer + push->answer_length, bytes, taken);
+	push->answer_length += taken;
+	return size * count;
+}
+
+/* Not 0: it gives up. */
+static int watch(void *context, curl_off_t down, curl_off_t downloaded, curl_off_t up, curl_off_t uploaded)
+{
+	struct push *push = context;
+
+	(void)down;
+	(void)downloaded;
+	(void)up;
+	(void)uploaded;
+	if (!is_interrupted())
+		return 0;
+	if (!push->interrupted_ns)
+		push->interrupted_ns = monotonic_ns();
+	return monotonic_ns() - push->interrupted_ns > LEAVING_NS;
+}
+
+static int add_token(struct push *push, const char *token_file, struct error *err)
+{
+	char token[TOKEN_MOST + 1];
+	char *header;
+
+	if (!token_file)
+		return 0;
+	if (token_read(token_file, token, err) != 0)
+		return -1;
+	header = xasprintf("Authorization: Bearer %s", token);
+	push->headers = curl_slist_append(push->headers, header);
+	explicit_bzero(header, strlen(header));
+	explicit_bzero(token, sizeof(token));
+	free(header);
+	return 0;
+}
+
+static int begin(struct push *push, const char *token_file, struct error *err)
+{
+	static bool is_initialised;
+
+	if (!is_initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+		return error_set(err, ERROR_SYSTEM, "cannot start libcurl");
+	is_initialised = true;
+	push->curl = curl_easy_init();
+	if (!push->curl)
+		return error_set(err, ERROR_SYSTEM, "cannot start libcurl");
+	if (add_token(push, token_file, err) != 0)
+		return -1;
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(push->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(push->curl, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+	curl_easy_setopt(push->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(push->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+	curl_easy_setopt(push->curl, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
+	curl_easy_setopt(push->curl, CURLOPT_ERRORBUFFER, push->reason);
+	curl_easy_setopt(push->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(push->curl, CURLOPT_WRITEDATA, push);
+	curl_easy_setopt(push->curl, CURLOPT_XFERINFOFUNCTION, watch);
+	curl_easy_setopt(push->curl, CURLOPT_XFERINFODATA, push);
+	curl_easy_setopt(push->curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(push->curl, CURLOPT_HTTPHEADER, push->headers);
+	return 0;
+}
+
+static void end(struct push *push)
+{
+	if (push->curl)
+		curl_easy_cleanup(push->curl);
+	curl_slist_free_all(push->headers);
+}
+
+/* What the server has said, as a part of the message: it is not ours. */
+static int refused(struct push *push, const char *url, long status, struct error *err)
+{
+	struct buffer clean = { 0 };
+
+	buffer_append(&clean, "", 0);
+	utf8_clean(&clean, push->answer, push->answer_length);
+	while (clean.length && clean.data[clean.length - 1] == ' ')
+		clean.data[--clean.length] = '\0';
+	error_set(err, ERROR_SYSTEM, "cannot send to '%.256s': the server says %ld%s%.*s", url, status,
+		clean.length ? ": " : "", (int)clean.length, clean.data);
+	buffer_release(&clean);
+	return -1;
+}
+
+static int perform(struct push *push, const char *url, struct error *err)
+{
+	const CURLcode code = curl_easy_perform(push->curl);
+	long status = 0;
+
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return error_set(err, ERROR_SYSTEM,
+			"cannot send to '%.256s': pyrope was told to end before all was sent", url);
+	if (code != CURLE_OK)
+		return error_set(err, ERROR_SYSTEM, "cannot send to '%.256s': %.200s", url,
+			push->reason[0] ? push->reason : curl_easy_strerror(code));
+	curl_easy_getinfo(push->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status >= 200 && status < 300 ? 0 : refused(push, url, status, err);
+}
+
+/* The server of a URL, and another path. NULL: it is none that can be used. */
+static char *with_path(const char *url, const char *path)
+{
+	const char *host = strstr(url, "://") + strlen("://");
+	const size_t length = strcspn(host, "/?#");
+
+	return length ? xasprintf("%.*s%s", (int)(host + length - url), url, path) : NULL;
+}
+
+int web_push_check(const char *url, const char *token_file, struct error *err)
+{
+	struct push push = { .reason = "" };
+	char *hello = with_path(url, "/api/hello");
+	int result = -1;
+
+	if (!hello || strchr(url, '#')) {
+		error_set(err, ERROR_USAGE, "'%.256s' names no server: use http://HOST:PORT/NAME", url);
+	} else if (begin(&push, token_file, err) == 0) {
+		curl_easy_setopt(push.curl, CURLOPT_URL, hello);
+		curl_easy_setopt(push.curl, CURLOPT_TIMEOUT, ASK_SECONDS);
+		result = perform(&push, url, err);
+	}
+	end(&push);
+	free(hello);
+	return result;
+}
+
+static int send_file(struct push *push, const char *url, FILE *file, struct error *err)
+{
+	struct stat status;
+
+	if (fstat(fileno(file), &status) != 0)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read what is to be sent");
+	curl_easy_setopt(push->curl, CURLOPT_URL, url);
+	curl_easy_setopt(push->curl, CURLOPT_TIMEOUT, SEND_SECONDS);
+	curl_easy_setopt(push->curl, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(push->curl, CURLOPT_READDATA, file);
+	curl_easy_setopt(push->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)status.st_size);
+	return perform(push, url, err);
+}
+
+int web_push(const char *url, const char *token_file, const char *path, struct error *err)
+{
+	struct push push = { .reason = "" };
+	FILE *file = fopen(path, "rbe");
+	int result = -1;
+
+	if (!file)
+		error_set_errno(err, ERROR_SYSTEM, errno, "cannot read '%.256s'", path);
+	else if (begin(&push, token_file, err) == 0)
+		result = send_file(&push, url, file, err);
+	end(&push);
+	if (file)
+		fclose(file);
+	return result;
+}
