@@ -81,7 +81,7 @@ struct output_options {
 	bool inverted;   /* these five: of a picture. The root at the top */
 	bool all_frames; /* those that only lead to the program, too */
 	enum colour_by colour_by;
-	double least_part; /* of all samples; a frame with less is left out */
+	double least_part;      /* of all samples; a frame with less is left out */
 	const char *title;      /* NULL: the command */
 	const char *token_file; /* NULL, or what a server that the output is sent to asks for; borrowed */
 };

@@ -25,8 +25,8 @@ enum web_kind { WEB_RECORDING, WEB_PPROF, WEB_COLLAPSED, WEB_KINDS };
 
 /* What the list says of a profile. The child fills it in, and so it is cleaned once more. */
 struct web_facts {
-	int32_t kind;       /* enum web_kind */
-	int64_t start_ms;   /* since 1970, UTC; 0: not known */
+	int32_t kind;        /* enum web_kind */
+	int64_t start_ms;    /* since 1970, UTC; 0: not known */
 	int64_t duration_ms; /* 0: not known */
 	uint64_t samples;
 	char host[WEB_HOST_BYTES];
@@ -50,14 +50,14 @@ struct web_work {
 /* ---- the server ---- */
 
 struct web_options {
-	const char *folder; /* of profiles and their index; made when it is missing */
-	const char *listen; /* "ADDRESS", "ADDRESS:PORT", "[::1]:PORT"; NULL: loopback and WEB_PORT */
-	const char *token_file;    /* NULL: everybody who can connect may do everything */
-	const char *const *hosts;  /* more names that browsers may call it by */
+	const char *folder;       /* of profiles and their index; made when it is missing */
+	const char *listen;       /* "ADDRESS", "ADDRESS:PORT", "[::1]:PORT"; NULL: loopback and WEB_PORT */
+	const char *token_file;   /* NULL: everybody who can connect may do everything */
+	const char *const *hosts; /* more names that browsers may call it by */
 	size_t host_count;
-	uint64_t upload_bytes;     /* of one profile */
-	int64_t upload_ns;         /* that one upload may take */
-	size_t profiles;           /* at most */
+	uint64_t upload_bytes; /* of one profile */
+	int64_t upload_ns;     /* that one upload may take */
+	size_t profiles;       /* at most */
 	const struct web_work *work;
 };
 

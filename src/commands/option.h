@@ -80,9 +80,9 @@ extern const struct option_row option_group, option_gc, option_syscalls;
 #define FLAME_GRAPH_OPTIONS &option_inverted, &option_title, &option_min_width, &option_all_frames
 /* What samples are shown, and how: of a run, and of a recording. */
 #define SHOWING_OPTIONS \
-	&option_output, &option_token_file, FILTER_OPTIONS, &option_format, &option_flamechart, &option_no_line_numbers, \
-		&option_paths, TABLE_OPTIONS, &option_sort, &option_tree, FLAME_GRAPH_OPTIONS, \
-		&option_colour_by, &option_group, &option_gc, &option_syscalls
+	&option_output, &option_token_file, FILTER_OPTIONS, &option_format, &option_flamechart, \
+		&option_no_line_numbers, &option_paths, TABLE_OPTIONS, &option_sort, &option_tree, \
+		FLAME_GRAPH_OPTIONS, &option_colour_by, &option_group, &option_gc, &option_syscalls
 
 /* ---- options_web.c ---- */
 

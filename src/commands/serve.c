@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope serve: what the server does with a profile is what `report` and `diff` do. It is done in a child that
- * can open nothing (src/web/sandbox.c): files are lent to it by their names.
+ * pyrope serve: what the server does with a profile is what `report` and `diff` do. It is done in a child
+ * that can open nothing (src/web/sandbox.c): files are lent to it by their names.
  */
 #include "config.h"
 
@@ -88,19 +88,21 @@ static int examine(const struct web_input *input, struct web_facts *facts, struc
 	functions_free(functions);
 	if (result != 0)
 		return -1;
-	return facts->samples ? 0
-			      : error_set(err, ERROR_UNSUPPORTED,
-					"'%.200s' has no sample: send a recording, collapsed stacks or pprof",
-					input->name);
+	return facts->samples
+		? 0
+		: error_set(err, ERROR_UNSUPPORTED,
+			  "'%.200s' has no sample: send a recording, collapsed stacks or pprof", input->name);
 }
 
 /* ---- what is made of it ---- */
 
 static struct options options_of(const struct command *command)
 {
-	return (struct options){
-		.command = command, .max_depth = DEFAULT_MAX_DEPTH, .interval_ns = 10000000, .work = 1, .later_work = 1
-	};
+	return (struct options){ .command = command,
+		.max_depth = DEFAULT_MAX_DEPTH,
+		.interval_ns = 10000000,
+		.work = 1,
+		.later_work = 1 };
 }
 
 static int convert(const struct web_input *input, const char *format, int out, struct error *err)

@@ -46,9 +46,10 @@ void web_entry_write(const struct web_entry *entry, struct buffer *text)
 	const struct web_facts *facts = &entry->facts;
 	const char *label = entry->labels;
 
-	buffer_printf(text, SIGNATURE "\nkind=%" PRId32 "\nstart=%" PRId64 "\nduration=%" PRId64 "\nsamples=%" PRIu64
-		"\nreceived=%" PRId64 "\n", facts->kind, facts->start_ms, facts->duration_ms, facts->samples,
-		entry->received_ms);
+	buffer_printf(text,
+		SIGNATURE "\nkind=%" PRId32 "\nstart=%" PRId64 "\nduration=%" PRId64 "\nsamples=%" PRIu64
+			  "\nreceived=%" PRId64 "\n",
+		facts->kind, facts->start_ms, facts->duration_ms, facts->samples, entry->received_ms);
 	buffer_printf(text, "name=%s\nhost=%s\ncommand=%s\n", entry->name, facts->host, facts->command);
 	while (*label) {
 		const size_t length = strcspn(label, "\n");
@@ -168,15 +169,17 @@ void web_entry_append_json(const struct web_entry *entry, struct buffer *text)
 	buffer_append_json(text, facts->host);
 	buffer_append_string(text, ",\"command\":");
 	buffer_append_json(text, facts->command);
-	buffer_printf(text, ",\"kind\":\"%s\",\"start\":%" PRId64 ",\"received\":%" PRId64 ",\"duration\":%" PRId64
+	buffer_printf(text,
+		",\"kind\":\"%s\",\"start\":%" PRId64 ",\"received\":%" PRId64 ",\"duration\":%" PRId64
 		",\"samples\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"labels\":[",
 		web_kind_names[facts->kind], facts->start_ms, entry->received_ms, facts->duration_ms,
 		facts->samples, entry->bytes);
 	while (*label) {
 		const size_t length = strcspn(label, "\n"), name_length = strcspn(label, "=\n");
 		char *name = xstrndup(label, name_length);
-		char *value = name_length < length ? xstrndup(label + name_length + 1, length - name_length - 1)
-						   : xstrdup("");
+		char *value = name_length < length
+			? xstrndup(label + name_length + 1, length - name_length - 1)
+			: xstrdup("");
 
 		buffer_append_string(text, label == entry->labels ? "[" : ",[");
 		buffer_append_json(text, name);

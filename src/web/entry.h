@@ -10,8 +10,8 @@
 
 struct web_entry {
 	char id[WEB_ID_BYTES];
-	char file[WEB_FILE_BYTES]; /* in the folder; as it is there, not to be shown */
-	char name[WEB_NAME_BYTES]; /* what people call it */
+	char file[WEB_FILE_BYTES];     /* in the folder; as it is there, not to be shown */
+	char name[WEB_NAME_BYTES];     /* what people call it */
 	char labels[WEB_LABELS_BYTES]; /* "name=value\n" for each */
 	int64_t received_ms;           /* since 1970, UTC */
 	uint64_t bytes;

@@ -126,7 +126,8 @@ static void disconnect(struct index *index)
 
 void index_delete(const struct store *store)
 {
-	static const char *const names[] = { FILE_NAME, FILE_NAME "-wal", FILE_NAME "-shm", FILE_NAME "-journal" };
+	static const char *const names[] = { FILE_NAME, FILE_NAME "-wal", FILE_NAME "-shm",
+		FILE_NAME "-journal" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
 		unlinkat(store->folder, names[i], 0);
@@ -182,8 +183,8 @@ void index_end(struct index *index)
 int index_put(struct index *index, const struct web_entry *entry, struct error *err)
 {
 	const struct web_facts *facts = &entry->facts;
-	sqlite3_stmt *statement = prepare(index,
-		"INSERT OR REPLACE INTO profiles (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", err);
+	sqlite3_stmt *statement = prepare(
+		index, "INSERT OR REPLACE INTO profiles (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", err);
 
 	if (!statement)
 		return -1;
@@ -251,8 +252,7 @@ static void take_row(sqlite3_stmt *statement, struct web_entry *entry)
 
 int index_get(struct index *index, const char *id, struct web_entry *entry, struct error *err)
 {
-	sqlite3_stmt *statement =
-		prepare(index, "SELECT " COLUMNS " FROM profiles WHERE id = ?", err);
+	sqlite3_stmt *statement = prepare(index, "SELECT " COLUMNS " FROM profiles WHERE id = ?", err);
 	int code, result;
 
 	if (!statement)
@@ -266,8 +266,8 @@ int index_get(struct index *index, const char *id, struct web_entry *entry, stru
 	return result;
 }
 
-int index_each(struct index *index, void (*visit)(const struct web_entry *entry, void *context), void *context,
-	struct error *err)
+int index_each(struct index *index, void (*visit)(const struct web_entry *entry, void *context),
+	void *context, struct error *err)
 {
 	sqlite3_stmt *statement = prepare(index, "SELECT " COLUMNS " FROM profiles", err);
 	struct web_entry entry;
@@ -286,7 +286,9 @@ int index_each(struct index *index, void (*visit)(const struct web_entry *entry,
 
 /* ---- the list ---- */
 
-#define MATCHES " WHERE instr(lower(name || char(10) || host || char(10) || labels || char(10) || command), lower(?1))"
+#define MATCHES \
+	" WHERE instr(lower(name || char(10) || host || char(10) || labels || char(10) || command), " \
+	"lower(?1))"
 
 /* Names of columns are chosen from here, and never a client's. */
 static const char *order_of(const struct web_search *search)

@@ -26,8 +26,8 @@ int index_list(struct index *index, const struct web_search *search, struct buff
 	struct error *err);
 int index_count(struct index *index, uint64_t *count, struct error *err);
 /* Calls visit for each row. */
-int index_each(struct index *index, void (*visit)(const struct web_entry *entry, void *context), void *context,
-	struct error *err);
+int index_each(struct index *index, void (*visit)(const struct web_entry *entry, void *context),
+	void *context, struct error *err);
 /* Many changes at once. */
 void index_begin(struct index *index);
 void index_end(struct index *index);

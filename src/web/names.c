@@ -15,7 +15,7 @@
 
 static int digit_of(char character)
 {
-	return character >= '0' && character <= '9' ? character - '0'
+	return character >= '0' && character <= '9'    ? character - '0'
 		: character >= 'a' && character <= 'f' ? character - 'a' + 10
 		: character >= 'A' && character <= 'F' ? character - 'A' + 10
 						       : -1;
@@ -111,7 +111,8 @@ static int add_label(struct web_labels *labels, size_t *count, const struct buff
 
 	if (strlen(name->data) != name->length || !is_label_name(name->data))
 		return error_set(err, ERROR_USAGE,
-			"a label is called by at most %d letters, digits and characters of _.-", WEB_LABEL_BYTES);
+			"a label is called by at most %d letters, digits and characters of _.-",
+			WEB_LABEL_BYTES);
 	if (value->length > WEB_VALUE_BYTES)
 		return error_set(err, ERROR_USAGE, "a label's value has at most %d bytes", WEB_VALUE_BYTES);
 	web_clean(clean, sizeof(clean), value->data, value->length);

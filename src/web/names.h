@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What of a request is a client's text: names, labels, where it goes, and whether it may. No input is refused by a crash. */
+/*
+ * What of a request is a client's text: names, labels, where it goes, and whether it may.
+ */
 #ifndef PYROPE_WEB_NAMES_H
 #define PYROPE_WEB_NAMES_H
 
@@ -23,7 +25,7 @@ void web_clean(char *clean, size_t room, const char *bytes, size_t length);
 void web_name_clean(char name[WEB_NAME_BYTES], const char *path, size_t length);
 
 struct web_labels {
-	char host[WEB_HOST_BYTES];     /* of the label "host", which is not among the others */
+	char host[WEB_HOST_BYTES];   /* of the label "host", which is not among the others */
 	char text[WEB_LABELS_BYTES]; /* "name=value\n" for each */
 };
 
@@ -48,8 +50,8 @@ struct web_target {
 	enum web_route route;
 	char ids[2][WEB_ID_BYTES];
 	char format[WEB_FORMAT_BYTES];
-	char name[WEB_NAME_BYTES];      /* of what is uploaded */
-	const char *query;              /* behind the question mark; points into the address, or to "" */
+	char name[WEB_NAME_BYTES]; /* of what is uploaded */
+	const char *query;         /* behind the question mark; points into the address, or to "" */
 };
 
 /* Never fails: what is nothing is ROUTE_NONE. */

@@ -12,7 +12,8 @@ bool web_push_available(void)
 static int refuse(const char *url, struct error *err)
 {
 	return error_set(err, ERROR_UNSUPPORTED,
-		"cannot send to '%.256s': this pyrope was built without libcurl: write a file, and send it with "
+		"cannot send to '%.256s': this pyrope was built without libcurl: write a file, and send it "
+		"with "
 		"curl -T",
 		url);
 }

@@ -28,7 +28,8 @@ struct request *request_new(struct server *server, struct MHD_Connection *connec
 
 	request->server = server;
 	request->connection = connection;
-	request->peer = *(struct peer **)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	request->peer =
+		*(struct peer **)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	request->address = xstrdup(address);
 	request->fd = -1;
 	return request;
@@ -96,8 +97,7 @@ static bool is_authorized(const struct request *request)
 
 	if (!server->token.digest.length || is_token(request))
 		return true;
-	cookie = MHD_lookup_connection_value(
-		request->connection, MHD_COOKIE_KIND, server->token.cookie_name);
+	cookie = MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, server->token.cookie_name);
 	return cookie && web_is_equal_secret(cookie, server->token.cookie.data);
 }
 
@@ -364,8 +364,9 @@ static bool has_long_body(const struct request *request)
 	struct error ignored = { 0 };
 	int64_t bytes = 0;
 
-	return length && (parse_integer(length, "length", 0, INT64_MAX, &bytes, &ignored) != 0 ||
-				 (uint64_t)bytes > DRAINED);
+	return length &&
+		(parse_integer(length, "length", 0, INT64_MAX, &bytes, &ignored) != 0 ||
+			(uint64_t)bytes > DRAINED);
 }
 
 static void take_body(struct request *request, const char *bytes, size_t length)

@@ -206,7 +206,7 @@ int sandbox_enter(const int *kept, size_t count, const struct sandbox_limits *li
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGXFSZ, SIG_IGN); /* too large a file is an error with a message */
-	hash_seed(); /* asked for while that is allowed everywhere */
+	hash_seed();              /* asked for while that is allowed everywhere */
 	empty_standard_descriptors();
 	close_others(kept, count);
 	set_limits(limits);

@@ -17,7 +17,6 @@ struct sandbox_limits {
  * that opens, connects, starts or signals anything. What is left: reading and writing those descriptors,
  * files without a name in the folder for temporary files, memory, clocks. For the rest of its life.
  */
-int sandbox_enter(
-	const int *kept, size_t count, const struct sandbox_limits *limits, struct error *err);
+int sandbox_enter(const int *kept, size_t count, const struct sandbox_limits *limits, struct error *err);
 
 #endif

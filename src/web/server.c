@@ -26,7 +26,7 @@
 
 #include "web/token.h"
 
-#define SILENCE_SECONDS 60 /* of a connection, at any place of a request */
+#define SILENCE_SECONDS 60                    /* of a connection, at any place of a request */
 #define REQUEST_NS (INT64_C(60) * 1000000000) /* for the head of one, however slowly it comes */
 #define CONNECTION_BYTES 65536                /* of memory, for the head and a part of the body */
 #define SWEEP_MS 500
@@ -103,8 +103,8 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
 	return *own ? request_handle(*own, method, bytes, length) : MHD_NO;
 }
 
-static void end_request(void *context, struct MHD_Connection *connection, void **own,
-	enum MHD_RequestTerminationCode code)
+static void end_request(
+	void *context, struct MHD_Connection *connection, void **own, enum MHD_RequestTerminationCode code)
 {
 	struct request *request = *own;
 
@@ -142,7 +142,8 @@ struct place {
 static int bad_place(const char *listen, struct error *err)
 {
 	return error_set(err, ERROR_USAGE,
-		"cannot listen on '%.100s': use an address and a port, as 127.0.0.1:5000 or [::1]:5000", listen);
+		"cannot listen on '%.100s': use an address and a port, as 127.0.0.1:5000 or [::1]:5000",
+		listen);
 }
 
 static int parse_place(const char *text, struct place *place, struct error *err)
@@ -170,17 +171,17 @@ static bool is_loopback(const struct sockaddr *address)
 		IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
-static int bind_socket(struct server *server, const struct addrinfo *found, const char *listen_on,
-	struct error *err)
+static int bind_socket(
+	struct server *server, const struct addrinfo *found, const char *listen_on, struct error *err)
 {
 	const int on = 1;
 
 	if (!is_loopback(found->ai_addr) && !server->options->token_file)
 		return error_set(err, ERROR_USAGE,
-			"'%.100s' can be reached from other machines: name a --token-file, or listen on 127.0.0.1",
+			"'%.100s' can be reached from other machines: name a --token-file, or listen on "
+			"127.0.0.1",
 			listen_on);
-	server->listener =
-		socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	server->listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (server->listener < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot listen on '%.100s'", listen_on);
 	setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -197,9 +198,8 @@ static int bind_socket(struct server *server, const struct addrinfo *found, cons
 /* A number, not a name: what a name leads to may change. */
 static int open_listener(struct server *server, struct error *err)
 {
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM
-	};
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM };
 	const char *listen_on = server->options->listen ? server->options->listen : "127.0.0.1";
 	struct addrinfo *found = NULL;
 	struct place place;
@@ -375,10 +375,9 @@ static void stop(struct server *server)
 
 int web_serve(const struct web_options *options, struct error *err)
 {
-	struct server server = { .options = options,
-		.store = { .folder = -1, .lock = -1 },
-		.listener = -1,
-		.signals = -1 };
+	struct server server = {
+		.options = options, .store = { .folder = -1, .lock = -1 }, .listener = -1, .signals = -1
+	};
 	int result;
 
 	umask(077); /* nothing of it is for others */

@@ -38,7 +38,7 @@ struct server {
 	const char **hosts; /* that it is called by; the strings are lent, but for own_host */
 	size_t host_count;
 	char own_host[256];
-	size_t uploads;  /* that are coming in */
+	size_t uploads; /* that are coming in */
 	struct {
 		char **files; /* in the folder, that have still to be looked at, from next on */
 		size_t count, capacity, next;
@@ -109,7 +109,8 @@ void upload_abort(struct request *request);
 
 struct request *request_new(struct server *server, struct MHD_Connection *connection, const char *address);
 void request_free(struct request *request); /* accepts NULL */
-enum MHD_Result request_handle(struct request *request, const char *method, const char *bytes, size_t *length);
+enum MHD_Result request_handle(
+	struct request *request, const char *method, const char *bytes, size_t *length);
 /* A header of it; NULL: it has none. */
 const char *request_header(const struct request *request, const char *name);
 /* The request waits for the job, which is taken over. */
@@ -119,12 +120,15 @@ void request_resume(struct request *request);
 
 /* ---- catalogue.c ---- */
 
-/* The index, brought up to what is in the folder; files that nobody has described are looked at one by one. */
+/*
+ * The index, brought up to what is in the folder; files that nobody has described are looked at one by one.
+ */
 int catalogue_open(struct server *server, struct error *err);
 void catalogue_close(struct server *server);
 /* The index is made again when it was that which failed. */
 void catalogue_repair(struct server *server);
 /* As index_get; a profile whose file is gone is none. *fd is open for reading. */
-int catalogue_find(struct server *server, const char *id, struct web_entry *entry, int *fd, struct error *err);
+int catalogue_find(
+	struct server *server, const char *id, struct web_entry *entry, int *fd, struct error *err);
 
 #endif

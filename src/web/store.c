@@ -101,7 +101,8 @@ int store_open(struct store *store, const char *path, struct error *err)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot write to the folder '%.256s'", path);
 	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0)
 		return error_set(err, ERROR_SYSTEM,
-			"another pyrope serves the folder '%.256s': stop that one, or name another folder", path);
+			"another pyrope serves the folder '%.256s': stop that one, or name another folder",
+			path);
 	sweep(store);
 	return 0;
 }
@@ -132,8 +133,8 @@ int store_begin(const struct store *store, char id[WEB_ID_BYTES], struct error *
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return failed(store, "make an id for a file", err);
 	snprintf(id, WEB_ID_BYTES, "%016llx", (unsigned long long)number);
-	fd = openat(store->folder, upload_name(id).text,
-		O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	fd = openat(store->folder, upload_name(id).text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		FILE_MODE);
 	return fd >= 0 ? fd : failed(store, "make a file", err);
 }
 
@@ -165,8 +166,8 @@ static int write_entry(const struct store *store, const struct web_entry *entry)
 	int fd, result;
 
 	strcat(beside.text, ".entry");
-	fd = openat(store->folder, beside.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		FILE_MODE);
+	fd = openat(
+		store->folder, beside.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
 		return -1;
 	web_entry_write(entry, &text);

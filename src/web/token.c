@@ -30,7 +30,8 @@ int token_read(const char *path, char token[TOKEN_MOST + 1], struct error *err)
 	length = strlen(token);
 	if (length < TOKEN_LEAST || strspn(token, allowed) != length)
 		return error_set(err, ERROR_USAGE,
-			"the first line of '%.256s' is no token: it takes %d to %d letters, digits or _.~+/=-, as "
+			"the first line of '%.256s' is no token: it takes %d to %d letters, digits or "
+			"_.~+/=-, as "
 			"of: openssl rand -hex 32",
 			path, TOKEN_LEAST, TOKEN_MOST);
 	return 0;

@@ -17,7 +17,8 @@
 static void refuse_size(struct request *request)
 {
 	answer_say(request, STATUS_TOO_LARGE,
-		"a profile has at most %" PRIu64 " MB here: ask for more with --upload-size, or leave a part out",
+		"a profile has at most %" PRIu64
+		" MB here: ask for more with --upload-size, or leave a part out",
 		request->server->options->upload_bytes / MEGABYTE);
 }
 
@@ -36,7 +37,8 @@ static bool has_room(struct request *request)
 	if (count + server->uploads < server->options->profiles)
 		return true;
 	answer_say(request, MHD_HTTP_INSUFFICIENT_STORAGE,
-		"%zu profiles are the most that are kept here: delete some, or ask for more with --max-profiles",
+		"%zu profiles are the most that are kept here: delete some, or ask for more with "
+		"--max-profiles",
 		server->options->profiles);
 	return false;
 }
@@ -54,8 +56,9 @@ bool upload_begin(struct request *request)
 			"send the file as it is: curl -T FILE, or --data-binary @FILE");
 		return false;
 	}
-	if (length && (parse_integer(length, "length", 0, INT64_MAX, &announced, &err) != 0 ||
-			      (uint64_t)announced > server->options->upload_bytes)) {
+	if (length &&
+		(parse_integer(length, "length", 0, INT64_MAX, &announced, &err) != 0 ||
+			(uint64_t)announced > server->options->upload_bytes)) {
 		refuse_size(request);
 		return false;
 	}

@@ -104,8 +104,8 @@ START_TEST(test_targets)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
 		web_target_parse(&target, cases[i].method, cases[i].address);
-		ck_assert_msg(target.route == cases[i].route, "%s %s is %d", cases[i].method, cases[i].address,
-			(int)target.route);
+		ck_assert_msg(target.route == cases[i].route, "%s %s is %d", cases[i].method,
+			cases[i].address, (int)target.route);
 	}
 }
 END_TEST
@@ -113,8 +113,8 @@ END_TEST
 START_TEST(test_senders)
 {
 	static const char *const names[] = { "localhost", "profiles.example" };
-	static const char *const own[] = { "localhost", "LOCALHOST:80", "profiles.example:5000", "127.0.0.1:1",
-		"10.0.0.1", "[::1]", "[::1]:5000", "[2001:db8::1]:80" };
+	static const char *const own[] = { "localhost", "LOCALHOST:80", "profiles.example:5000",
+		"127.0.0.1:1", "10.0.0.1", "[::1]", "[::1]:5000", "[2001:db8::1]:80" };
 	static const char *const others[] = { "", "evil.example", "localhost.evil.example", "localhost:80:80",
 		"localhost:x", "127.0.0.1.evil.example", "::1", "[::1", "[evil]", "127.1.evil", "0x7f.1" };
 
