@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes the pictures of README.md, docs/service.svg, docs/firefox.svg, docs/doctor.svg and docs/numpy.svg, of what is in examples/. The programs run as a copy in
+# Makes the pictures of README.md, docs/service.svg, docs/firefox.svg, docs/doctor.svg, docs/serve.png and docs/numpy.svg, of what is in examples/. The programs run as a copy in
 # a folder whose name says nothing, so that the files have no paths of this machine. The second one takes the Firefox Profiler's own command
 # line (tests/tools/readers.sh fetches it), the third one root, the last one numpy.
 #
@@ -36,6 +36,20 @@ if [ -e "$readers/.bin/profiler-cli" ]; then
 	} >picture.txt
 	firefox stop --all >/dev/null || true
 	"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/firefox.svg"
+fi
+
+# A list of profiles, of four runs.
+if node "$docs/../tests/e2e/browser.js"; then
+	"$pyrope" serve --listen 127.0.0.1:5000 "$folder/profiles" &
+	server=$!
+	until curl -s -o /dev/null http://127.0.0.1:5000/api/hello; do sleep 0.1; done
+	for run in 1 2 3; do
+		"$pyrope" -r 1ms --threads -o "http://127.0.0.1:5000/service.pyrope?env=staging&build=4${run}" -t "$python" service
+	done
+	"$pyrope" -r 1ms -o "service.pb.gz" -t "$python" service
+	curl -s -T service.pb.gz 'http://127.0.0.1:5000/service.pb.gz?env=prod&host=web-1&build=43'
+	node "$docs/serve_picture.js" http://127.0.0.1:5000/ "$docs/serve.png"
+	kill "$server"
 fi
 
 # In control groups of its own, so that those of this machine are not in the picture.

@@ -9,6 +9,7 @@
 
 #include "web/sandbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -67,8 +68,9 @@ static void unlink_job(struct jobs *jobs, struct job *job)
 {
 	struct job **at = &jobs->first;
 
-	while (*at != job)
+	while (*at && *at != job)
 		at = &(*at)->next;
+	assert(*at);
 	*at = job->next;
 	if (!*at)
 		jobs->last = at;

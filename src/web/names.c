@@ -25,10 +25,12 @@ void web_decode(struct buffer *decoded, const char *text, size_t length, bool is
 {
 	buffer_append(decoded, "", 0);
 	for (size_t i = 0; i < length; i++) {
-		if (text[i] == '%' && i + 2 < length && digit_of(text[i + 1]) >= 0 &&
-			digit_of(text[i + 2]) >= 0) {
-			buffer_append_char(
-				decoded, (char)(digit_of(text[i + 1]) << 4 | digit_of(text[i + 2])));
+		const bool is_code = text[i] == '%' && i + 2 < length;
+		const int high = is_code ? digit_of(text[i + 1]) : -1,
+			  low = is_code ? digit_of(text[i + 2]) : -1;
+
+		if (high >= 0 && low >= 0) {
+			buffer_append_char(decoded, (char)(high * 16 + low));
 			i += 2;
 		} else {
 			buffer_append_char(decoded, is_query && text[i] == '+' ? ' ' : text[i]);

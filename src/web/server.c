@@ -221,13 +221,15 @@ static int find_port(const struct server *server, char *address, size_t room)
 	struct sockaddr_storage bound;
 	socklen_t length = sizeof(bound);
 	char host[NI_MAXHOST], port[NI_MAXSERV];
+	struct error ignored = { 0 };
+	int64_t number;
 
 	if (getsockname(server->listener, (struct sockaddr *)&bound, &length) != 0 ||
 		getnameinfo((struct sockaddr *)&bound, length, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return 0;
 	snprintf(address, room, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	return atoi(port);
+	return parse_integer(port, "port", 0, UINT16_MAX, &number, &ignored) == 0 ? (int)number : 0;
 }
 
 /* ---- names and secrets ---- */

@@ -274,6 +274,7 @@ async function login(event) {
 	event.preventDefault();
 	const answer = await fetch('/api/login', { method: 'POST', headers: { Authorization: `Bearer ${$('token').value.trim()}` } });
 	$('token').value = '';
+	say('');
 	if (!answer.ok)
 		say(await answer.text(), true);
 	else if (location.pathname !== '/')
