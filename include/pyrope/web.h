@@ -78,7 +78,10 @@ bool web_is_url(const char *path);
  * --token-file has, too.
  */
 int web_push_check(const char *url, const char *token_file, struct error *err);
-/* Sends the whole file. When pyrope is told to end it gives up after half a second. */
-int web_push(const char *url, const char *token_file, const char *path, struct error *err);
+/*
+ * Sends the whole file. When pyrope is told to end it gives up after half a second. *place: where the server
+ * says that it can be looked at, allocated; NULL: it says nothing that is an address.
+ */
+int web_push(const char *url, const char *token_file, const char *path, char **place, struct error *err);
 
 #endif

@@ -257,6 +257,7 @@ void outputs_release(struct outputs *outputs)
 		if (outputs->list[i].local)
 			unlink(outputs->list[i].local);
 		free(outputs->list[i].local);
+		free(outputs->list[i].sent);
 	}
 	profile_free(outputs->profile);
 	filter_free(outputs->filter);
@@ -329,7 +330,7 @@ static int send_one(struct output *output, struct error *err)
 {
 	size_t length;
 
-	if (web_push(output->path, output->options.token_file, output->local, err) == 0)
+	if (web_push(output->path, output->options.token_file, output->local, &output->sent, err) == 0)
 		return 0;
 	length = strlen(err->message);
 	snprintf(err->message + length, sizeof(err->message) - length, ": the profile is in '%s' instead",

@@ -17,6 +17,7 @@
 struct output {
 	const char *path; /* NULL or "-": standard output, or the URL of a server; borrowed */
 	char *local;      /* NULL, or the file that is sent to that server */
+	char *sent;       /* NULL, or where it is on that server by now */
 	const struct output_format *format;
 	struct output_file *file;
 	struct sink *sink;             /* NULL: written from the profile at the end */

@@ -63,6 +63,11 @@ static void append_files(struct buffer *text, const struct outputs *outputs)
 
 		if (!output->path || strcmp(output->path, "-") == 0)
 			continue;
+		if (output->local) {
+			buffer_printf(
+				text, "pyrope: sent it to %s\n", output->sent ? output->sent : output->path);
+			continue;
+		}
 		buffer_append_string(text, "pyrope: wrote ");
 		append_word(text, output->path);
 		if (place) {
@@ -273,7 +278,7 @@ static void append_missing_names(struct buffer *text, const struct native_statis
 	if (statistics->unread)
 		buffer_printf(text,
 			"pyrope: warning: %" PRIu64 " times a debug file was not read: without a build id "
-						    "all of it has to be, and that is 1 GB "
+			"all of it has to be, and that is 1 GB "
 			"at most\n",
 			statistics->unread);
 }
@@ -309,7 +314,7 @@ static void append_doings(struct buffer *text, const struct recording *recording
 	if (statistics->spared)
 		buffer_printf(text,
 			"\npyrope: %" PRIu64 " looks would have held a thread that runs, and were left out "
-					     "for the target's speed: others count for them",
+			"for the target's speed: others count for them",
 			statistics->spared);
 	if (statistics->holds_cut)
 		buffer_printf(text,

@@ -149,6 +149,16 @@ static const struct {
 #else
 	{ "files of budgets", false, "libyaml" },
 #endif
+#ifdef HAVE_WEB
+	{ "serve", true, NULL },
+#else
+	{ "serve", false, "libmicrohttpd and sqlite" },
+#endif
+#ifdef HAVE_LIBCURL
+	{ "sending to serve", true, NULL },
+#else
+	{ "sending to serve", false, "libcurl" },
+#endif
 };
 
 static void append_libraries(struct buffer *text)

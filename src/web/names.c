@@ -108,7 +108,7 @@ static bool next_parameter(const char **query, struct buffer *name, struct buffe
 static int add_label(struct web_labels *labels, size_t *count, const struct buffer *name,
 	const struct buffer *value, struct error *err)
 {
-	char clean[WEB_LABELS_BYTES / WEB_LABELS - WEB_LABEL_BYTES - 2];
+	char clean[WEB_VALUE_BYTES + 1];
 	const size_t used = strlen(labels->text);
 
 	if (strlen(name->data) != name->length || !is_label_name(name->data))

@@ -188,7 +188,18 @@ static int send_file(struct push *push, const char *url, FILE *file, struct erro
 	return perform(push, url, err);
 }
 
-int web_push(const char *url, const char *token_file, const char *path, struct error *err)
+/* The answer, when it is one address; it is not ours, and goes to a terminal. */
+static char *place_of(const struct push *push)
+{
+	const size_t length = strcspn(push->answer, "\n");
+
+	return web_is_url(push->answer) && utf8_is_plain(push->answer, length) &&
+			strcspn(push->answer, " ") >= length
+		? xstrndup(push->answer, length)
+		: NULL;
+}
+
+int web_push(const char *url, const char *token_file, const char *path, char **place, struct error *err)
 {
 	struct push push = { .reason = "" };
 	FILE *file = fopen(path, "rbe");
@@ -198,6 +209,7 @@ int web_push(const char *url, const char *token_file, const char *path, struct e
 		error_set_errno(err, ERROR_SYSTEM, errno, "cannot read '%.256s'", path);
 	else if (begin(&push, token_file, err) == 0)
 		result = send_file(&push, url, file, err);
+	*place = result == 0 ? place_of(&push) : NULL;
 	end(&push);
 	if (file)
 		fclose(file);

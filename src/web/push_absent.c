@@ -24,9 +24,10 @@ int web_push_check(const char *url, const char *token_file, struct error *err)
 	return refuse(url, err);
 }
 
-int web_push(const char *url, const char *token_file, const char *path, struct error *err)
+int web_push(const char *url, const char *token_file, const char *path, char **place, struct error *err)
 {
 	(void)token_file;
 	(void)path;
+	*place = NULL;
 	return refuse(url, err);
 }

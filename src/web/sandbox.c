@@ -82,7 +82,7 @@ static void limit(int resource, uint64_t most)
 {
 	const struct rlimit value = { .rlim_cur = most, .rlim_max = most };
 
-	setrlimit((__rlimit_resource_t)resource, &value);
+	setrlimit(resource, &value);
 }
 
 static void set_limits(const struct sandbox_limits *limits)
