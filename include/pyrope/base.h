@@ -74,6 +74,8 @@ int error_exit_code(const struct error *err);
 
 /* ---- memory: allocation failure ends the program with a message ---- */
 
+/* Called before that message: what has to be put back then. NULL: nothing has. */
+void memory_at_end(void (*restore)(void));
 void *xmalloc(size_t bytes);
 void *xcalloc(size_t count, size_t bytes);
 void *xrealloc(void *block, size_t bytes);

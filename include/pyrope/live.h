@@ -18,9 +18,9 @@ struct live_options {
 	int64_t interval_ns;
 	enum sample_mode mode;
 	bool native;
-	bool has_native;           /* this pyrope can take native frames */
-	const char *file;          /* the name that is suggested for `s`; borrowed */
-	const char *const *roots;  /* for short_path, may still grow; borrowed */
+	bool has_native;          /* this pyrope can take native frames */
+	const char *file;         /* the name that is suggested for `s`; borrowed */
+	const char *const *roots; /* for short_path, may still grow; borrowed */
 };
 
 /* The table of functions is borrowed: that of the events. */
@@ -49,7 +49,7 @@ void live_continue(struct live *live);
 enum live_wish {
 	LIVE_NOTHING,
 	LIVE_QUIT,
-	LIVE_PAUSE,  /* nothing is sampled from now on */
+	LIVE_PAUSE, /* nothing is sampled from now on */
 	LIVE_RESUME,
 	LIVE_RATE,   /* interval_ns between two samples from now on */
 	LIVE_NATIVE, /* native frames too, or no longer */
@@ -75,6 +75,8 @@ void live_say(struct live *live, const char *format, ...) PRINTF_LIKE(2, 3);
 void live_show(struct live *live, const char *title, const char *text, size_t length);
 /* Nothing follows: what was seen stays on the screen. */
 void live_end(struct live *live, const char *why);
+/* Which threads are shown now. */
+enum sample_mode live_mode(const struct live *live);
 /* The ids of the processes that are there, at most `capacity`. The count. */
 size_t live_processes(const struct live *live, pid_t *pids, size_t capacity);
 

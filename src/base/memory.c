@@ -13,9 +13,18 @@
 #include <string.h>
 #include <unistd.h>
 
+static void (*at_end)(void);
+
+void memory_at_end(void (*restore)(void))
+{
+	at_end = restore;
+}
+
 static void *checked(void *block, size_t bytes)
 {
 	if (!block && bytes > 0) {
+		if (at_end)
+			at_end();
 		fprintf(stderr, "pyrope: out of memory: cannot allocate %zu bytes\n", bytes);
 		_exit(1);
 	}

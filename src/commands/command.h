@@ -51,7 +51,7 @@ struct command {
 extern const struct command *const command_table[];
 
 extern const struct command command_record, command_dump, command_report, command_diff, command_check,
-	command_doctor, command_serve;
+	command_doctor, command_serve, command_top;
 /* What an option alone asks for: not in the table, and without options. */
 extern const struct command command_help, command_version, command_completion;
 
@@ -67,6 +67,7 @@ extern const struct command command_help, command_version, command_completion;
 
 int record_run(const struct options *options, struct error *err);
 int dump_run(const struct options *options, struct error *err);
+int top_run(const struct options *options, struct error *err);
 int report_run(const struct options *options, struct error *err);
 int diff_run(const struct options *options, struct error *err);
 int check_run(const struct options *options, struct error *err);

@@ -453,6 +453,8 @@ static int64_t poll(void *context)
 	const int64_t now_ns = monotonic_ns();
 	enum follow_end end;
 
+	if (follow->recording->attend)
+		follow->recording->attend(follow->recording);
 	if (follow->recording->stream.kind != ERROR_NONE) {
 		sampler_stop(follow->recording->sampler);
 		return POLL_IDLE_NS;

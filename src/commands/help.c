@@ -68,6 +68,7 @@ void help_append(struct buffer *buffer)
 		"usage: pyrope [OPTIONS] PID                    sample a process for a second, or -s TIME\n"
 		"       pyrope [OPTIONS] -t COMMAND [ARG...]    start a command and sample it until it "
 		"exits\n"
+		"       pyrope top [OPTIONS] PID                show where the time goes, while it goes\n"
 		"       pyrope dump [OPTIONS] PID               show what every thread is doing now\n"
 		"       pyrope doctor [PID]                     say what works here, and what is in the way\n"
 		"\n"

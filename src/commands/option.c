@@ -10,6 +10,7 @@
 const struct command *const command_table[] = {
 	&command_record,
 	&command_dump,
+	&command_top,
 	&command_report,
 	&command_diff,
 	&command_check,

@@ -50,6 +50,12 @@ int option_choose(const char *const *choices, const char *value, size_t length, 
 extern const struct option_row option_completion, option_version, option_help; /* of every command */
 extern const struct option_row option_pid, option_json;
 
+/* ---- options_run.c ---- */
+
+extern const struct option_row option_trace, option_no_follow, option_cgroup, option_interval, option_rate;
+/* Processes are named in one way. */
+int options_check_processes(const struct options *options, struct error *err);
+
 /* ---- options_target.c ---- */
 
 extern const struct option_row option_follow, option_pause, option_native, option_max_depth, option_abi,

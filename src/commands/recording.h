@@ -46,13 +46,17 @@ struct recording {
 	size_t progress_columns, progress_length; /* of the terminal then, and of the line */
 	int64_t flush_ns;
 	bool shows_progress;
+	/* NULL, or called again and again between samples, some 20 times a second or more: pyrope top */
+	void (*attend)(struct recording *recording);
 	struct error stream; /* a failed write in the middle; kind ERROR_NONE: none */
 };
 
 /* What switches sampling on and off; NULL: it is always on. */
 static inline struct sampling_gate *gate_of(struct recording *recording)
 {
-	return recording->options->paused || recording->options->has_delay ? &recording->gate : NULL;
+	return recording->options->paused || recording->options->has_delay || recording->attend
+		? &recording->gate
+		: NULL;
 }
 
 /* ---- follow.c ---- */

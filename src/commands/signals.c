@@ -37,8 +37,12 @@ static atomic_bool child_gone;
 static atomic_bool early[SIGNAL_LIMIT]; /* came before the child was there */
 static _Atomic(struct sampler *) sampler;
 
+static void (*at_end)(void);
+
 static void end_at_once(int number)
 {
+	if (at_end)
+		at_end();
 	signal(number, SIG_DFL);
 	raise(number); /* blocked until the handler returns */
 }
@@ -198,6 +202,20 @@ void signals_begin(bool launching, struct sampling_gate *switched)
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	catch_all(harmless, ARRAY_LENGTH(harmless), handle_harmless);
+}
+
+static void handle_own_fault(int number, siginfo_t *info, void *context)
+{
+	(void)info;
+	(void)context;
+	end_at_once(number);
+}
+
+void signals_at_end(void (*restore)(void))
+{
+	at_end = restore;
+	if (restore)
+		catch_all(faults, ARRAY_LENGTH(faults), handle_own_fault);
 }
 
 void signals_set_child(pid_t pid)

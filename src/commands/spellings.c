@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define NO_LIVE_VIEW \
-	"'pyrope dump PID' shows what every thread is doing now, 'pyrope -s 10 PID' where the time goes"
 #define TWO_MEANINGS "it is --gil in py-spy and --gc in Austin: write the one that you mean"
 
 static const struct spelling spellings[] = {
@@ -26,7 +24,6 @@ static const struct spelling spellings[] = {
 	{ .name = "--full-filenames", .means = { "--paths=full" } },
 	{ .name = "--nonblocking", .means = { "--pause=never" } },
 	{ .name = "--locals", .instead = "values of variables are not read" },
-	{ .name = "top", .instead = NO_LIVE_VIEW },
 	/* Austin */
 	{ .name = "--children", .means = { "--follow" } },
 	{ .name = "-C", .means = { "--follow" } },

@@ -103,24 +103,24 @@ size_t canvas_text(struct canvas *canvas, size_t column, size_t row, size_t limi
 		if (column + width > limit)
 			break;
 		for (size_t i = 0; i < width; i++)
-			canvas->cells[row * canvas->columns + column + i] = (struct canvas_cell){
-				.text = { i ? 0 : (wchar_t)character }, .style = (uint8_t)style
-			};
+			canvas->cells[row * canvas->columns + column + i] =
+				(struct canvas_cell){ .text = { i ? 0 : (wchar_t)character },
+					.style = (uint8_t)style };
 		column += width;
 	}
 	return column;
 }
 
-void canvas_text_right(
-	struct canvas *canvas, size_t begin, size_t end, size_t row, enum canvas_style style, const char *text)
+void canvas_text_right(struct canvas *canvas, size_t begin, size_t end, size_t row, enum canvas_style style,
+	const char *text)
 {
 	const size_t width = canvas_width(canvas, text);
 
 	canvas_text(canvas, width < end - begin ? end - width : begin, row, end, style, text);
 }
 
-size_t canvas_text_end(struct canvas *canvas, size_t column, size_t row, size_t limit, enum canvas_style style,
-	const char *text)
+size_t canvas_text_end(struct canvas *canvas, size_t column, size_t row, size_t limit,
+	enum canvas_style style, const char *text)
 {
 	size_t width = canvas_width(canvas, text), room;
 

@@ -16,12 +16,12 @@
 
 enum canvas_style {
 	STYLE_PLAIN,
-	STYLE_STRONG,  /* what is looked for first */
+	STYLE_STRONG, /* what is looked for first */
 	STYLE_FAINT,
-	STYLE_TITLE,   /* the line above a table */
-	STYLE_CURSOR,  /* the row that is selected */
-	STYLE_MATCH,   /* what was searched for */
-	STYLE_HOT,     /* much time */
+	STYLE_TITLE,  /* the line above a table */
+	STYLE_CURSOR, /* the row that is selected */
+	STYLE_MATCH,  /* what was searched for */
+	STYLE_HOT,    /* much time */
 	STYLE_WARNING,
 	STYLES
 };
@@ -52,11 +52,11 @@ void canvas_release(struct canvas *canvas);
 size_t canvas_text(struct canvas *canvas, size_t column, size_t row, size_t limit, enum canvas_style style,
 	const char *text);
 /* The same, right-aligned before the column `end`. */
-void canvas_text_right(
-	struct canvas *canvas, size_t begin, size_t end, size_t row, enum canvas_style style, const char *text);
-/* The same, of the text's end as much as fits, with two dots before it. */
-size_t canvas_text_end(struct canvas *canvas, size_t column, size_t row, size_t limit, enum canvas_style style,
+void canvas_text_right(struct canvas *canvas, size_t begin, size_t end, size_t row, enum canvas_style style,
 	const char *text);
+/* The same, of the text's end as much as fits, with two dots before it. */
+size_t canvas_text_end(struct canvas *canvas, size_t column, size_t row, size_t limit,
+	enum canvas_style style, const char *text);
 size_t canvas_printf(struct canvas *canvas, size_t column, size_t row, size_t limit, enum canvas_style style,
 	const char *format, ...) PRINTF_LIKE(6, 7);
 /* How many columns it would take. */

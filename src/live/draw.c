@@ -99,7 +99,9 @@ static void title_functions(struct line *line)
 		title(line, NUMBER_COLUMNS + 1, "total s");
 	}
 	canvas_text(&live->canvas, line->column + 2, line->row, live->canvas.columns, STYLE_TITLE,
-		live->view == VIEW_LINES ? "line" : live->view == VIEW_TREE ? "call" : "function");
+		live->view == VIEW_LINES          ? "line"
+			: live->view == VIEW_TREE ? "call"
+						  : "function");
 }
 
 static const char *where(const struct live *live, const struct row *row)
@@ -114,8 +116,7 @@ static const char *where(const struct live *live, const struct row *row)
 static void draw_name(struct line *line, const struct row *row)
 {
 	struct canvas *canvas = &line->live->canvas;
-	const enum canvas_style style =
-		row->function->kind == FUNCTION_PYTHON ? STYLE_PLAIN : STYLE_FAINT;
+	const enum canvas_style style = row->function->kind == FUNCTION_PYTHON ? STYLE_PLAIN : STYLE_FAINT;
 	const int number_of_line = row->line ? row->line : row->function->first_line;
 	const size_t limit = canvas->columns;
 	struct buffer place = { 0 };
@@ -147,7 +148,9 @@ static void draw_function(struct line *line, const struct row *row)
 
 		line->column += depth;
 		canvas_text(&live->canvas, line->column + 1, line->row, live->canvas.columns, STYLE_STRONG,
-			!row->has_children ? " " : row->is_open ? "-" : "+");
+			!row->has_children     ? " "
+				: row->is_open ? "-"
+					       : "+");
 		line->column++;
 	}
 	draw_name(line, row);
@@ -268,7 +271,8 @@ static void draw_table(struct live *live, size_t first, size_t end)
 	for (size_t i = 0; i < live->page && live->top + i < live->rows.count; i++)
 		draw_row(live, first + i, &live->rows.list[live->top + i], live->top + i == live->selected);
 	if (!live->rows.count)
-		canvas_text(&live->canvas, 2, first, live->canvas.columns, STYLE_FAINT, nothing_to_show(live));
+		canvas_text(
+			&live->canvas, 2, first, live->canvas.columns, STYLE_FAINT, nothing_to_show(live));
 }
 
 /* ---- the lines below ---- */
@@ -281,8 +285,7 @@ static void draw_prompt(struct live *live, size_t row)
 		[PROMPT_SAVE] = "write to file: ",
 	};
 	struct canvas *canvas = &live->canvas;
-	size_t column =
-		canvas_text(canvas, 0, row, canvas->columns, STYLE_STRONG, questions[live->prompt]);
+	size_t column = canvas_text(canvas, 0, row, canvas->columns, STYLE_STRONG, questions[live->prompt]);
 
 	column = canvas_text_end(canvas, column, row, canvas->columns - 1, STYLE_PLAIN, live->typed);
 	canvas->has_cursor = true;

@@ -84,8 +84,7 @@ static void draw_use(struct live *live, const struct model_header *header)
 		"waited for %.0f %%", header->waits_gil * 100);
 	at = part_printf(live, at, 1, header->collecting > 0.1 ? STYLE_WARNING : STYLE_PLAIN, "GC %.0f %%",
 		header->collecting * 100);
-	at = part_printf(live, at, 1, STYLE_PLAIN, "memory %.1f MB", (double)header->resident_bytes / 1e6);
-	part_printf(live, at, 1, STYLE_FAINT, "%.0f/s each thread", 1e9 / (double)live->options.interval_ns);
+	part_printf(live, at, 1, STYLE_PLAIN, "memory %.1f MB", (double)header->resident_bytes / 1e6);
 }
 
 /* The highest bar is a whole CPU, or as many as were used at most. */
@@ -128,6 +127,7 @@ static void draw_choice(struct live *live, size_t row)
 		at = part_printf(live, at, row, STYLE_WARNING, "filter: %s", live->filter_text);
 	if (live->options.native)
 		at = part(live, at, row, STYLE_PLAIN, "native");
+	at = part_printf(live, at, row, STYLE_PLAIN, "%.4g ticks/s", 1e9 / (double)live->options.interval_ns);
 	if (counts)
 		part(live, at, row, STYLE_FAINT, mode_words[live->mode]);
 }

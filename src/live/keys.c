@@ -303,13 +303,12 @@ static void change_rate(struct live *live, bool faster)
 			next = rates[i];
 	}
 	if (!next) {
-		live_say(live, faster ? "1000 samples a second are the most"
-				      : "one sample a second is the least");
+		live_say(live,
+			faster ? "1000 samples a second are the most" : "one sample a second is the least");
 		return;
 	}
 	live->options.interval_ns = 1000000000 / next;
-	live->request =
-		(struct live_request){ .wish = LIVE_RATE, .interval_ns = live->options.interval_ns };
+	live->request = (struct live_request){ .wish = LIVE_RATE, .interval_ns = live->options.interval_ns };
 }
 
 static void pause_or_resume(struct live *live)
@@ -330,8 +329,7 @@ static void switch_native(struct live *live)
 		return;
 	}
 	live->options.native = !live->options.native;
-	live->request =
-		(struct live_request){ .wish = LIVE_NATIVE, .native = live->options.native };
+	live->request = (struct live_request){ .wish = LIVE_NATIVE, .native = live->options.native };
 }
 
 static void reset(struct live *live)

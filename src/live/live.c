@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_NS INT64_C(1000000000) /* how often the numbers become others */
+#define COUNT_NS INT64_C(1000000000)      /* how often the numbers become others */
 #define FIRST_COUNT_NS INT64_C(200000000) /* while there is little to see yet */
 #define SETTLE_NS (3 * COUNT_NS)
 #define DEFAULT_SECONDS 5
@@ -105,8 +105,7 @@ static void find_scope(const struct live *live, uint32_t *process, uint32_t *thr
 	*process = *thread = MODEL_NONE;
 	if (live->scope_tid && (found = u64_map_get(&live->model->thread_by_id, id)))
 		*thread = (uint32_t)*found;
-	if (live->scope_pid &&
-		(found = u64_map_get(&live->model->process_by_pid, (uint64_t)live->scope_pid)))
+	if (live->scope_pid && (found = u64_map_get(&live->model->process_by_pid, (uint64_t)live->scope_pid)))
 		*process = (uint32_t)*found;
 }
 
@@ -206,8 +205,7 @@ struct live_request live_step(struct live *live)
 		return live->request;
 	if (screen_is_gone(live->screen))
 		return (struct live_request){ .wish = LIVE_QUIT };
-	while (live->request.wish == LIVE_NOTHING &&
-		(key = screen_key(live->screen)) != LIVE_KEY_NONE)
+	while (live->request.wish == LIVE_NOTHING && (key = screen_key(live->screen)) != LIVE_KEY_NONE)
 		live_press(live, key);
 	if (is_due(live, now_ns)) {
 		if (!live->is_paused && !live->ended)
@@ -250,4 +248,9 @@ size_t live_processes(const struct live *live, pid_t *pids, size_t capacity)
 		if (!live->model->processes[i].is_gone)
 			pids[count++] = live->model->processes[i].pid;
 	return count;
+}
+
+enum sample_mode live_mode(const struct live *live)
+{
+	return live->mode;
 }

@@ -155,9 +155,17 @@ static uint32_t find_process(struct model *model, pid_t pid)
 	return (uint32_t)model->process_count++;
 }
 
+/* Lent until the next one is found: the list may move. */
+static struct model_process *process_of(struct model *model, pid_t pid)
+{
+	const uint32_t number = find_process(model, pid);
+
+	return &model->processes[number];
+}
+
 static void take_process(struct model *model, const struct event *event)
 {
-	struct model_process *process = &model->processes[find_process(model, event->pid)];
+	struct model_process *process = process_of(model, event->pid);
 
 	begin_at(model, event->time_ns);
 	process->parent = event->process->parent;
@@ -185,9 +193,10 @@ static uint32_t find_thread(struct model *model, const struct sample *sample)
 	}
 	array_reserve(
 		&model->threads, &model->thread_capacity, model->thread_count + 1, sizeof(*model->threads));
-	model->threads[model->thread_count] = (struct model_thread){ .process = find_process(model, sample->pid),
-		.tid = sample->tid,
-		.name = xstrdup(sample->thread_name) };
+	model->threads[model->thread_count] =
+		(struct model_thread){ .process = find_process(model, sample->pid),
+			.tid = sample->tid,
+			.name = xstrdup(sample->thread_name) };
 	u64_map_put(&model->thread_by_id, id, model->thread_count);
 	return (uint32_t)model->thread_count++;
 }
@@ -223,8 +232,8 @@ static void learn_nodes(struct model *model, const struct stack_path *path, size
 	uint32_t call = 0;
 
 	model->turn++;
-	model->call_of =
-		grow(model->call_of, &model->call_capacity, model->stacks.node_count, sizeof(*model->call_of));
+	model->call_of = grow(
+		model->call_of, &model->call_capacity, model->stacks.node_count, sizeof(*model->call_of));
 	model->is_first_line =
 		grow(model->is_first_line, &model->first_line_capacity, model->stacks.node_count, 1);
 	model->line_turns = grow(model->line_turns, &model->line_turn_capacity, model->stacks.frame_count,
@@ -236,13 +245,13 @@ static void learn_nodes(struct model *model, const struct stack_path *path, size
 
 		model->function_turns = grow(model->function_turns, &model->function_turn_capacity,
 			(size_t)id + 1, sizeof(*model->function_turns));
-		call = node < old_nodes ? model->call_of[node]
-					: stacks_child(&model->calls, call,
-						  stacks_frame(&model->calls,
-							  model->stacks.frames[frame].function, 0));
+		call = node < old_nodes
+			? model->call_of[node]
+			: stacks_child(&model->calls, call,
+				  stacks_frame(&model->calls, model->stacks.frames[frame].function, 0));
 		if (model->calls.node_count > old_calls) {
-			model->is_first_call = grow(
-				model->is_first_call, &model->first_call_capacity, (size_t)call + 1, 1);
+			model->is_first_call =
+				grow(model->is_first_call, &model->first_call_capacity, (size_t)call + 1, 1);
 			model->is_first_call[call] = model->function_turns[id] != model->turn;
 		}
 		if (node >= old_nodes) {
@@ -294,8 +303,7 @@ static void count(struct model *model, uint32_t number, int64_t time_ns, uint64_
 	if (!second)
 		return;
 	if (cell->second != second->number) {
-		array_reserve(
-			&second->parts, &second->capacity, second->count + 1, sizeof(*second->parts));
+		array_reserve(&second->parts, &second->capacity, second->count + 1, sizeof(*second->parts));
 		second->parts[second->count] = (struct model_part){ .cell = number };
 		cell->second = second->number;
 		cell->place = (uint32_t)second->count++;
@@ -363,15 +371,19 @@ static void spread_cpu(struct model *model, int64_t from_ns, int64_t to_ns, doub
 
 static void take_counters(struct model *model, const struct event *event)
 {
-	struct model_process *process = &model->processes[find_process(model, event->pid)];
+	struct model_process *process = process_of(model, event->pid);
 	const uint64_t cpu_ns = event->counters->user_ns + event->counters->system_ns;
 
 	model_advance(model, event->time_ns);
+	if (model->pause_began_ns) { /* what is shown stays */
+		process->has_counters = false;
+		return;
+	}
 	if (process->has_counters && event->time_ns > process->counted_ns && cpu_ns >= process->cpu_ns) {
 		const double used_ns = (double)(cpu_ns - process->cpu_ns);
 
 		process->cpu = used_ns / (double)(event->time_ns - process->counted_ns);
-		if (!model->pause_began_ns && process->counted_ns >= model->began_ns)
+		if (process->counted_ns >= model->began_ns)
 			spread_cpu(model, process->counted_ns, event->time_ns, used_ns);
 	}
 	process->has_counters = true;
@@ -382,7 +394,7 @@ static void take_counters(struct model *model, const struct event *event)
 
 static void take_missed(struct model *model, const struct event *event)
 {
-	const struct model_process *process = &model->processes[find_process(model, event->pid)];
+	const struct model_process *process = process_of(model, event->pid);
 	struct model_second *second;
 
 	model_advance(model, event->time_ns);
@@ -393,7 +405,7 @@ static void take_missed(struct model *model, const struct event *event)
 
 static void take_exit(struct model *model, const struct event *event)
 {
-	struct model_process *process = &model->processes[find_process(model, event->pid)];
+	struct model_process *process = process_of(model, event->pid);
 
 	process->is_gone = true;
 	process->status = event->status;

@@ -25,9 +25,9 @@ struct model_process {
 	int status;          /* of its exit, as of waitpid(2); -1: not known */
 	int64_t interval_ns; /* between two of its ticks */
 	bool has_counters;
-	int64_t counted_ns;       /* when its counters were told last */
-	uint64_t cpu_ns;          /* that it had used by then */
-	double cpu;               /* CPUs that it uses now: 1.0 is one */
+	int64_t counted_ns; /* when its counters were told last */
+	uint64_t cpu_ns;    /* that it had used by then */
+	double cpu;         /* CPUs that it uses now: 1.0 is one */
 	uint64_t resident_bytes;
 };
 
@@ -120,7 +120,7 @@ struct model_header {
 	double cpu, holds_gil, waits_gil, collecting;
 	uint64_t resident_bytes;
 	double samples_per_second;
-	double lost; /* the part of the ticks that nobody took */
+	double lost;                  /* the part of the ticks that nobody took */
 	double minute[MODEL_SECONDS]; /* CPUs used in each second, the last one at the end; -1: not known */
 };
 

@@ -31,11 +31,11 @@ static bool is_selected(
 	return cell->state == THREAD_HOLDS_GIL || cell->state == THREAD_RUNNING;
 }
 
-typedef void add_cell(struct rows *rows, const struct model *model, const struct model_cell *cell, int span,
-	uint64_t ns);
+typedef void add_cell(
+	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns);
 
-static void for_each_cell(
-	struct rows *rows, const struct model *model, const struct rows_query *query, bool selects, add_cell *add)
+static void for_each_cell(struct rows *rows, const struct model *model, const struct rows_query *query,
+	bool selects, add_cell *add)
 {
 	const int64_t last = (int64_t)(model_all_ns(model) / 1e9);
 	const int64_t first = last > query->seconds ? last - query->seconds : 0;
@@ -83,14 +83,14 @@ static void add_up(struct rows *rows, const struct stacks *stacks)
 
 /* ---- functions and lines ---- */
 
-static void add_to_call(struct rows *rows, const struct model *model, const struct model_cell *cell, int span,
-	uint64_t ns)
+static void add_to_call(
+	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
 {
 	rows->nodes[model->call_of[cell->node]].self[span] += ns;
 }
 
-static void add_to_line(struct rows *rows, const struct model *model, const struct model_cell *cell, int span,
-	uint64_t ns)
+static void add_to_line(
+	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
 {
 	(void)model;
 	rows->nodes[cell->node].self[span] += ns;
@@ -135,8 +135,8 @@ static void fill_flat(struct rows *rows, const struct model *model, const struct
 /* ---- threads and processes ---- */
 
 /* Rows are there already, one for each. */
-static void add_to_thread(struct rows *rows, const struct model *model, const struct model_cell *cell, int span,
-	uint64_t ns)
+static void add_to_thread(
+	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
 {
 	struct row *row = &rows->list[cell->thread];
 
@@ -169,8 +169,8 @@ static void fill_threads(struct rows *rows, const struct model *model, const str
 	rows->count = kept;
 }
 
-static void add_to_process(struct rows *rows, const struct model *model, const struct model_cell *cell,
-	int span, uint64_t ns)
+static void add_to_process(
+	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
 {
 	struct row *row = &rows->list[model->threads[cell->thread].process];
 
@@ -259,8 +259,8 @@ static int compare_names(const struct row *left, const struct row *right)
 
 	switch (sorted_by->view) {
 	case VIEW_THREADS:
-		order = strcmp(sorted_model->threads[left->number].name,
-			sorted_model->threads[right->number].name);
+		order = strcmp(
+			sorted_model->threads[left->number].name, sorted_model->threads[right->number].name);
 		break;
 	case VIEW_PROCESSES:
 		order = strcmp(sorted_model->processes[left->number].command_line,
@@ -333,12 +333,14 @@ static void link_children(struct rows *rows, const struct stacks *calls)
 	}
 }
 
-/* Unless the user has said otherwise, what leads to one place only is open, so that the first fork is seen. */
-static bool is_open(const struct rows *rows, const struct rows_query *query, uint32_t node)
+/* Unless the user has said otherwise, what has nearly all of its caller's time is open, up to the first fork. */
+static bool is_open(
+	const struct rows *rows, const struct rows_query *query, const struct stacks *calls, uint32_t node)
 {
 	const uint64_t *said = u64_map_get(query->open, node);
+	const uint64_t callers = rows->nodes[calls->nodes[node].parent].total[ALL];
 
-	return said ? *said : rows->next_child[rows->first_child[node]] == NO_NODE;
+	return said ? *said : rows->nodes[node].total[ALL] > callers / 10 * 9;
 }
 
 /* Its children become the last rows, in order. Returns how many. */
@@ -356,7 +358,7 @@ static size_t add_children(struct rows *rows, const struct model *model, const s
 		memcpy(row->self, rows->nodes[i].self, sizeof(row->self));
 		memcpy(row->total, rows->nodes[i].total, sizeof(row->total));
 		row->has_children = rows->first_child[i] != NO_NODE;
-		row->is_open = row->has_children && is_open(rows, query, i);
+		row->is_open = row->has_children && is_open(rows, query, &model->calls, i);
 	}
 	sort(rows->list + begin, rows->count - begin, model, query);
 	return rows->count - begin;

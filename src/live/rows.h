@@ -18,9 +18,9 @@ struct rows_query {
 	enum sample_mode mode; /* MODE_ACTIVE, MODE_GIL or MODE_WALL */
 	enum live_sort sort;
 	bool reversed;
-	int seconds;             /* the recent ones */
+	int seconds;              /* the recent ones */
 	uint32_t thread, process; /* only this one of the model; MODEL_NONE: all */
-	const regex_t *filter;   /* NULL, or only rows with a name that matches: "file:function" */
+	const regex_t *filter;    /* NULL, or only rows with a name that matches: "file:function" */
 	/* the nodes of the tree that are open; keys are nodes of model->calls */
 	const struct u64_map *open;
 };

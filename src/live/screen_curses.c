@@ -72,8 +72,8 @@ void screen_restore(void)
 		return;
 	restoration.is_taken = false;
 	while (written < restoration.length) {
-		const ssize_t count = write(
-			restoration.fd, restoration.text + written, restoration.length - written);
+		const ssize_t count =
+			write(restoration.fd, restoration.text + written, restoration.length - written);
 
 		if (count < 0 && errno == EINTR)
 			continue;

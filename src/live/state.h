@@ -75,9 +75,9 @@ struct live {
 	bool message_is_warning;
 
 	struct live_request request;
-	bool is_stale;      /* rows are to be counted anew */
-	bool is_drawn;      /* the screen shows what there is */
-	int64_t counted_ns; /* when they were */
+	bool is_stale;         /* rows are to be counted anew */
+	bool is_drawn;         /* the screen shows what there is */
+	int64_t counted_ns;    /* when they were */
 	unsigned long changes; /* of the model, by then */
 };
 

@@ -116,6 +116,7 @@ struct sampler {
 	atomic_bool stop;
 	atomic_int suspend; /* the signal that is to stop pyrope, 0: none */
 	atomic_bool has_added;
+	atomic_bool renew; /* all watches are to end */
 
 	/* shared between the two threads */
 	/* set by the sampling thread when the first watch begins; 0: not yet */

@@ -85,6 +85,13 @@ void sampler_stop(struct sampler *sampler)
 	atomic_store(&sampler->stop, true);
 }
 
+void sampler_renew(struct sampler *sampler, int64_t interval_ns)
+{
+	/* it belongs to this thread: the other one has it of its watches */
+	sampler->options.interval_ns = interval_ns;
+	atomic_store(&sampler->renew, true);
+}
+
 void sampler_suspend(struct sampler *sampler, int number)
 {
 	atomic_store(&sampler->suspend, number);
@@ -278,7 +285,8 @@ static bool sleep_until(struct sampler *sampler, int64_t then_ns)
 	if (atomic_load(&sampler->suspend) && !sampler->late.count)
 		suspend(sampler);
 	for (int64_t now = monotonic_ns(); now < then_ns; now = monotonic_ns()) {
-		if (atomic_load(&sampler->stop) || atomic_load(&sampler->has_added))
+		if (atomic_load(&sampler->stop) || atomic_load(&sampler->has_added) ||
+			atomic_load(&sampler->renew))
 			return false;
 		sleep_a_slice(sampler, then_ns - now > SLEEP_SLICE_NS ? now + SLEEP_SLICE_NS : then_ns,
 			then_ns - now <= SPIN_NS);
@@ -404,6 +412,19 @@ static void wait_until_on(struct sampler *sampler, int64_t end_ns)
 	heap_rebuild(&sampler->heap);
 }
 
+/* All watches are over, as if their processes had executed their programs once more. */
+static void renew(struct sampler *sampler)
+{
+	publish(sampler);
+	while (sampler->heap.count) {
+		struct watch *watch = sampler->heap.list[0];
+
+		heap_pop(&sampler->heap);
+		watch->end = SAMPLING_EXECED;
+		end_watch(sampler, watch);
+	}
+}
+
 static enum sampling_end sample_until_end(struct sampler *sampler)
 {
 	const struct sampling_options *options = &sampler->options;
@@ -414,6 +435,8 @@ static enum sampling_end sample_until_end(struct sampler *sampler)
 		begin_added(sampler);
 		if (atomic_load(&sampler->stop))
 			return SAMPLING_STOPPED;
+		if (atomic_exchange(&sampler->renew, false))
+			renew(sampler);
 		if (!sampler->began_ns && sampler->heap.count && !sampling_gate_is_off(options->gate))
 			sampler->began_ns = monotonic_ns();
 		end_ns = options->duration_ns && sampler->began_ns ? sampler->began_ns + options->duration_ns

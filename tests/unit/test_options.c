@@ -247,7 +247,6 @@ static const struct {
 	{ "pyrope 2^200", "'2^200': not a number" },
 	{ "pyrope python",
 		"unknown command 'python': name a process by its id, and to start a command, use -t" },
-	{ "pyrope top 1", "pyrope has no command 'top': 'pyrope dump PID'" },
 	{ "pyrope record -r 100 -p 5", "samples per second in py-spy: write --rate 100, or -r 100s" },
 	{ "pyrope record --format flames 5", "unknown value 'flames': use collapsed" },
 	{ "pyrope record --gil=1 5", "option '--gil' takes no argument" },
