@@ -132,7 +132,7 @@ static int enter_sandbox(const struct jobs *jobs, const struct job *job, int pip
 {
 	const struct sandbox_limits limits = { MEMORY_BYTES, jobs->file_bytes, CPU_SECONDS };
 	const int all[] = { job->inputs[0], job->inputs[1], job->out, pipe };
-	int kept[ARRAY_LENGTH(all)];
+	int kept[ARRAY_LENGTH(all)] = { 0 };
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
