@@ -62,6 +62,14 @@ enum table_sort { SORT_SELF, SORT_TOTAL, SORT_NAME };
  */
 enum colour_by { COLOUR_BY_KIND, COLOUR_BY_FUNCTION, COLOUR_BY_GIL };
 
+/* What the files of the program say, by the paths that functions have; it grows while events come. */
+struct source_texts {
+	struct source_text {
+		char *path, *text; /* clean, with its lines */
+	} * list;
+	size_t count, capacity;
+};
+
 /* What a user may choose about the text of a profile, and what a format has to know of the run. */
 struct output_options {
 	bool no_lines;       /* file:function, without the line */
@@ -84,6 +92,7 @@ struct output_options {
 	double least_part;      /* of all samples; a frame with less is left out */
 	const char *title;      /* NULL: the command */
 	const char *token_file; /* NULL, or what a server that the output is sent to asks for; borrowed */
+	const struct source_texts *sources; /* for a report; NULL: not asked for; borrowed */
 };
 
 /*

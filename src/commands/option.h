@@ -80,7 +80,7 @@ extern const struct option_row option_output, option_no_line_numbers, option_pat
 	option_flamechart;
 extern const struct option_row option_by, option_sort, option_limit, option_tree;
 extern const struct option_row option_inverted, option_colour_by, option_title, option_min_width,
-	option_all_frames;
+	option_all_frames, option_embed_source;
 extern const struct option_row option_group, option_gc, option_syscalls;
 #define TABLE_OPTIONS &option_by, &option_limit
 #define FLAME_GRAPH_OPTIONS &option_inverted, &option_title, &option_min_width, &option_all_frames
@@ -88,7 +88,8 @@ extern const struct option_row option_group, option_gc, option_syscalls;
 #define SHOWING_OPTIONS \
 	&option_output, &option_token_file, FILTER_OPTIONS, &option_format, &option_flamechart, \
 		&option_no_line_numbers, &option_paths, TABLE_OPTIONS, &option_sort, &option_tree, \
-		FLAME_GRAPH_OPTIONS, &option_colour_by, &option_group, &option_gc, &option_syscalls
+		FLAME_GRAPH_OPTIONS, &option_colour_by, &option_embed_source, &option_group, &option_gc, \
+		&option_syscalls
 
 /* ---- options_web.c ---- */
 

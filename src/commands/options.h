@@ -100,6 +100,7 @@ struct options {
 	enum table_sort sort;
 	bool tree;
 	bool inverted, all_frames;
+	bool embed_source;
 	enum colour_by colour_by;
 	double least_part;
 	const char *title; /* borrowed */

@@ -241,6 +241,12 @@ const struct option_row option_all_frames = {
 	.flag = offsetof(struct options, all_frames),
 };
 
+const struct option_row option_embed_source = {
+	.name = "embed-source",
+	.help = "put the source of the files that have samples into a report (.html)",
+	.flag = offsetof(struct options, embed_source),
+};
+
 /* A comma-separated list. */
 static int apply_group(struct options *options, const char *value, struct error *err)
 {

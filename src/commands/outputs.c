@@ -86,6 +86,8 @@ void outputs_watch(struct outputs *outputs, struct sink *watcher)
 
 int outputs_take(struct outputs *outputs, const struct event *event, struct error *err)
 {
+	if (outputs->sources)
+		sources_take(outputs->sources, event);
 	if (outputs->watcher && sink_take(outputs->watcher, event, err) != 0)
 		return -1;
 	if (hand_to(outputs, event, NEEDS_ALL, err) != 0 ||
@@ -237,9 +239,12 @@ void outputs_open_none(
 
 int outputs_open(struct outputs *outputs, const char *const *paths, size_t count,
 	const struct output_format *format, const struct output_options *options,
-	enum path_choice path_choice, struct functions *functions, struct error *err)
+	enum path_choice path_choice, struct functions *functions, struct sources *sources, struct error *err)
 {
 	outputs_open_none(outputs, options, functions);
+	outputs->sources = sources;
+	if (sources)
+		outputs->options.sources = sources_texts(sources);
 	if (count == 0)
 		return open_one(outputs, NULL, format, path_choice, functions, err);
 	for (size_t i = 0; i < count; i++) {
@@ -262,6 +267,7 @@ void outputs_release(struct outputs *outputs)
 	profile_free(outputs->profile);
 	filter_free(outputs->filter);
 	filter_free(outputs->threads_filter);
+	sources_free(outputs->sources);
 	free(outputs->self);
 	*outputs = (struct outputs){ .count = 0 };
 }

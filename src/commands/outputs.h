@@ -7,6 +7,7 @@
 #define PYROPE_COMMANDS_OUTPUTS_H
 
 #include "commands/options.h"
+#include "commands/sources.h"
 #include "pyrope/filter.h"
 #include "pyrope/output.h"
 
@@ -34,8 +35,9 @@ struct outputs {
 	 * threads
 	 */
 	bool needs_all;
-	bool says_threads;    /* one of them has names and states of threads in it */
-	struct sink *watcher; /* NULL, or what gets all events, too; borrowed */
+	bool says_threads;       /* one of them has names and states of threads in it */
+	struct sources *sources; /* NULL: no source is wanted */
+	struct sink *watcher;    /* NULL, or what gets all events, too; borrowed */
 	struct functions *functions;
 	uint64_t *self; /* by id of a function: the samples shown that end in it */
 	size_t self_capacity;
@@ -56,12 +58,14 @@ struct filter_options filter_options_of(const struct options *options, enum samp
  * Opens what is to be written: paths (none: standard output), each in the format that its ending names, or
  * all in `format` when that is not NULL. A terminal gets a table and not what only programs read. path_choice
  * goes before what a format has for the names of files. What is wrong with one of them is said here, before
- * anything is sampled. The table of functions and the paths are borrowed. To be released, whatever this
+ * anything is sampled. The table of functions and the paths are borrowed; sources (NULL: none are
+ * wanted) become its own. To be released, whatever this
  * returns.
  */
 int outputs_open(struct outputs *outputs, const char *const *paths, size_t count,
 	const struct output_format *format, const struct output_options *options,
-	enum path_choice path_choice, struct functions *functions, struct error *err);
+	enum path_choice path_choice, struct functions *functions, struct sources *sources,
+	struct error *err);
 /* Opens nothing: events are for a watcher alone. */
 void outputs_open_none(
 	struct outputs *outputs, const struct output_options *options, struct functions *functions);

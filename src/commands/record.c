@@ -37,7 +37,8 @@ static int recording_begin(struct recording *recording, const struct options *op
 		outputs_open_none(&recording->outputs, &output, recording->functions);
 	else if (outputs_open(&recording->outputs, options->outputs, options->output_count,
 			 options->format ? output_format_find(options->format) : NULL, &output,
-			 options->paths, recording->functions, err) != 0)
+			 options->paths, recording->functions,
+			 options->embed_source ? sources_new(true) : NULL, err) != 0)
 		return -1;
 	if (recording->check)
 		outputs_watch(&recording->outputs, check_sink(recording->check));

@@ -127,7 +127,7 @@ static int open_outputs(struct report *report, const struct preview *preview, st
 	filter.selects = preview->has_run;
 	if (outputs_open(&report->outputs, options->outputs, options->output_count,
 		    options->format ? output_format_find(options->format) : NULL, &output, options->paths,
-		    report->functions, err) != 0)
+		    report->functions, options->embed_source ? sources_new(false) : NULL, err) != 0)
 		return -1;
 	outputs_filter(&report->outputs, &filter);
 	return 0;

@@ -218,6 +218,33 @@ static void put_functions(struct data *data)
 	put(data, "]");
 }
 
+/* Of the files of these functions alone: path, text. */
+static void put_sources(struct data *data)
+{
+	const struct source_texts *sources = data->timeline->options->sources;
+	const char *before = "";
+
+	put(data, ",\"sources\":[");
+	for (size_t i = 0; sources && i < sources->count; i++) {
+		size_t j = 0;
+
+		while (j < data->functions.count &&
+			strcmp(data->functions.list[j]->file, sources->list[i].path) != 0)
+			j++;
+		if (j == data->functions.count)
+			continue;
+		put(data, before);
+		before = ",";
+		put(data, "[");
+		buffer_append_json(&data->text, sources->list[i].path);
+		put(data, ",");
+		buffer_append_json(&data->text, sources->list[i].text);
+		put(data, "]");
+		flush(data, FLUSH_BYTES);
+	}
+	put(data, "]");
+}
+
 /* ---- numbers ---- */
 
 static void put_stacks(struct data *data)
@@ -293,6 +320,7 @@ void html_write_data(struct timeline *timeline)
 	put_run(&data);
 	put_processes(&data);
 	put_functions(&data);
+	put_sources(&data);
 	put(&data, "}\n");
 	put_stacks(&data);
 	for (size_t i = 0; i < timeline->thread_count; i++)

@@ -5,6 +5,7 @@
 //
 // Usage: node read_html.js FOLDER (with the files that html.test writes; PYROPE_HTML_FILES: only this one)
 //        node read_html.js functions FILE
+//        node read_html.js source FILE NAME (the lines of the file whose name ends so)
 'use strict';
 
 const assert = require('assert/strict');
@@ -409,6 +410,64 @@ async function has_csv(page) {
 	assert.equal(lines.length, 15);
 }
 
+// ---- lines ----
+
+const files = (page) => page.evaluate(() => Array.from(document.querySelectorAll('#lines-files li'), (line) => line.textContent));
+const source = (page) => page.evaluate(() => Array.from(document.querySelectorAll('#lines-source tbody tr'),
+	(row) => Array.from(row.cells, (cell) => cell.textContent)));
+
+async function has_lines(page) {
+	await open_tab(page, 'lines');
+	assert.deepEqual(await files(page), ['53.33% app.py', '33.33% serve.py', '13.33% json/__init__.py']);
+	assert.deepEqual(await source(page), [['16.67%', '16.67%', '20', 'render'], ['6.67%', '6.67%', '30', 'zip'], ['26.67%', '26.67%', '33', 'parse'],
+		['3.33%', '3.33%', '40', 'query'], ['', '13.33%', '52', 'handle'], ['', '16.67%', '55', 'handle'], ['', '3.33%', '60', 'slow'],
+		['', '33.33%', '70', 'worker'], ['', '33.33%', '80', 'main'], ['', '33.33%', '90', '<module>']]);
+	await press_button(page, 'serve.py');
+	assert.deepEqual(await source(page), [['', '33.33%', '5', 'serve'], ['30.00%', '30.00%', '11', 'poll'], ['3.33%', '3.33%', '12', 'stall']]);
+	assert.ok(await page.evaluate(() => !document.getElementById('lines-note').hidden));
+	await choose_range(page, 4, 5);
+	assert.deepEqual(await files(page), ['66.67% app.py', '33.33% serve.py'], 'of the range');
+	await press(page, '#clear');
+}
+
+// ---- the heat map ----
+
+// Of the second, the part of it in 50ths.
+async function heat_place(page, second, part) {
+	const box = await box_of(page, '#heat canvas');
+	return [box.x + 60 + 24 * second + 8, box.y + 20 + (49 - part) * 6 + 2];
+}
+
+async function has_heat_map(page) {
+	await open_tab(page, 'heat');
+	await page.move(...await heat_place(page, 3, 0));
+	assert.deepEqual(await tip(page), ['second 3, 0 to 20 ms', '6 samples']);
+	await press(page, '#state-4'); // without what sleeps a stall of 100 ms in each second is a stripe
+	const shade = async (second, part) => {
+		const box = await box_of(page, '#heat canvas'), [x, y] = await heat_place(page, second, part);
+		return page.evaluate((left, top) => document.querySelector('#heat canvas').getContext('2d').getImageData(left, top, 1, 1).data[0],
+			Math.round(x - box.x), Math.round(y - box.y));
+	};
+	for (const second of [0, 3, 6, 9]) {
+		assert.equal(await shade(second, 25), 9, 'a stripe');
+		assert.equal(await shade(second, 29), 9, 'up to its end');
+		assert.ok(await shade(second, 24) > 20 && await shade(second, 30) > 20, 'and nowhere else');
+	}
+	await page.click(...await heat_place(page, 7, 27));
+	await settle(page);
+	assert.equal(await text_of(page, 'range'), '7.54000 s to 7.56000 s');
+	assert.deepEqual(await page.evaluate(() => Array.from(document.querySelectorAll('#heat-stacks li'), (line) => line.textContent).sort()),
+		['33.33% <module> › main › handle › render', '33.33% serve › stall', '33.33% worker › zip']);
+	await page.evaluate(() => document.querySelector('#heat canvas').focus());
+	await page.key('ArrowRight');
+	await page.key('ArrowUp');
+	await settle(page);
+	assert.equal(await text_of(page, 'range'), '8.56000 s to 8.58000 s');
+	assert.equal(await text_of(page, 'status'), 'second 8, 560 to 580 ms, 6 samples');
+	await press(page, '#state-4');
+	await press(page, '#clear');
+}
+
 // ---- other profiles ----
 
 async function counts_recursion_once(page) {
@@ -450,7 +509,7 @@ async function is_deep(page) {
 
 async function is_harmless(page) {
 	await settle(page);
-	for (const name of ['table', 'flame'])
+	for (const name of ['table', 'lines', 'heat', 'flame'])
 		await open_tab(page, name);
 	await page.click(...await place(page, 'main', 0.01, 0, 0.2));
 	await settle(page);
@@ -506,7 +565,7 @@ async function fits(page) {
 		await page.resize(width, 800);
 		await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
 		await settle(page);
-		for (const name of ['flame', 'table']) {
+		for (const name of ['flame', 'table', 'lines', 'heat']) {
 			await open_tab(page, name);
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth);
 			assert.ok(wide <= width, `${name} is ${wide} wide, of ${width}`);
@@ -560,7 +619,7 @@ async function prints(page) {
 	const { data } = await page.send('Page.printToPDF', { printBackground: true });
 	assert.ok(Buffer.from(data, 'base64').toString('latin1').startsWith('%PDF-'));
 	const printed = await page.evaluate(() => window.printed);
-	assert.ok(printed.length >= 2 && printed.every(([, hidden]) => !hidden), 'paper has all tabs');
+	assert.ok(printed.length >= 4 && printed.every(([, hidden]) => !hidden), 'paper has all tabs');
 	assert.equal(await page.evaluate(() => document.querySelectorAll('[role=tabpanel]:not([hidden])').length), 1);
 }
 
@@ -580,6 +639,8 @@ const CHECKS = [
 	['known.html', 'the table: sort, filter', has_table],
 	[null, 'callers and callees', has_neighbours],
 	[null, 'CSV', has_csv],
+	['known.html', 'heat by line', has_lines],
+	[null, 'the heat map of each second: stripes, a cell that is chosen', has_heat_map],
 	['known.html', 'names for screen readers, and all by keyboard', is_named],
 	[null, 'wide and narrow windows', fits],
 	[null, 'colours that everybody tells apart', has_safe_colours],
@@ -639,8 +700,19 @@ async function print_functions(browser, file) {
 		console.log(`${name} ${totals[name]}`);
 }
 
+// The lines of a file, as the page shows them.
+async function print_source(browser, file, name) {
+	const page = await open(browser, file);
+	await open_tab(page, 'lines');
+	await page.evaluate((text) => Array.from(document.querySelectorAll('#lines-files button')).find((button) => button.textContent.endsWith(text)).click(), name);
+	for (const [self, total, line, text] of await source(page))
+		console.log(`${self} ${total} ${line} ${text}`);
+}
+
 with_browser(async (browser) => {
-	if (process.argv[2] === 'functions')
+	if (process.argv[2] === 'source')
+		await print_source(browser, process.argv[3], process.argv[4]);
+	else if (process.argv[2] === 'functions')
 		await print_functions(browser, process.argv[3]);
 	else
 		await check_all(browser, process.argv[2]);

@@ -318,7 +318,7 @@ static const struct {
 	{ "pyrope --flamchart 5", "did you mean '--flamechart'?" },
 	{ "pyrope --duratoin=3 5", "unknown option '--duratoin': did you mean '--duration'?" },
 	{ "pyrope --shade 5", "unknown option '--shade'" },
-	{ "pyrope --e=1 5", "option '--exclude-idle' takes no argument" },
+	{ "pyrope --ex=1 5", "option '--exclude-idle' takes no argument" },
 	{ "pyrope --s 5", "option '--s' is ambiguous: '--source-before' or '--source-after'" },
 	{ "pyrope --output= 5", "the name of the file is empty" },
 	{ "pyrope --json 5", "'--json' is of no use without dump or diff or check" },

@@ -6,6 +6,8 @@
 const tabs = {
 	flame: { start: () => start_flame(), show: () => show_flame() },
 	table: { start: () => start_table(), show: () => show_table() },
+	lines: { start: () => {}, show: () => show_lines() },
+	heat: { start: () => start_heat(), show: () => show_heat() },
 };
 let tab = 'flame';
 
