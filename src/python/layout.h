@@ -56,6 +56,12 @@ enum integer_kind {
 	INTEGERS_TAGGED, /* 3.12+: the same count above three bits of lv_tag, the lowest two tell the sign */
 };
 
+/* What a threading.Lock is made of. */
+enum lock_kind {
+	LOCKS_APART,  /* to 3.13: a pointer to a semaphore */
+	LOCKS_INLINE, /* 3.14+: a byte in the object; who waits for it sleeps on its own stack */
+};
+
 /* How a dict holds its entries. */
 enum dict_kind {
 	DICT_TABLE,       /* 2.x: one open table of hash, key, value */
@@ -86,6 +92,7 @@ struct layout {
 	enum integer_kind integers;
 	enum dict_kind dicts;
 	enum instance_kind instances;
+	enum lock_kind locks;
 	const char *thread_name_attribute; /* of threading.Thread */
 	bool has_debug_offsets;    /* the block in _PyRuntime has the offsets; the row's are the usual ones */
 	bool free_threaded;        /* a Py_GIL_DISABLED build */
@@ -111,10 +118,11 @@ struct layout {
 		uint32_t current_frame, previous;
 	} cframe;
 	struct {
-		uint32_t size, back, code, lasti, lineno, trace, localsplus;
+		uint32_t size, back, code, lasti, lineno, trace, locals, localsplus;
 	} frame; /* PyFrameObject, to 3.10 */
 	struct {
-		uint32_t size, previous, executable, instruction, localsplus, owner, is_entry, tlbc_index;
+		uint32_t size, previous, executable, instruction, locals, localsplus, owner, is_entry,
+			tlbc_index;
 	} interpreter_frame; /* 3.11+ */
 	struct {
 		uint32_t size, filename, name, qualname, line_table, first_line, argcount;
@@ -123,9 +131,13 @@ struct layout {
 		uint32_t first_traceable; /* 3.11+: an int that counts instruction units */
 		uint32_t tlbc;            /* free-threaded 3.14+: the threads' own copies of the bytecode */
 		uint32_t version;         /* 3.12+: co_version, a number that each code object gets anew */
+		uint32_t flags, stack_size, keyword_only_count;
+		/* of its variables: how many, and a tuple of names; to 3.10 those of cells stand apart */
+		uint32_t local_count, names, cell_names, free_names;
+		uint32_t kinds; /* 3.11+: a bytes object, one byte for each variable */
 	} code_object;
 	struct {
-		uint32_t ob_type;
+		uint32_t ob_type, head; /* head: bytes of a PyObject */
 	} object;
 	struct {
 		uint32_t tp_name, tp_basicsize, tp_flags, tp_dictoffset, ht_cached_keys;
@@ -142,6 +154,21 @@ struct layout {
 		uint32_t ob_item;
 	} tuple;
 	struct {
+		uint32_t items; /* the pointer to them */
+	} list;
+	struct {
+		uint32_t ref;
+	} cell;
+	struct {
+		uint32_t value;
+	} real; /* a float */
+	struct {
+		uint32_t used, mask, table, entry_key; /* entry_key: in an entry of two words */
+	} set;
+	struct {
+		uint32_t lock, owner, count; /* owner and count: of an RLock */
+	} lock; /* lock: the semaphore or the byte, of both */
+	struct {
 		uint32_t size, digits; /* 2.x int: no size, the value itself at digits */
 	} integer;
 	struct {
@@ -153,6 +180,7 @@ struct layout {
 	struct {
 		uint32_t mask, table;               /* DICT_TABLE */
 		uint32_t keys, values, values_data; /* the others; values_data: in the array of values */
+		uint32_t used;
 	} dict;
 	struct {
 		uint32_t size, log2_size, log2_index_bytes, kind, nentries;

@@ -126,9 +126,18 @@ void measure_frames(void)
 	FIELD("frame.lasti", PyFrameObject, f_lasti);
 	FIELD("frame.lineno", PyFrameObject, f_lineno);
 	FIELD("frame.trace", PyFrameObject, f_trace);
+	FIELD("frame.locals", PyFrameObject, f_locals);
 	FIELD("frame.localsplus", PyFrameObject, f_localsplus);
 	FIELD("code_object.code", PyCodeObject, co_code);
+	FIELD("code_object.local_count", PyCodeObject, co_nlocals);
+	FIELD("code_object.names", PyCodeObject, co_varnames);
+	FIELD("code_object.cell_names", PyCodeObject, co_cellvars);
+	FIELD("code_object.free_names", PyCodeObject, co_freevars);
 #else
+	FIELD("code_object.local_count", PyCodeObject, co_nlocalsplus);
+	FIELD("code_object.names", PyCodeObject, co_localsplusnames);
+	FIELD("code_object.kinds", PyCodeObject, co_localspluskinds);
+	FIELD("interpreter_frame.locals", _PyInterpreterFrame, f_locals);
 	NUMBER("interpreter_frame.size", sizeof(_PyInterpreterFrame));
 	FIELD("interpreter_frame.previous", _PyInterpreterFrame, previous);
 	FIELD("interpreter_frame.localsplus", _PyInterpreterFrame, localsplus);
@@ -160,6 +169,11 @@ void measure_frames(void)
 	FIELD("code_object.name", PyCodeObject, co_name);
 	FIELD("code_object.first_line", PyCodeObject, co_firstlineno);
 	FIELD("code_object.argcount", PyCodeObject, co_argcount);
+	FIELD("code_object.flags", PyCodeObject, co_flags);
+	FIELD("code_object.stack_size", PyCodeObject, co_stacksize);
+#if PY_VERSION_HEX >= 0x03000000
+	FIELD("code_object.keyword_only_count", PyCodeObject, co_kwonlyargcount);
+#endif
 #if PY_VERSION_HEX < 0x030a0000
 	FIELD("code_object.line_table", PyCodeObject, co_lnotab);
 #else
@@ -171,6 +185,18 @@ void measure_objects(void)
 {
 	FIELD("object.ob_type", PyObject, ob_type);
 	FIELD("tuple.ob_item", PyTupleObject, ob_item);
+	NUMBER("object.head", sizeof(PyObject));
+	NUMBER("object.variable_head", sizeof(PyVarObject));
+	FIELD("list.items", PyListObject, ob_item);
+	FIELD("cell.ref", PyCellObject, ob_ref);
+	FIELD("float.value", PyFloatObject, ob_fval);
+	FIELD("set.used", PySetObject, used);
+	FIELD("set.mask", PySetObject, mask);
+	FIELD("set.table", PySetObject, table);
+	FIELD("set.entry_key", setentry, key);
+	FIELD("dict.used", PyDictObject, ma_used);
+	FIELD("type_object.tp_itemsize", PyTypeObject, tp_itemsize);
+	FIELD("builtin_method.self", PyCFunctionObject, m_self);
 	FIELD("type_object.tp_name", PyTypeObject, tp_name);
 	FIELD("type_object.tp_basicsize", PyTypeObject, tp_basicsize);
 	FIELD("type_object.tp_flags", PyTypeObject, tp_flags);
