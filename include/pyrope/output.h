@@ -9,6 +9,7 @@
 #include "pyrope/compare.h"
 #include "pyrope/event.h"
 #include "pyrope/profile.h"
+#include "pyrope/values.h"
 
 /* ---- where the bytes go ---- */
 
@@ -229,10 +230,17 @@ struct dump_header {
 	const char *const *roots;
 };
 
+struct dump_thread {
+	struct sample sample;
+	/* NULL, or for each frame of the sample its variables, or NULL; borrowed, the array is owned */
+	const struct variables **variables;
+	bool lacks_variables; /* they were asked for, and could not be read */
+};
+
 struct dump_format {
-	/* The samples are those of all threads, in the order of the interpreter's list. */
+	/* Of all threads, in the order of the interpreter's list. */
 	void (*write)(struct output_file *file, const struct dump_header *header,
-		const struct sample *samples, size_t count);
+		const struct dump_thread *threads, size_t count);
 	const char *before, *between, *after; /* several processes */
 };
 

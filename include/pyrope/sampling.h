@@ -14,6 +14,7 @@
 #include "pyrope/native.h"
 #include "pyrope/python.h"
 #include "pyrope/sample.h"
+#include "pyrope/values.h"
 
 enum sample_mode {
 	/* the thread that holds the GIL, and those on a CPU without it; none: one idle sample (default) */
@@ -70,6 +71,8 @@ struct sampling_options {
 	/* NULL: always on; borrowed. The duration begins when it is on for the first time */
 	struct sampling_gate *gate;
 	uint64_t seed; /* of the ticks' random points; 0: from the clock */
+	/* with `once`: NULL, or where the variables of each thread go; borrowed */
+	struct values *values;
 };
 
 enum sampling_end {

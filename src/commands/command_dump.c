@@ -14,6 +14,26 @@ static int check(struct options *options, struct error *err)
 	return options_check_native(options, err);
 }
 
+static int apply_locals(struct options *options, const char *value, struct error *err)
+{
+	int64_t characters = VALUE_CHARACTERS;
+
+	if (value &&
+		parse_integer(value, "number of characters", 1, VALUE_CHARACTERS_MOST, &characters, err) != 0)
+		return -1;
+	options->locals = (size_t)characters;
+	return 0;
+}
+
+static const struct option_row option_locals = {
+	.name = "locals",
+	.argument = "N",
+	.argument_optional = true,
+	.help = "arguments and variables of each frame too, N characters of a value (default 80); they may "
+		"hold secrets",
+	.apply = apply_locals,
+};
+
 static const struct option_row *const rows[] = {
 	&option_pid,
 	&option_follow,
@@ -23,6 +43,7 @@ static const struct option_row *const rows[] = {
 	&option_syscalls,
 	TARGET_OPTIONS,
 	&option_dump,
+	&option_locals,
 	&option_json,
 	NULL,
 };

@@ -7,6 +7,7 @@
 
 #include "commands/children.h"
 #include "commands/command.h"
+#include "commands/dump_variables.h"
 #include "commands/roots.h"
 #include "commands/terminal.h"
 #include "pyrope/output.h"
@@ -28,8 +29,9 @@
  * the list.
  */
 struct dumped {
-	struct sample *samples;
+	struct dump_thread *threads;
 	size_t count, capacity;
+	struct values values;
 };
 
 static int dump_sample(void *context, const struct sample *sample, struct error *err)
@@ -39,9 +41,9 @@ static int dump_sample(void *context, const struct sample *sample, struct error 
 	struct sample *copy;
 
 	(void)err;
-	array_reserve(&dumped->samples, &dumped->capacity, dumped->count + 1, sizeof(*dumped->samples));
-	copy = &dumped->samples[dumped->count++];
-	*copy = *sample;
+	array_reserve(&dumped->threads, &dumped->capacity, dumped->count + 1, sizeof(*dumped->threads));
+	dumped->threads[dumped->count] = (struct dump_thread){ .sample = *sample };
+	copy = &dumped->threads[dumped->count++].sample;
 	if (sample->frame_count)
 		memcpy(frames, sample->frames, sample->frame_count * sizeof(*frames));
 	copy->frames = frames;
@@ -53,10 +55,12 @@ static int dump_sample(void *context, const struct sample *sample, struct error 
 static void dumped_release(struct dumped *dumped)
 {
 	for (size_t i = 0; i < dumped->count; i++) {
-		free((void *)dumped->samples[i].frames);
-		free((void *)dumped->samples[i].thread_name);
+		free((void *)dumped->threads[i].sample.frames);
+		free((void *)dumped->threads[i].sample.thread_name);
+		free(dumped->threads[i].variables);
 	}
-	free(dumped->samples);
+	free(dumped->threads);
+	values_release(&dumped->values);
 }
 
 static bool goes_to_terminal(const struct options *options)
@@ -102,10 +106,15 @@ static int collect(
 	const struct native_options native = { .show_all = options->native == NATIVE_ALL };
 	int result;
 
+	if (options->locals)
+		sampling.values = &dumped->values;
+	dumped->values.characters = options->locals;
 	if (options->native && native_new(&sampling.native, python, &native, err) != 0)
 		return -1;
 	result = sampling_dump(python, &sampling, &callbacks, err);
 	native_free(sampling.native);
+	for (size_t i = 0; options->locals && i < dumped->count; i++)
+		dump_add_variables(&dumped->threads[i], &dumped->values);
 	return result;
 }
 
@@ -138,7 +147,7 @@ static int write_process(struct dump *dump, struct target *target, struct python
 						      : "";
 
 		output_write(dump->file, separator, strlen(separator));
-		dump->format->write(dump->file, &header, dumped.samples, dumped.count);
+		dump->format->write(dump->file, &header, dumped.threads, dumped.count);
 	}
 	dumped_release(&dumped);
 	roots_release(&roots);

@@ -108,6 +108,7 @@ struct options {
 	size_t limit;
 	bool mark_gc;
 	bool json;
+	size_t locals; /* --locals: characters of a value; 0: not asked for */
 	bool mark_syscalls;
 	enum native_choice native;
 	enum sample_mode mode;

@@ -72,8 +72,54 @@ static void append_syscall(struct buffer *buffer, const struct sample *sample)
 	buffer_release(&name);
 }
 
+static void append_variable(struct buffer *buffer, const struct variable *variable)
+{
+	buffer_append_char(buffer, '{');
+	append_key(buffer, "name");
+	buffer_append_json(buffer, variable->name);
+	buffer_append_char(buffer, ',');
+	append_key(buffer, "kind");
+	buffer_append_json(buffer, variable_kind_names[variable->kind]);
+	buffer_append_char(buffer, ',');
+	append_key(buffer, "type");
+	buffer_append_json(buffer, variable->type);
+	buffer_append_char(buffer, ',');
+	append_key(buffer, "value");
+	buffer_append_json(buffer, variable->text);
+	if (variable->is_changing) {
+		buffer_append_char(buffer, ',');
+		append_key(buffer, "changing");
+		buffer_append_string(buffer, "true");
+	}
+	buffer_append_char(buffer, '}');
+}
+
+static void append_variables(struct buffer *buffer, const struct variables *variables)
+{
+	buffer_append_char(buffer, ',');
+	append_key(buffer, "variables");
+	buffer_append_char(buffer, '[');
+	for (size_t i = 0; i < variables->count; i++) {
+		if (i)
+			buffer_append_char(buffer, ',');
+		append_variable(buffer, &variables->list[i]);
+	}
+	buffer_append_char(buffer, ']');
+	if (variables->left_out) {
+		buffer_append_char(buffer, ',');
+		append_key(buffer, "variables_left_out");
+		append_number(buffer, variables->left_out);
+	}
+	if (variables->is_partial) {
+		buffer_append_char(buffer, ',');
+		append_key(buffer, "variables_partial");
+		buffer_append_string(buffer, "true");
+	}
+}
+
 /* A marker such as "(failed)" is no place in a file. */
-static void append_frame(struct buffer *buffer, const struct sample_frame *frame)
+static void append_frame(
+	struct buffer *buffer, const struct sample_frame *frame, const struct variables *variables)
 {
 	const struct function *function = frame->function;
 
@@ -96,6 +142,8 @@ static void append_frame(struct buffer *buffer, const struct sample_frame *frame
 		buffer_append_int(buffer, frame->line);
 	else
 		buffer_append_string(buffer, "null");
+	if (variables)
+		append_variables(buffer, variables);
 	buffer_append_char(buffer, '}');
 }
 
@@ -138,8 +186,10 @@ static void append_header(struct buffer *text, const struct dump_header *header)
 	buffer_append_char(text, '[');
 }
 
-static void append_thread(struct buffer *text, const struct sample *sample)
+static void append_thread(struct buffer *text, const struct dump_thread *thread)
 {
+	const struct sample *sample = &thread->sample;
+
 	buffer_append_char(text, '{');
 	append_key(text, "tid");
 	buffer_append_int(text, sample->tid);
@@ -165,7 +215,8 @@ static void append_thread(struct buffer *text, const struct sample *sample)
 	append_key(text, "frames");
 	buffer_append_char(text, '[');
 	for (size_t i = sample->frame_count; i > 0; i--) {
-		append_frame(text, &sample->frames[i - 1]);
+		append_frame(
+			text, &sample->frames[i - 1], thread->variables ? thread->variables[i - 1] : NULL);
 		if (i > 1)
 			buffer_append_char(text, ',');
 	}
@@ -173,7 +224,7 @@ static void append_thread(struct buffer *text, const struct sample *sample)
 }
 
 static void write_json(struct output_file *file, const struct dump_header *header,
-	const struct sample *samples, size_t count)
+	const struct dump_thread *threads, size_t count)
 {
 	struct buffer text = { 0 };
 
@@ -181,7 +232,7 @@ static void write_json(struct output_file *file, const struct dump_header *heade
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			buffer_append_char(&text, ',');
-		append_thread(&text, &samples[i]);
+		append_thread(&text, &threads[i]);
 		output_write(file, text.data, text.length);
 		buffer_clear(&text);
 	}

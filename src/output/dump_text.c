@@ -89,23 +89,59 @@ static void append_frame(
 	buffer_release(&place);
 }
 
-static bool same_frame(const struct sample_frame *a, const struct sample_frame *b)
+/* ---- variables ---- */
+
+static const struct variables *variables_of(const struct dump_thread *thread, size_t index)
 {
-	return a->function == b->function && a->line == b->line;
+	return thread->variables ? thread->variables[index] : NULL;
+}
+
+static void append_variable(struct buffer *buffer, const struct variable *variable)
+{
+	const bool is_shared = variable->kind == VARIABLE_CELL || variable->kind == VARIABLE_FREE;
+
+	buffer_printf(buffer, "        %s%s%s = %s%s\n", is_shared ? variable_kind_names[variable->kind] : "",
+		is_shared ? " " : "", variable->name, variable->text,
+		variable->is_changing ? " (changing)" : "");
+}
+
+static void append_variables(struct buffer *buffer, const struct variables *variables)
+{
+	if (!variables)
+		return;
+	for (size_t i = 0; i < variables->count; i++)
+		append_variable(buffer, &variables->list[i]);
+	if (variables->left_out)
+		buffer_printf(buffer, "        [%zu more variables]\n", variables->left_out);
+	if (variables->is_partial)
+		buffer_append_string(buffer, "        [not all variables could be read in time]\n");
+}
+
+/* ---- frames ---- */
+
+static bool same_frame(const struct dump_thread *a, size_t i, const struct dump_thread *b, size_t j)
+{
+	const struct variables *left = variables_of(a, i), *right = variables_of(b, j);
+
+	return a->sample.frames[i].function == b->sample.frames[j].function &&
+		a->sample.frames[i].line == b->sample.frames[j].line &&
+		(left && right ? variables_equal(left, right) : left == right);
 }
 
 static void append_frames(
-	struct buffer *buffer, const struct dump_header *header, const struct sample *sample)
+	struct buffer *buffer, const struct dump_header *header, const struct dump_thread *thread)
 {
-	size_t left = sample->frame_count;
+	size_t left = thread->sample.frame_count;
 
 	while (left > 0) {
-		const struct sample_frame *frame = &sample->frames[left - 1];
+		const size_t first = left - 1;
 		size_t repeats = 0;
 
-		while (left > 0 && same_frame(&sample->frames[left - 1], frame)) {
-			if (repeats < REPEATS_SHOWN)
-				append_frame(buffer, header, frame);
+		while (left > 0 && same_frame(thread, left - 1, thread, first)) {
+			if (repeats < REPEATS_SHOWN) {
+				append_frame(buffer, header, &thread->sample.frames[first]);
+				append_variables(buffer, variables_of(thread, first));
+			}
 			repeats++;
 			left--;
 		}
@@ -113,6 +149,9 @@ static void append_frames(
 			buffer_printf(
 				buffer, "    [the same frame %zu more times]\n", repeats - REPEATS_SHOWN);
 	}
+	if (thread->lacks_variables)
+		buffer_append_string(
+			buffer, "    [the variables could not be read: the thread went on meanwhile]\n");
 }
 
 /* ---- threads ---- */
@@ -158,20 +197,20 @@ static void append_one(struct buffer *text, const struct dump_header *header, co
 }
 
 /* Threads that sleep in the same place; `next` leads from each to the one after it, SIZE_MAX is the end. */
-static void append_many(struct buffer *text, const struct dump_header *header, const struct sample *samples,
-	size_t first, const size_t *next, size_t count)
+static void append_many(struct buffer *text, const struct dump_header *header,
+	const struct dump_thread *threads, size_t first, const size_t *next, size_t count)
 {
 	struct buffer title = { 0 };
 	size_t named = 0;
 
 	buffer_printf(&title, "%zu threads", count);
 	append_styled(text, header, STYLE_TID, title.data);
-	append_interpreter(text, &samples[first]);
+	append_interpreter(text, &threads[first].sample);
 	buffer_append_char(text, ' ');
-	append_styled_state(text, header, &samples[first], false);
+	append_styled_state(text, header, &threads[first].sample, false);
 	for (size_t i = first; i != SIZE_MAX && named < THREADS_NAMED; i = next[i])
-		buffer_printf(
-			text, "%s%d %s", named++ ? ", " : ": ", (int)samples[i].tid, name_of(&samples[i]));
+		buffer_printf(text, "%s%d %s", named++ ? ", " : ": ", (int)threads[i].sample.tid,
+			name_of(&threads[i].sample));
 	if (count > named)
 		buffer_printf(text, " and %zu more", count - named);
 	buffer_append_char(text, '\n');
@@ -180,13 +219,16 @@ static void append_many(struct buffer *text, const struct dump_header *header, c
 
 /* ---- which ones are one paragraph ---- */
 
-static bool same_place(const struct sample *a, const struct sample *b)
+static bool same_place(const struct dump_thread *left, const struct dump_thread *right)
 {
+	const struct sample *a = &left->sample, *b = &right->sample;
+
 	if (a->frame_count != b->frame_count || a->syscall_number != b->syscall_number ||
-		a->interpreter_id != b->interpreter_id || a->quality != b->quality)
+		a->interpreter_id != b->interpreter_id || a->quality != b->quality ||
+		left->lacks_variables != right->lacks_variables)
 		return false;
 	for (size_t i = 0; i < a->frame_count; i++)
-		if (!same_frame(&a->frames[i], &b->frames[i]))
+		if (!same_frame(left, i, right, i))
 			return false;
 	return true;
 }
@@ -207,19 +249,19 @@ struct fold {
 	size_t *count; /* how many its paragraph has; 0: it is not the first of one */
 };
 
-static void fold_threads(struct fold *fold, const struct sample *samples, size_t count)
+static void fold_threads(struct fold *fold, const struct dump_thread *threads, size_t count)
 {
 	size_t *last = xreallocarray(NULL, count + 1, sizeof(*last)); /* of the paragraph that begins here */
 	struct u64_map paragraphs = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t hash = hash_place(&samples[i]);
+		uint64_t hash = hash_place(&threads[i].sample);
 		const uint64_t *known = NULL;
 
-		if (samples[i].state == THREAD_SLEEPING)
+		if (threads[i].sample.state == THREAD_SLEEPING)
 			known = u64_map_get(&paragraphs, hash);
 		fold->next[i] = SIZE_MAX;
-		if (known && same_place(&samples[*known], &samples[i])) {
+		if (known && same_place(&threads[*known], &threads[i])) {
 			fold->next[last[*known]] = i;
 			fold->count[*known]++;
 			fold->count[i] = 0;
@@ -228,7 +270,7 @@ static void fold_threads(struct fold *fold, const struct sample *samples, size_t
 		}
 		fold->count[i] = 1;
 		last[i] = i;
-		if (samples[i].state == THREAD_SLEEPING)
+		if (threads[i].sample.state == THREAD_SLEEPING)
 			u64_map_put(&paragraphs, hash, i);
 	}
 	u64_map_release(&paragraphs);
@@ -265,7 +307,7 @@ static void append_process(struct buffer *text, const struct dump_header *header
 }
 
 static void write_text(struct output_file *file, const struct dump_header *header,
-	const struct sample *samples, size_t count)
+	const struct dump_thread *threads, size_t count)
 {
 	struct fold fold = { .next = xreallocarray(NULL, count + 1, sizeof(*fold.next)),
 		.count = xreallocarray(NULL, count + 1, sizeof(*fold.count)) };
@@ -275,18 +317,18 @@ static void write_text(struct output_file *file, const struct dump_header *heade
 	if (header->command_line)
 		buffer_printf(&text, "    %s\n", header->command_line);
 	output_write(file, text.data, text.length);
-	fold_threads(&fold, samples, count);
+	fold_threads(&fold, threads, count);
 	for (int rank = 0; rank <= rank_of(THREAD_SLEEPING); rank++) {
 		for (size_t i = 0; i < count; i++) {
-			if (rank_of(samples[i].state) != rank || !fold.count[i])
+			if (rank_of(threads[i].sample.state) != rank || !fold.count[i])
 				continue;
 			buffer_clear(&text);
 			buffer_append_char(&text, '\n');
 			if (fold.count[i] == 1)
-				append_one(&text, header, &samples[i]);
+				append_one(&text, header, &threads[i].sample);
 			else
-				append_many(&text, header, samples, i, fold.next, fold.count[i]);
-			append_frames(&text, header, &samples[i]);
+				append_many(&text, header, threads, i, fold.next, fold.count[i]);
+			append_frames(&text, header, &threads[i]);
 			output_write(file, text.data, text.length);
 		}
 	}

@@ -37,6 +37,17 @@ unsigned line_unit_bytes(const struct layout *layout);
  * "..." appended.
  */
 bool string_read(const struct layout *layout, struct target *target, raddr_t address, struct buffer *text);
+/* What the header of a str says. */
+struct unicode_header {
+	size_t length;
+	unsigned kind; /* bytes of a character */
+	bool is_compact;
+	raddr_t address;  /* of the characters */
+	uint32_t data_at; /* where they stand behind the header, when they do */
+};
+/* header: the first bytes of the object. False: it makes no sense. 3.x. */
+bool unicode_header_parse(const struct layout *layout, raddr_t address, const uint8_t *header,
+	size_t available, struct unicode_header *parsed);
 /* The pieces of it, for tests and fuzzers: characters of one kind (1, 2, 4 bytes) to clean UTF-8. */
 void string_decode(const void *characters, size_t count, unsigned kind, struct buffer *text);
 /*

@@ -10,16 +10,12 @@
 #include "config.h"
 
 #include "python/decode.h"
+#include "python/dicts.h"
 
 #include <assert.h>
 #include <string.h>
 
-/*
- * More entries than any of the dicts on the way has: sys.modules, a module's globals, one entry per thread.
- */
-#define ENTRY_LIMIT 100000
 #define ENTRIES_AT_ONCE 64
-#define ENTRY_WORDS 3
 /* of a key: its header, and the longest text that is looked for */
 #define KEY_BYTES (OBJECT_HEAD_LIMIT + 32)
 
@@ -31,19 +27,17 @@
 
 /* What everything here needs. */
 struct reader {
+	struct dict_memory memory; /* first: see read_memory */
 	const struct layout *layout;
 	struct target *target;
 	/* of the instances whose attribute is read; NULL: they are not of one type */
 	struct type_cache *cache;
 };
 
-/* The entries of a dict as they lie in memory. */
-struct dict {
-	raddr_t entries;
-	size_t count;
-	unsigned words; /* of an entry: hash, key, value, or only the last two */
-	raddr_t values; /* 0: in the entries; else an array beside the keys, which other instances share */
-};
+static bool read_memory(const struct dict_memory *memory, raddr_t address, void *data, size_t length)
+{
+	return target_read(((const struct reader *)memory)->target, address, data, length);
+}
 
 static bool read_word(const struct reader *reader, raddr_t address, uint64_t *word)
 {
@@ -54,80 +48,6 @@ static bool read_word(const struct reader *reader, raddr_t address, uint64_t *wo
 static bool read_pointer(const struct reader *reader, raddr_t address, raddr_t *pointer)
 {
 	return read_word(reader, address, pointer) && *pointer != 0;
-}
-
-/* ---- dicts ---- */
-
-static bool dict_open_table(const struct reader *reader, raddr_t address, struct dict *dict)
-{
-	uint64_t mask;
-
-	if (!read_word(reader, address + reader->layout->dict.mask, &mask) ||
-		!read_pointer(reader, address + reader->layout->dict.table, &dict->entries))
-		return false;
-	dict->count = mask >= ENTRY_LIMIT ? 0 : (size_t)mask + 1;
-	dict->words = ENTRY_WORDS;
-	dict->values = 0;
-	return dict->count > 0;
-}
-
-/* How many bytes an index has in a table of so many. */
-static unsigned index_bytes(uint64_t size)
-{
-	if (size <= 0xff)
-		return 1;
-	if (size <= 0xffff)
-		return 2;
-	return size <= UINT32_MAX ? 4 : 8;
-}
-
-/* The keys object of a dict, or of a type whose instances have values of their own. */
-static bool dict_open_keys(const struct reader *reader, raddr_t keys, raddr_t values, struct dict *dict)
-{
-	const struct layout *layout = reader->layout;
-	uint8_t header[64];
-	uint64_t size = 0, count;
-
-	if (!target_read(reader->target, keys, header, layout->dict_keys.entries))
-		return false;
-	if (layout->dict_keys.size != OFFSET_NONE)
-		memcpy(&size, header + layout->dict_keys.size, sizeof(size));
-	if (layout->dict_keys.nentries != OFFSET_NONE)
-		memcpy(&count, header + layout->dict_keys.nentries, sizeof(count));
-	else
-		count = size;
-	if (count > ENTRY_LIMIT || size > 2 * ENTRY_LIMIT)
-		return false;
-
-	dict->entries = keys + layout->dict_keys.entries;
-	dict->count = (size_t)count;
-	dict->words = ENTRY_WORDS;
-	dict->values = values;
-	if (layout->dicts == DICT_KEYS_SPARSE) {
-		dict->entries += size * index_bytes(size);
-	} else if (layout->dicts == DICT_KEYS_LOG2) {
-		unsigned log2_bytes = header[layout->dict_keys.log2_index_bytes];
-
-		if (log2_bytes >= 32)
-			return false;
-		dict->entries += UINT64_C(1) << log2_bytes;
-		if (header[layout->dict_keys.kind] != 0)
-			dict->words = ENTRY_WORDS - 1;
-	}
-	return true;
-}
-
-static bool dict_open(const struct reader *reader, raddr_t address, struct dict *dict)
-{
-	const struct layout *layout = reader->layout;
-	raddr_t keys, values;
-
-	if (layout->dicts == DICT_TABLE)
-		return dict_open_table(reader, address, dict);
-	if (!read_pointer(reader, address + layout->dict.keys, &keys) ||
-		!read_word(reader, address + layout->dict.values, &values))
-		return false;
-	return dict_open_keys(reader, keys, values ? values + layout->dict.values_data : 0, dict);
 }
 
 /* ---- keys ---- */
@@ -283,7 +203,8 @@ static bool dict_find_at(const struct reader *reader, raddr_t address, const cha
 {
 	struct dict dict;
 
-	return dict_open(reader, address, &dict) && dict_find(reader, &dict, text, value);
+	return dict_open(reader->layout, &reader->memory, address, &dict) &&
+		dict_find(reader, &dict, text, value);
 }
 
 /* ---- attributes of instances ---- */
@@ -301,7 +222,7 @@ static bool find_shared(
 
 	if (cache->keys && cache->keys == keys)
 		return read_pointer(reader, values + cache->index * sizeof(*value), value);
-	if (!dict_open_keys(reader, keys, values, &dict))
+	if (!dict_open_keys(reader->layout, &reader->memory, keys, values, &dict))
 		return false;
 	dict_visit(reader, &dict, &visitor);
 	*value = visitor.found;
@@ -408,7 +329,7 @@ uint64_t thread_object_key(raddr_t interpreter, uint64_t ident)
 bool thread_objects_read(
 	const struct layout *layout, struct target *target, raddr_t interpreter, struct u64_map *objects)
 {
-	const struct reader reader = { .layout = layout, .target = target };
+	const struct reader reader = { .memory = { read_memory }, .layout = layout, .target = target };
 	struct visitor visitor = {
 		.visit = keep_integer, .layout = layout, .values = objects, .salt = interpreter
 	};
@@ -418,7 +339,8 @@ bool thread_objects_read(
 	if (!read_pointer(&reader, interpreter + layout->interpreter_state.modules, &modules) ||
 		!dict_find_at(&reader, modules, "threading", &module) ||
 		!read_pointer(&reader, module + layout->module.dict, &globals) ||
-		!dict_find_at(&reader, globals, "_active", &active) || !dict_open(&reader, active, &dict))
+		!dict_find_at(&reader, globals, "_active", &active) ||
+		!dict_open(layout, &reader.memory, active, &dict))
 		return false;
 	dict_visit(&reader, &dict, &visitor);
 	/* before there was _main_thread, _shutdown was a method of it (Lib/threading.py) */
@@ -432,7 +354,7 @@ bool thread_objects_read(
 bool thread_object_name(const struct layout *layout, struct target *target, struct type_cache *cache,
 	raddr_t object, struct buffer *name)
 {
-	const struct reader reader = { layout, target, cache };
+	const struct reader reader = { { read_memory }, layout, target, cache };
 	raddr_t text;
 
 	return find_attribute(&reader, object, layout->thread_name_attribute, &text) &&

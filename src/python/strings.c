@@ -66,16 +66,7 @@ static bool read_characters(
 	return true;
 }
 
-/* What the header of a str says. */
-struct unicode_header {
-	size_t length;
-	unsigned kind; /* bytes of a character */
-	bool is_compact;
-	raddr_t address;  /* of the characters */
-	uint32_t data_at; /* where they stand behind the header, when they do */
-};
-
-static bool parse_header(const struct layout *layout, raddr_t address, const uint8_t *header,
+bool unicode_header_parse(const struct layout *layout, raddr_t address, const uint8_t *header,
 	size_t available, struct unicode_header *parsed)
 {
 	uint32_t state;
@@ -114,7 +105,7 @@ static bool unicode_read(
 	size_t available, count;
 
 	available = target_read_upto(target, address, first, sizeof(first));
-	if (!parse_header(layout, address, first, available, &header))
+	if (!unicode_header_parse(layout, address, first, available, &header))
 		return false;
 	count = header.length < STRING_LIMIT_CHARACTERS ? header.length : STRING_LIMIT_CHARACTERS;
 	if (header.is_compact && header.data_at + count * header.kind <= available)

@@ -197,6 +197,11 @@ void watch_wait_for_holder(struct watch *watch);
  */
 bool watch_only_holders_ran(struct watch *watch, struct gil_state *now);
 
+/* ---- values.c ---- */
+
+/* The variables of all threads that are listed. */
+void watch_take_values(struct watch *watch, struct values *values);
+
 /* ---- samples.c ---- */
 
 /* No thread does what is asked for: all sleep, or wait for a CPU. */
