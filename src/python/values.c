@@ -388,6 +388,15 @@ static bool goes_on(struct printer *printer, size_t told)
 	return false;
 }
 
+/* Elements that were not found: the table is just being changed, or lies. */
+static void put_rest(struct printer *printer, size_t told, uint64_t used)
+{
+	if (told == used || printer->is_cut || told == ELEMENTS_LIMIT || !printer->objects)
+		return;
+	put(printer, told ? ", ..." : "...");
+	printer->is_short |= !printer->depth;
+}
+
 static void put_items(struct printer *printer, raddr_t items, uint64_t count)
 {
 	for (size_t i = 0; i < count && goes_on(printer, i); i++) {
@@ -449,6 +458,7 @@ static void put_dict(struct printer *printer, raddr_t object)
 		put(printer, ": ");
 		put_element(printer, value);
 	}
+	put_rest(printer, told, used);
 	put(printer, "}");
 }
 
@@ -500,6 +510,7 @@ static void put_set(struct printer *printer, raddr_t object, const char *name)
 		put_separator(printer, told++);
 		put_element(printer, key);
 	}
+	put_rest(printer, told, used);
 	put(printer, used ? "}" : "");
 	put(printer, !is_set || !used ? ")" : "");
 }

@@ -159,6 +159,18 @@ static void set_kinds(struct variable_reader *reader, struct variable_names *nam
 	}
 }
 
+/* To 3.10 an argument that inner functions use has a cell besides its word, which is empty then. */
+static void set_arguments(struct variable_names *names, size_t locals)
+{
+	for (size_t i = locals; i < names->count; i++) {
+		for (size_t j = 0; j < locals && names->list[i].kind == VARIABLE_CELL; j++) {
+			if (names->list[i].text && names->list[j].text &&
+				strcmp(names->list[i].text, names->list[j].text) == 0)
+				names->list[i].kind = VARIABLE_ARGUMENT;
+		}
+	}
+}
+
 static struct variable_names *read_names(struct variable_reader *reader, raddr_t code)
 {
 	const struct layout *layout = reader->layout;
@@ -180,6 +192,7 @@ static struct variable_names *read_names(struct variable_reader *reader, raddr_t
 		!!(names->flags & CODE_HAS_ARGS) + !!(names->flags & CODE_HAS_KEYWORDS);
 	for (size_t i = 0; i < arguments && i < names->count && i < locals; i++)
 		names->list[i].kind = VARIABLE_ARGUMENT;
+	set_arguments(names, locals);
 	return names;
 }
 
@@ -236,7 +249,6 @@ static raddr_t behind_cell(struct variable_reader *reader, raddr_t object)
 	return pages_word(reader->pages, object + reader->layout->cell.ref, &value) ? value : 0;
 }
 
-/* To 3.10 an argument that inner functions use has a cell besides its word. */
 static bool is_told(const struct variables *variables, const char *name)
 {
 	for (size_t i = 0; i < variables->count; i++) {
@@ -261,7 +273,7 @@ static void read_words(struct variable_reader *reader, const struct variable_nam
 			return;
 		}
 		object = behind_cell(reader, object & ~layout->pointer_tag_mask);
-		if (object && name->text && !(name->kind == VARIABLE_CELL && is_told(variables, name->text)))
+		if (object && name->text && !is_told(variables, name->text))
 			add(reader, variables, name->text, name->kind, object);
 	}
 }

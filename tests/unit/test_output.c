@@ -374,12 +374,12 @@ static const char *dump_all(
 		.short_paths = true,
 		.roots = roots };
 	struct output_file *file = open_output("dump");
-	struct sample samples[16];
+	struct dump_thread threads[16];
 
-	ck_assert_uint_le(count, ARRAY_LENGTH(samples));
+	ck_assert_uint_le(count, ARRAY_LENGTH(threads));
 	for (size_t i = 0; i < count; i++)
-		samples[i] = made_up[i].sample;
-	format->write(file, &header, samples, count);
+		threads[i] = (struct dump_thread){ .sample = made_up[i].sample };
+	format->write(file, &header, threads, count);
 	ck_assert_int_eq(output_commit(file, &err), 0);
 	output_close(file);
 	return get("dump");
