@@ -29,8 +29,7 @@ static const struct option_row option_locals = {
 	.name = "locals",
 	.argument = "N",
 	.argument_optional = true,
-	.help = "arguments and variables of each frame too, N characters of a value (default 80); they may "
-		"hold secrets",
+	.help = "variables of each frame too, N characters of a value (default 80)",
 	.apply = apply_locals,
 };
 

@@ -23,7 +23,6 @@ static const struct spelling spellings[] = {
 	{ .name = "--nolineno", .means = { "--no-line-numbers" } },
 	{ .name = "--full-filenames", .means = { "--paths=full" } },
 	{ .name = "--nonblocking", .means = { "--pause=never" } },
-	{ .name = "--locals", .instead = "values of variables are not read" },
 	/* Austin */
 	{ .name = "--children", .means = { "--follow" } },
 	{ .name = "-C", .means = { "--follow" } },

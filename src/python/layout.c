@@ -166,7 +166,8 @@
 	}
 
 /* PyCodeObject to 3.10, and later. */
-#define CODE_OBJECT_26(bytes, filename_at, line_table_at, first_line_at, code_at, counts_at, keyword_only_at) \
+#define CODE_OBJECT_26( \
+	bytes, filename_at, line_table_at, first_line_at, code_at, counts_at, keyword_only_at) \
 	.code_object = { \
 		.size = (bytes), .filename = (filename_at), .name = (filename_at) + 8, \
 		.qualname = OFFSET_NONE, .line_table = (line_table_at), .first_line = (first_line_at), \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The variables of all threads, for a dump. Objects belong to all threads: they stand still while the one that
- * holds the GIL does. So that one is held, for HOLD_LIMIT_NS at most, and as many threads are read meanwhile
- * as there is time for; then it runs, and is held again for the others. Where nobody can be held (nobody has
- * the GIL, or there is none, or pausing is not allowed) each thread is read twice, and what differs is marked.
+ * The variables of all threads, for a dump. Objects belong to all threads: they stand still while the one
+ * that holds the GIL does. So that one is held, for HOLD_LIMIT_NS at most, and as many threads are read
+ * meanwhile as there is time for; then it runs, and is held again for the others. Where nobody can be held
+ * (nobody has the GIL, or there is none, or pausing is not allowed) each thread is read twice, and what
+ * differs is marked.
  */
 #include "config.h"
 
