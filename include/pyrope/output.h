@@ -235,6 +235,8 @@ struct dump_thread {
 	/* NULL, or for each frame of the sample its variables, or NULL; borrowed, the array is owned */
 	const struct variables **variables;
 	bool lacks_variables; /* they were asked for, and could not be read */
+	/* it waits for the GIL: NULL, or the sample of the thread that holds it; borrowed */
+	const struct sample *holder;
 };
 
 struct dump_format {

@@ -73,7 +73,8 @@ struct dump {
 	const struct dump_format *format;
 	struct functions *functions;
 	struct output_file *file;
-	size_t count; /* of processes that were written */
+	size_t count;   /* of processes that were written */
+	size_t threads; /* of which something could be read */
 };
 
 static struct dump_header header_of(
@@ -118,6 +119,24 @@ static int collect(
 	return result;
 }
 
+/* Who waits for the GIL, and who has it: of an interpreter's own, where it has one. */
+static void find_holders(struct dumped *dumped)
+{
+	for (size_t i = 0; i < dumped->count; i++) {
+		const struct sample *holder = &dumped->threads[i].sample;
+
+		if (holder->state != THREAD_HOLDS_GIL)
+			continue;
+		for (size_t j = 0; j < dumped->count; j++) {
+			struct dump_thread *thread = &dumped->threads[j];
+
+			if (thread->sample.state == THREAD_WAITS_GIL &&
+				thread->sample.interpreter_id == holder->interpreter_id)
+				thread->holder = holder;
+		}
+	}
+}
+
 /* python: NULL: there is none, because of the obstacle. */
 static int write_process(struct dump *dump, struct target *target, struct python *python, pid_t parent,
 	const char *obstacle, struct error *err)
@@ -141,6 +160,9 @@ static int write_process(struct dump *dump, struct target *target, struct python
 	header.obstacle = obstacle;
 	if (python)
 		result = collect(dump->options, python, &dumped, err);
+	find_holders(&dumped);
+	for (size_t i = 0; i < dumped.count; i++)
+		dump->threads += dumped.threads[i].sample.quality != SAMPLE_FAILED;
 	if (result == 0) {
 		const char *separator = dump->count++ ? dump->format->between
 			: dump->options->follow       ? dump->format->before
@@ -256,6 +278,9 @@ int dump_run(const struct options *options, struct error *err)
 			output_write(dump.file, dump.format->after, strlen(dump.format->after));
 		result = output_commit(dump.file, err);
 	}
+	if (result == 0 && !dump.threads)
+		result = error_set(
+			err, ERROR_SYSTEM, "nothing could be read of any thread of process %d", options->pid);
 	if (files_unanswered())
 		fprintf(stderr, "pyrope: " FILES_UNANSWERED "\n");
 	if (descriptors_lacking())

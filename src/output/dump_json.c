@@ -203,6 +203,11 @@ static void append_thread(struct buffer *text, const struct dump_thread *thread)
 	append_key(text, "state");
 	buffer_append_json(text, state_name(sample->state));
 	buffer_append_char(text, ',');
+	if (thread->holder) {
+		append_key(text, "gil_holder");
+		buffer_append_int(text, thread->holder->tid);
+		buffer_append_char(text, ',');
+	}
 	append_key(text, "syscall");
 	append_syscall(text, sample);
 	buffer_append_char(text, ',');

@@ -36,14 +36,23 @@ static void append_styled(
 		buffer_append_string(buffer, text);
 }
 
-static void append_state(struct buffer *buffer, const struct sample *sample, bool is_one)
+static void append_holder(struct buffer *buffer, const struct sample *holder)
 {
+	if (holder)
+		buffer_printf(buffer, ", which %d %s holds", (int)holder->tid, holder->thread_name);
+}
+
+static void append_state(struct buffer *buffer, const struct dump_thread *thread, bool is_one)
+{
+	const struct sample *sample = &thread->sample;
+
 	switch (sample->state) {
 	case THREAD_HOLDS_GIL:
 		buffer_append_string(buffer, "holds the GIL");
 		break;
 	case THREAD_WAITS_GIL:
 		buffer_append_string(buffer, "waits for the GIL");
+		append_holder(buffer, thread->holder);
 		break;
 	case THREAD_RUNNING:
 		buffer_append_string(buffer, "runs without the GIL");
@@ -157,12 +166,12 @@ static void append_frames(
 /* ---- threads ---- */
 
 static void append_styled_state(
-	struct buffer *text, const struct dump_header *header, const struct sample *sample, bool is_one)
+	struct buffer *text, const struct dump_header *header, const struct dump_thread *thread, bool is_one)
 {
 	struct buffer state = { 0 };
 
 	buffer_append_char(&state, '(');
-	append_state(&state, sample, is_one);
+	append_state(&state, thread, is_one);
 	buffer_append_char(&state, ')');
 	append_styled(text, header, STYLE_STATE, state.data);
 	buffer_release(&state);
@@ -179,8 +188,10 @@ static const char *name_of(const struct sample *sample)
 	return *sample->thread_name ? sample->thread_name : "?";
 }
 
-static void append_one(struct buffer *text, const struct dump_header *header, const struct sample *sample)
+static void append_one(
+	struct buffer *text, const struct dump_header *header, const struct dump_thread *thread)
 {
+	const struct sample *sample = &thread->sample;
 	bool holder = sample->state == THREAD_HOLDS_GIL;
 	struct buffer tid = { 0 };
 
@@ -191,7 +202,7 @@ static void append_one(struct buffer *text, const struct dump_header *header, co
 	buffer_printf(text, ": %s", name_of(sample));
 	append_interpreter(text, sample);
 	buffer_append_char(text, ' ');
-	append_styled_state(text, header, sample, true);
+	append_styled_state(text, header, thread, true);
 	buffer_append_char(text, '\n');
 	buffer_release(&tid);
 }
@@ -207,7 +218,7 @@ static void append_many(struct buffer *text, const struct dump_header *header,
 	append_styled(text, header, STYLE_TID, title.data);
 	append_interpreter(text, &threads[first].sample);
 	buffer_append_char(text, ' ');
-	append_styled_state(text, header, &threads[first].sample, false);
+	append_styled_state(text, header, &threads[first], false);
 	for (size_t i = first; i != SIZE_MAX && named < THREADS_NAMED; i = next[i])
 		buffer_printf(text, "%s%d %s", named++ ? ", " : ": ", (int)threads[i].sample.tid,
 			name_of(&threads[i].sample));
@@ -325,7 +336,7 @@ static void write_text(struct output_file *file, const struct dump_header *heade
 			buffer_clear(&text);
 			buffer_append_char(&text, '\n');
 			if (fold.count[i] == 1)
-				append_one(&text, header, &threads[i].sample);
+				append_one(&text, header, &threads[i]);
 			else
 				append_many(&text, header, threads, i, fold.next, fold.count[i]);
 			append_frames(&text, header, &threads[i]);
