@@ -8,9 +8,10 @@ cd "$(dirname "$0")"
 usage()
 {
 	cat <<'END'
-Usage: ./autogen.sh [--deps[=build|tests|lint|ci]]
+Usage: ./autogen.sh [--deps[=build|tests|release|lint|ci]]
   --deps=build   first install what it takes to build pyrope
   --deps=tests   and what its tests need (the default of --deps)
+  --deps=release what it takes to build, and what `make static' needs
   --deps=lint    and what `make lint' and `make format' need
   --deps=ci      and what .ci/run needs
 END
@@ -102,8 +103,9 @@ case $#:${1-} in
 0:) ;;
 1:--deps | 1:--deps=tests) install_packages "build tests" ;;
 1:--deps=build) install_packages "build" ;;
+1:--deps=release) install_packages "build release" ;;
 1:--deps=lint) install_packages "build tests lint" ;;
-1:--deps=ci) install_packages "build tests lint ci" ;;
+1:--deps=ci) install_packages "build tests lint release ci" ;;
 1:-h | 1:--help)
 	usage
 	exit 0

@@ -37,6 +37,9 @@
 #if defined(SYS_openat2) && __has_include(<linux/openat2.h>)
 #include <linux/openat2.h>
 #endif
+#if !defined(STATX_INO) && defined(SYS_statx) && __has_include(<linux/stat.h>)
+#include <linux/stat.h> /* musl before 1.2.5 has no statx */
+#endif
 
 #define ANSWER_NS 1000000000
 #define SLICE_MS 50 /* so that being told to end is heard */
@@ -130,11 +133,11 @@ uint64_t files_unanswered(void)
 bool identify_file(int directory, const char *path, dev_t *device, uint64_t *inode)
 {
 	struct stat status;
-#ifdef AT_STATX_DONT_SYNC
+#ifdef STATX_INO
 	struct statx known;
 
 	if (!syscall_kills(SYS_statx) &&
-		statx(directory, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &known) == 0) {
+		syscall(SYS_statx, directory, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &known) == 0) {
 		*device = makedev(known.stx_dev_major, known.stx_dev_minor);
 		*inode = known.stx_ino;
 		return true;

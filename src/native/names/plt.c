@@ -20,6 +20,10 @@
 #define CHUNK 256
 #define PLT_NAME_BYTES 1024
 
+#ifndef R_AARCH64_IRELATIVE
+#define R_AARCH64_IRELATIVE 1032 /* not in musl's elf.h before 1.2.4 */
+#endif
+
 static bool is_plt(const char *name)
 {
 	return strcmp(name, ".plt") == 0 || strcmp(name, ".plt.sec") == 0 || strcmp(name, ".plt.got") == 0 ||
