@@ -191,7 +191,8 @@
 #define BEHAVIOUR_2 \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = INSTRUCTION_BYTE_INDEX, \
 	.lines = LINES_LNOTAB_UNSIGNED, .gil = GIL_CURRENT_SYMBOL, .strings = STRINGS_BYTES, \
-	.integers = INTEGERS_PLAIN, .dicts = DICT_TABLE, .instances = INSTANCE_DICT_OFFSET, .locks = LOCKS_APART, \
+	.integers = INTEGERS_PLAIN, .dicts = DICT_TABLE, .instances = INSTANCE_DICT_OFFSET, \
+	.locks = LOCKS_APART, \
 	.thread_name_attribute = "_Thread__name", .shim_owner = OWNER_NONE, .generator_owner = OWNER_NONE
 #define BEHAVIOUR_3(instruction_kind, line_kind, gil_kind, dict_kind) \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = (instruction_kind), .lines = (line_kind), \
@@ -364,7 +365,8 @@ static const struct layout layout_311 = {
 	.cframe = { .current_frame = 8, .previous = 16 },
 	NO_FRAME,
 	.interpreter_frame = {
-		.size = 80, .previous = 48, .executable = 32, .instruction = 56, .locals = 24, .localsplus = 72,
+		.size = 80, .previous = 48, .executable = 32, .instruction = 56, .locals = 24,
+		.localsplus = 72,
 		.owner = 69, .is_entry = 68, .tlbc_index = OFFSET_NONE,
 	},
 	CODE_OBJECT_311(192, 72, 56, 184, OFFSET_NONE),

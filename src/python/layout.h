@@ -167,7 +167,7 @@ struct layout {
 	} set;
 	struct {
 		uint32_t lock, owner, count; /* owner and count: of an RLock */
-	} lock; /* lock: the semaphore or the byte, of both */
+	} lock;                              /* lock: the semaphore or the byte, of both */
 	struct {
 		uint32_t size, digits; /* 2.x int: no size, the value itself at digits */
 	} integer;
