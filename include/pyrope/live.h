@@ -31,6 +31,8 @@ struct sink *live_sink(struct live *live);
 
 /* ---- the terminal ---- */
 
+/* The version of ncursesw; NULL: this pyrope was built without. Static. */
+const char *live_library_version(void);
 /* Can this terminal be drawn on? -1: it cannot, or not by this pyrope. Changes nothing of it. */
 int live_check(int terminal_fd, struct error *err);
 /* Takes the terminal, and shows what there is. The descriptor is borrowed. */

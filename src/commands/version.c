@@ -6,6 +6,7 @@
 
 #include "commands/command.h"
 
+#include "pyrope/live.h"
 #include "pyrope/native.h"
 #include "pyrope/python.h"
 
@@ -25,6 +26,13 @@
 #endif
 #ifdef HAVE_LIBYAML
 #include <yaml.h>
+#endif
+#ifdef HAVE_WEB
+#include <microhttpd.h>
+#include <sqlite3.h>
+#endif
+#ifdef HAVE_LIBCURL
+#include <curl/curl.h>
 #endif
 #ifdef __GLIBC__
 #include <gnu/libc-version.h>
@@ -101,6 +109,13 @@ static const char *no_version(void)
 }
 #endif
 
+#ifdef HAVE_LIBCURL
+static const char *curl_version_text(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}
+#endif
+
 static const struct {
 	const char *name;
 	const char *(*version)(void);
@@ -119,6 +134,16 @@ static const struct {
 #endif
 #ifdef HAVE_LIBYAML
 	{ "libyaml", yaml_get_version_string },
+#endif
+#ifdef HAVE_CURSES
+	{ "ncursesw", live_library_version },
+#endif
+#ifdef HAVE_WEB
+	{ "libmicrohttpd", MHD_get_version },
+	{ "sqlite", sqlite3_libversion },
+#endif
+#ifdef HAVE_LIBCURL
+	{ "libcurl", curl_version_text },
 #endif
 };
 
@@ -148,6 +173,11 @@ static const struct {
 	{ "files of budgets", true, NULL },
 #else
 	{ "files of budgets", false, "libyaml" },
+#endif
+#ifdef HAVE_CURSES
+	{ "top", true, NULL },
+#else
+	{ "top", false, "ncursesw" },
 #endif
 #ifdef HAVE_WEB
 	{ "serve", true, NULL },

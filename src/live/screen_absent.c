@@ -3,6 +3,12 @@
 #include "config.h"
 
 #include "live/screen.h"
+#include "pyrope/live.h"
+
+const char *live_library_version(void)
+{
+	return NULL;
+}
 
 int screen_check(int terminal_fd, struct error *err)
 {

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "live/screen.h"
+#include "pyrope/live.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -348,4 +349,12 @@ bool screen_is_gone(struct screen *screen)
 	struct pollfd terminal = { .fd = screen->fd, .events = POLLIN };
 
 	return poll(&terminal, 1, 0) > 0 && (terminal.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+/* curses_version() begins with the name of the library. */
+const char *live_library_version(void)
+{
+	const char *text = curses_version(), *number = strrchr(text, ' ');
+
+	return number ? number + 1 : text;
 }
