@@ -20,8 +20,8 @@ struct sampling_gate;
  */
 void signals_begin(bool launching, struct sampling_gate *switched);
 /*
- * Called when a signal ends pyrope at once, also one for a fault of its own, which is caught from now on; safe
- * in a signal handler. NULL: nothing is to be done.
+ * Called when a signal ends pyrope at once, also one for a fault of its own, which is caught from now on;
+ * safe in a signal handler. NULL: nothing is to be done.
  */
 void signals_at_end(void (*restore)(void));
 /*

@@ -3,8 +3,8 @@
  * pyrope top: the same session as that of record, looked at while it runs. The view is called between samples
  * in the thread that takes them, and what a key asks for is done here.
  *
- * When all processes have ended what was seen stays on the screen until it is left: whoever looks at a service
- * that crashes wants to see, and to write down, what it did last.
+ * When all processes have ended what was seen stays on the screen until it is left: whoever looks at a
+ * service that crashes wants to see, and to write down, what it did last.
  */
 #include "config.h"
 

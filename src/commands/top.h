@@ -27,7 +27,9 @@ void top_terminal_give_back(void);
 /* Prints what the launched command has written since. */
 void top_terminal_print_output(void);
 
-/* Ctrl-Z is to stop pyrope only when the view is off the terminal. Before signals_begin, and after live_open. */
+/*
+ * Ctrl-Z is to stop pyrope only when the view is off the terminal. Before signals_begin, and after live_open.
+ */
 void top_signals_catch(void);
 /* Has it been pressed? And has pyrope been continued since the last time? */
 bool top_signals_take_stop(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The terminal: shows a canvas, and says which keys were pressed. All that knows of ncurses is behind this. */
+/* The terminal: shows a canvas, says which keys were pressed. All that knows of ncurses is behind this. */
 #ifndef PYROPE_LIVE_SCREEN_H
 #define PYROPE_LIVE_SCREEN_H
 
