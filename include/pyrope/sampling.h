@@ -211,8 +211,8 @@ pid_t sampler_stuck_pid(struct sampler *sampler);
 /* Ends sampler_run soon. Safe in a signal handler. */
 void sampler_stop(struct sampler *sampler);
 /*
- * Ends all watches soon as SAMPLING_EXECED, so that their owner adds them anew, and samples with this interval
- * from then on. In the thread that calls sampler_run.
+ * Ends all watches soon as SAMPLING_EXECED, so that their owner adds them anew, and samples with this
+ * interval from then on. In the thread that calls sampler_run.
  */
 void sampler_renew(struct sampler *sampler, int64_t interval_ns);
 /*

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of each view, and the lines below it. Columns that have no room are left out, the least important first. */
+/*
+ * The table of each view, and the lines below it. Columns that have no room are left out, the least important
+ * first.
+ */
 #include "config.h"
 
 #include "live/state.h"

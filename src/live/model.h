@@ -4,8 +4,8 @@
  * time is that of the events, so that the same events always give the same rows.
  *
  * What is counted is time (ticks times the interval of the process), so that a change of the rate in the
- * middle changes nothing of what is shown. It is counted by thread, stack and state; a ring of seconds has the
- * last minute once more. Whatever a target does, memory stays bounded: when one of the limits is reached
+ * middle changes nothing of what is shown. It is counted by thread, stack and state; a ring of seconds has
+ * the last minute once more. Whatever a target does, memory stays bounded: when one of the limits is reached
  * everything is forgotten, and counting begins anew.
  */
 #ifndef PYROPE_LIVE_MODEL_H

@@ -333,7 +333,7 @@ static void link_children(struct rows *rows, const struct stacks *calls)
 	}
 }
 
-/* Unless the user has said otherwise, what has nearly all of its caller's time is open, up to the first fork. */
+/* Unless the user has said otherwise, what has nearly all of its caller's time is open: to the first fork. */
 static bool is_open(
 	const struct rows *rows, const struct rows_query *query, const struct stacks *calls, uint32_t node)
 {

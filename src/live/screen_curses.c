@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal by way of ncursesw, which knows what each terminal understands and sends only what has changed.
- * It gets its own descriptors of the terminal: what else is written to standard output is none of it.
+ * The terminal by way of ncursesw, which knows what each terminal understands and sends only what has
+ * changed. It gets its own descriptors of the terminal: what else is written to standard output is none of
+ * it.
  *
- * ncurses is not safe in a signal handler. So what puts the terminal back is made when it is taken: a text and
- * the settings of the line, which write(2) and tcsetattr(3) may bring back at any time.
+ * ncurses is not safe in a signal handler. So what puts the terminal back is made when it is taken: a text
+ * and the settings of the line, which write(2) and tcsetattr(3) may bring back at any time.
  */
 #include "config.h"
 

@@ -67,9 +67,10 @@ leaves() {
 	is_restored "${1:-0}"
 }
 
-# The number in a column of the row that a pattern finds.
+# The number in a column (1 to 4) of the row that a pattern finds. What is 0 is blank there.
 column() {
-	screen | grep -E -- "$1" | head -n 1 | awk -v column="$2" '{ print $column }'
+	local -a places=(0 1-8 9-16 17-25 26-34)
+	screen | grep -E -- "$1" | head -n 1 | cut -c "${places[$2]}" | tr -d ' '
 }
 
 # between LOW HIGH NUMBER
