@@ -136,9 +136,10 @@ bool identify_file(int directory, const char *path, dev_t *device, uint64_t *ino
 #ifdef STATX_INO
 	struct statx known;
 
-	if (!syscall_kills(SYS_statx) &&
-		syscall(SYS_statx, directory, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO,
-			&known) == 0) {
+	if (syscall_kills(SYS_statx)) {
+		errno = ENOSYS;
+	} else if (syscall(SYS_statx, directory, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO,
+			   &known) == 0) {
 		*device = makedev(known.stx_dev_major, known.stx_dev_minor);
 		*inode = known.stx_ino;
 		return true;

@@ -213,7 +213,7 @@ static struct variable_names *names_of(struct variable_reader *reader, raddr_t c
 	if (known)
 		return reader->list[*known];
 	names = read_names(reader, code);
-	array_reserve(&reader->list, &reader->capacity, reader->count + 1, sizeof(*reader->list));
+	array_reserve(&reader->list, &reader->capacity, reader->count + 1, sizeof(void *));
 	reader->list[reader->count] = names;
 	if (!reader->pages->is_late)
 		u64_map_put(&reader->known, code, reader->count);
