@@ -243,9 +243,31 @@ struct dump_format {
 	/* Of all threads, in the order of the interpreter's list. */
 	void (*write)(struct output_file *file, const struct dump_header *header,
 		const struct dump_thread *threads, size_t count);
+	/* One of several dumps, so long after the first one; NULL: the first one begins like a single one. */
+	void (*begin)(struct output_file *file, int64_t since_ns);
 	const char *before, *between, *after; /* several processes */
 };
 
-extern const struct dump_format dump_text, dump_json;
+/* The lines: each dump is one, with all its processes. */
+extern const struct dump_format dump_text, dump_json, dump_json_lines;
+
+/*
+ * ---- what changed since the dump before: pyrope dump --repeat ----
+ *
+ * A line for each thread that is in another state or place, or is new, or has ended; the others are counted.
+ * The functions of the samples must live as long as the history, the rest is copied.
+ */
+struct dump_history;
+
+/* says_processes: each process has a line above its threads. */
+struct dump_history *dump_history_new(bool says_processes);
+void dump_history_free(struct dump_history *history); /* accepts NULL */
+/* A dump after the first begins, so long after it. */
+void dump_history_begin(struct output_file *file, int64_t since_ns);
+/* file: NULL: this is remembered and not written, as of the first dump, which is shown whole. */
+void dump_history_add(struct dump_history *history, struct output_file *file,
+	const struct dump_header *header, const struct dump_thread *threads, size_t count);
+/* The dump is whole: the next one is compared with it. file: NULL: nothing is written. */
+void dump_history_end(struct dump_history *history, struct output_file *file);
 
 #endif

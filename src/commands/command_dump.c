@@ -5,12 +5,14 @@
 #include "commands/command.h"
 #include "commands/option.h"
 
+#define REPEAT_MOST 1000000
+
 static int check(struct options *options, struct error *err)
 {
 	if (!options->pid)
 		return error_set(err, ERROR_USAGE, "no process: name it by its process id");
-	if (options->pid_count > 1)
-		return error_set(err, ERROR_USAGE, "several process ids: dump shows one process at a time");
+	if (options->has_interval && !options->repeat)
+		return error_set(err, ERROR_USAGE, "-r without --repeat: a single dump has no interval");
 	return options_check_native(options, err);
 }
 
@@ -33,6 +35,18 @@ static const struct option_row option_locals = {
 	.apply = apply_locals,
 };
 
+static int apply_repeat(struct options *options, const char *value, struct error *err)
+{
+	return parse_integer(value, "number of dumps", 1, REPEAT_MOST, &options->repeat, err);
+}
+
+static const struct option_row option_repeat = {
+	.name = "repeat",
+	.argument = "N",
+	.help = "N dumps, one each second (-r TIME); after the first, what changed",
+	.apply = apply_repeat,
+};
+
 static const struct option_row *const rows[] = {
 	&option_pid,
 	&option_follow,
@@ -43,6 +57,8 @@ static const struct option_row *const rows[] = {
 	TARGET_OPTIONS,
 	&option_dump,
 	&option_locals,
+	&option_repeat,
+	&option_interval,
 	&option_json,
 	NULL,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pyrope dump: every thread once, as a person wants to read it in an incident, or as JSON. With --follow one
- * process after the other, each parent before its children.
+ * process after the other, each parent before its children. With --repeat again and again: as text, what
+ * changed; as JSON, a line for each dump.
  */
 #include "config.h"
 
@@ -9,6 +10,7 @@
 #include "commands/command.h"
 #include "commands/dump_variables.h"
 #include "commands/roots.h"
+#include "commands/signals.h"
 #include "commands/terminal.h"
 #include "pyrope/output.h"
 #include "pyrope/session.h"
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COMMAND_LINE_COLUMNS 500
@@ -23,6 +26,9 @@
 #define CHILD_WAIT_NS INT64_C(100000000) /* one that starts is shown as that */
 #define PROCESSES_LIMIT 1000
 #define CHILDREN_TOLD 100
+#define SAMPLING_INTERVAL_NS INT64_C(10000000)
+#define REPEAT_INTERVAL_NS INT64_C(1000000000)
+#define SIGNAL_CHECK_NS INT64_C(50000000)
 
 /*
  * What was seen of each thread: a sample is lent, and the threads are shown in another order than that of
@@ -73,8 +79,16 @@ struct dump {
 	const struct dump_format *format;
 	struct functions *functions;
 	struct output_file *file;
-	size_t count;   /* of processes that were written */
+	bool is_list;   /* of processes */
+	size_t count;   /* of processes that were written in this dump */
 	size_t threads; /* of which something could be read */
+	/* --repeat */
+	struct dump_history *history; /* NULL: JSON, or it was not asked for */
+	struct tree *tree;            /* the processes that were named; NULL: it was not asked for */
+	bool *has_ended;              /* of those, or could not be read */
+	bool is_later;                /* not the first dump */
+	int64_t since_ns;             /* the first dump */
+	struct u64_map shown;         /* pids, in this dump */
 };
 
 static struct dump_header header_of(
@@ -90,11 +104,12 @@ static struct dump_header header_of(
 	};
 }
 
-static int collect(
-	const struct options *options, struct python *python, struct dumped *dumped, struct error *err)
+static int collect(const struct dump *dump, struct python *python, struct dumped *dumped, struct error *err)
 {
+	const struct options *options = dump->options;
+	const size_t locals = dump->is_later ? 0 : options->locals;
 	struct sampling_options sampling = {
-		.interval_ns = options->interval_ns,
+		.interval_ns = SAMPLING_INTERVAL_NS,
 		.once = true,
 		.mode = MODE_WALL,
 		.pause = options->pause,
@@ -107,15 +122,18 @@ static int collect(
 	const struct native_options native = { .show_all = options->native == NATIVE_ALL };
 	int result;
 
-	if (options->locals)
+	if (locals)
 		sampling.values = &dumped->values;
-	dumped->values.characters = options->locals;
+	dumped->values.characters = locals;
 	if (options->native && native_new(&sampling.native, python, &native, err) != 0)
 		return -1;
 	result = sampling_dump(python, &sampling, &callbacks, err);
 	native_free(sampling.native);
-	for (size_t i = 0; options->locals && i < dumped->count; i++)
+	for (size_t i = 0; locals && i < dumped->count; i++)
 		dump_add_variables(&dumped->threads[i], &dumped->values);
+	/* A dump that was cut short would say of threads that they have ended. */
+	if (result == 0 && dump->tree && is_interrupted())
+		result = error_set(err, ERROR_GONE, "%s", "");
 	return result;
 }
 
@@ -135,6 +153,30 @@ static void find_holders(struct dumped *dumped)
 				thread->holder = holder;
 		}
 	}
+}
+
+static void write_separator(struct dump *dump)
+{
+	const char *text = dump->is_list ? dump->format->before : "";
+
+	if (!dump->count && dump->is_later && dump->history)
+		dump_history_begin(dump->file, dump->since_ns);
+	else if (!dump->count && dump->format->begin)
+		dump->format->begin(dump->file, dump->since_ns);
+	else if (dump->count)
+		text = dump->is_later && dump->history ? "" : dump->format->between;
+	dump->count++;
+	output_write(dump->file, text, strlen(text));
+}
+
+static void write_threads(struct dump *dump, const struct dump_header *header, const struct dumped *dumped)
+{
+	write_separator(dump);
+	if (!dump->is_later || !dump->history)
+		dump->format->write(dump->file, header, dumped->threads, dumped->count);
+	if (dump->history)
+		dump_history_add(dump->history, dump->is_later ? dump->file : NULL, header, dumped->threads,
+			dumped->count);
 }
 
 /* python: NULL: there is none, because of the obstacle. */
@@ -159,18 +201,12 @@ static int write_process(struct dump *dump, struct target *target, struct python
 	header.version = python ? python_version(python) : NULL;
 	header.obstacle = obstacle;
 	if (python)
-		result = collect(dump->options, python, &dumped, err);
+		result = collect(dump, python, &dumped, err);
 	find_holders(&dumped);
 	for (size_t i = 0; i < dumped.count; i++)
 		dump->threads += dumped.threads[i].sample.quality != SAMPLE_FAILED;
-	if (result == 0) {
-		const char *separator = dump->count++ ? dump->format->between
-			: dump->options->follow       ? dump->format->before
-						      : "";
-
-		output_write(dump->file, separator, strlen(separator));
-		dump->format->write(dump->file, &header, dumped.threads, dumped.count);
-	}
+	if (result == 0)
+		write_threads(dump, &header, &dumped);
 	dumped_release(&dumped);
 	roots_release(&roots);
 	buffer_release(&command_line);
@@ -188,8 +224,11 @@ static int dump_process(struct dump *dump, pid_t pid, pid_t parent, int64_t wait
 	struct python *python = NULL;
 	int result = -1;
 
+	if (u64_map_get(&dump->shown, (uint64_t)pid)) /* it was named, and is a child of another one */
+		return 0;
 	if (target_open(&target, pid, err) != 0)
 		return -1;
+	u64_map_put(&dump->shown, (uint64_t)pid, 1);
 	if (python_attach(&python, target, &python_options, err) == 0) {
 		result = write_process(dump, target, python, parent, NULL, err);
 	} else if (dump->options->follow && err->kind != ERROR_GONE) {
@@ -238,16 +277,15 @@ static void tell_children(const struct dump *dump, pid_t pid)
 			pythons == 1 ? "it" : "them");
 }
 
-static int dump_all(struct dump *dump, struct error *err)
+static int dump_tree(struct dump *dump, pid_t pid, struct error *err)
 {
-	const pid_t pid = dump->options->pid;
 	struct tree *tree = tree_new(PROCESSES_LIMIT);
 	const struct descendant *found = NULL;
 	const size_t count = tree_add(tree, pid) ? tree_look(tree, &found) : 0;
 	int result = dump_process(dump, pid, 0, ATTACH_WAIT_NS, err);
 
 	if (!dump->options->follow) {
-		if (result == 0)
+		if (result == 0 && !dump->is_later)
 			tell_children(dump, pid);
 	} else if (result != 0 && dump_children(dump, pid, found, count)) { /* a shell, with a Python below */
 		error_clear(err);
@@ -262,22 +300,126 @@ static int dump_all(struct dump *dump, struct error *err)
 	return result;
 }
 
+/* Of several processes some may fail; this is told, and no failure of the whole. */
+static int dump_all(struct dump *dump, struct error *err)
+{
+	const struct options *options = dump->options;
+	size_t shown = 0;
+
+	u64_map_clear(&dump->shown);
+	dump->count = 0;
+	for (size_t i = 0; i < options->pid_count && !signals_caught(); i++) {
+		if (dump->is_later && (dump->has_ended[i] || !tree_lives(dump->tree, options->pids[i])))
+			continue;
+		if (*err->message)
+			fprintf(stderr, "pyrope: %s\n", err->message);
+		error_clear(err);
+		if (dump_tree(dump, options->pids[i], err) == 0)
+			shown++;
+		else if (!dump->is_later) /* what cannot be read is told once */
+			dump->has_ended[i] = true;
+	}
+	if (dump->count && (dump->is_list || dump->format->begin) && !(dump->is_later && dump->history))
+		output_write(dump->file, dump->format->after, strlen(dump->format->after));
+	if (dump->history)
+		dump_history_end(dump->history, dump->is_later && dump->count ? dump->file : NULL);
+	if (!shown)
+		return -1;
+	if (*err->message)
+		fprintf(stderr, "pyrope: %s\n", err->message);
+	error_clear(err);
+	return 0;
+}
+
+/* ---- again and again ---- */
+
+/* A signal may have come before a wait, so that a long one is made of short ones. */
+static void wait_until(int64_t due_ns)
+{
+	for (int64_t left_ns; !signals_caught() && (left_ns = due_ns - monotonic_ns()) > 0;) {
+		struct timespec wait = { .tv_nsec = left_ns < SIGNAL_CHECK_NS ? left_ns : SIGNAL_CHECK_NS };
+
+		nanosleep(&wait, NULL);
+	}
+}
+
+/* How many of the processes that were named are still there; of each that has ended this is said once. */
+static size_t count_living(struct dump *dump)
+{
+	const struct options *options = dump->options;
+	size_t living = 0;
+
+	for (size_t i = 0; i < options->pid_count; i++) {
+		if (dump->has_ended[i])
+			continue;
+		dump->has_ended[i] = !tree_lives(dump->tree, options->pids[i]);
+		living += !dump->has_ended[i];
+		if (dump->has_ended[i])
+			fprintf(stderr, "pyrope: process %d has ended\n", (int)options->pids[i]);
+	}
+	return living;
+}
+
+static int dump_later(struct dump *dump, struct error *err)
+{
+	const int64_t interval_ns =
+		dump->options->has_interval ? dump->options->interval_ns : REPEAT_INTERVAL_NS;
+	const int64_t first_ns = monotonic_ns() - dump->since_ns;
+	int64_t due_ns = first_ns;
+
+	dump->is_later = true;
+	for (int64_t i = 1; i < dump->options->repeat; i++) {
+		due_ns += interval_ns;
+		if (due_ns < monotonic_ns()) /* a dump took longer */
+			due_ns = monotonic_ns();
+		wait_until(due_ns);
+		if (signals_caught() || !count_living(dump))
+			return 0;
+		dump->since_ns = monotonic_ns() - first_ns;
+		if (dump_all(dump, err) != 0) {
+			if (err->kind != ERROR_GONE && !signals_caught() && count_living(dump))
+				return -1;
+			error_clear(err);
+		}
+		if (output_flush(dump->file, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int dump_repeatedly(struct dump *dump, struct error *err)
+{
+	const int64_t begin_ns = monotonic_ns();
+
+	signals_begin(false, NULL);
+	dump->tree = tree_new(PIDS_LIMIT);
+	if (dump->options->json)
+		dump->format = &dump_json_lines;
+	else
+		dump->history = dump_history_new(dump->is_list);
+	for (size_t i = 0; i < dump->options->pid_count; i++)
+		tree_add(dump->tree, dump->options->pids[i]);
+	if (dump_all(dump, err) != 0 || output_flush(dump->file, err) != 0)
+		return -1;
+	dump->since_ns = monotonic_ns() - begin_ns;
+	return dump_later(dump, err);
+}
+
 int dump_run(const struct options *options, struct error *err)
 {
 	struct dump dump = {
 		.options = options,
 		.format = options->json ? &dump_json : &dump_text,
 		.functions = functions_new(),
+		.is_list = options->follow || options->pid_count > 1,
+		.has_ended = xcalloc(PIDS_LIMIT, sizeof(bool)),
 	};
 	int result = -1;
 
 	if (output_open(&dump.file, options->output_count ? options->outputs[0] : NULL, err) == 0)
-		result = dump_all(&dump, err);
-	if (result == 0) {
-		if (options->follow)
-			output_write(dump.file, dump.format->after, strlen(dump.format->after));
+		result = options->repeat ? dump_repeatedly(&dump, err) : dump_all(&dump, err);
+	if (result == 0)
 		result = output_commit(dump.file, err);
-	}
 	if (result == 0 && !dump.threads)
 		result = error_set(
 			err, ERROR_SYSTEM, "nothing could be read of any thread of process %d", options->pid);
@@ -285,7 +427,13 @@ int dump_run(const struct options *options, struct error *err)
 		fprintf(stderr, "pyrope: " FILES_UNANSWERED "\n");
 	if (descriptors_lacking())
 		fprintf(stderr, "pyrope: " SHORT_OF_DESCRIPTORS "\n", descriptor_limit());
+	tree_free(dump.tree);
+	free(dump.has_ended);
+	u64_map_release(&dump.shown);
+	dump_history_free(dump.history);
 	functions_free(dump.functions);
 	output_close(dump.file);
+	if (signals_caught())
+		signals_raise(signals_caught());
 	return result;
 }

@@ -69,6 +69,7 @@ struct options {
 	bool has_delay, paused; /* sampling begins later; SIGUSR1 switches it */
 	int64_t delay_ns;
 	int64_t interval_ns;
+	bool has_interval;                /* it was given */
 	const char *inputs[INPUTS_LIMIT]; /* of report and check, and of diff those before; borrowed */
 	size_t input_count;
 	const char *later_inputs[INPUTS_LIMIT]; /* of diff, those after; borrowed */
@@ -108,7 +109,8 @@ struct options {
 	size_t limit;
 	bool mark_gc;
 	bool json;
-	size_t locals; /* --locals: characters of a value; 0: not asked for */
+	size_t locals;  /* --locals: characters of a value; 0: not asked for */
+	int64_t repeat; /* --repeat of dump: so many; 0: not asked for */
 	bool mark_syscalls;
 	enum native_choice native;
 	enum sample_mode mode;

@@ -60,6 +60,7 @@ static int set_interval(struct options *options, int64_t interval_ns, const char
 		return error_set(
 			err, ERROR_USAGE, "invalid interval '%.64s': too large: the most is 1d", value);
 	options->interval_ns = interval_ns;
+	options->has_interval = true;
 	return 0;
 }
 
@@ -78,7 +79,7 @@ const struct option_row option_interval = {
 	.letter = 'r',
 	.name = "interval",
 	.argument = "TIME",
-	.help = "time between two samples (default 10ms)",
+	.help = "time between two samples (default 10ms), or dumps (1s)",
 	.apply = apply_interval,
 };
 

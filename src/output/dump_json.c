@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pyrope dump --json: one object. Whatever a target holds, it is valid JSON: texts are clean UTF-8, and a
- * number that a reader could not hold exactly is null (RFC 8259, section 6).
+ * pyrope dump --json: one object, and with --repeat a line for each dump. Whatever a target holds, it is
+ * valid JSON: texts are clean UTF-8, and a number that a reader could not hold exactly is null (RFC 8259,
+ * section 6).
  */
 #include "config.h"
 
@@ -228,8 +229,8 @@ static void append_thread(struct buffer *text, const struct dump_thread *thread)
 	buffer_append_string(text, "]}");
 }
 
-static void write_json(struct output_file *file, const struct dump_header *header,
-	const struct dump_thread *threads, size_t count)
+static void write_object(struct output_file *file, const struct dump_header *header,
+	const struct dump_thread *threads, size_t count, const char *end)
 {
 	struct buffer text = { 0 };
 
@@ -241,7 +242,30 @@ static void write_json(struct output_file *file, const struct dump_header *heade
 		output_write(file, text.data, text.length);
 		buffer_clear(&text);
 	}
-	buffer_append_string(&text, "]}\n");
+	buffer_append_string(&text, end);
+	output_write(file, text.data, text.length);
+	buffer_release(&text);
+}
+
+static void write_json(struct output_file *file, const struct dump_header *header,
+	const struct dump_thread *threads, size_t count)
+{
+	write_object(file, header, threads, count, "]}\n");
+}
+
+static void write_in_line(struct output_file *file, const struct dump_header *header,
+	const struct dump_thread *threads, size_t count)
+{
+	write_object(file, header, threads, count, "]}");
+}
+
+static void begin_line(struct output_file *file, int64_t since_ns)
+{
+	const int64_t milliseconds = since_ns / 1000000;
+	struct buffer text = { 0 };
+
+	buffer_printf(&text, "{\"seconds\":%lld.%03d,\"processes\":[", (long long)(milliseconds / 1000),
+		(int)(milliseconds % 1000));
 	output_write(file, text.data, text.length);
 	buffer_release(&text);
 }
@@ -251,4 +275,12 @@ const struct dump_format dump_json = {
 	.before = "[\n",
 	.between = ",\n",
 	.after = "]\n",
+};
+
+const struct dump_format dump_json_lines = {
+	.write = write_in_line,
+	.begin = begin_line,
+	.before = "",
+	.between = ",",
+	.after = "]}\n",
 };

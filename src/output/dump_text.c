@@ -6,28 +6,24 @@
  */
 #include "config.h"
 
-#include "pyrope/output.h"
+#include "output/dump.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* So many threads of a paragraph are named; the rest is counted. */
-#define THREADS_NAMED 8
 /* So many equal frames in a row are shown; the rest is counted. */
 #define REPEATS_SHOWN 3
 
-enum style { STYLE_TID, STYLE_HOLDER, STYLE_STATE, STYLE_FUNCTION, STYLE_PLACE };
-
-static void append_styled(
-	struct buffer *buffer, const struct dump_header *header, enum style style, const char *text)
+void dump_append_styled(
+	struct buffer *buffer, const struct dump_header *header, enum dump_style style, const char *text)
 {
 	/* SGR parameters (ECMA-48): of the sixteen colours only, which follow the user's own theme. */
 	static const char *const codes[] = {
-		[STYLE_TID] = "1",
-		[STYLE_HOLDER] = "1;32",
-		[STYLE_STATE] = "33",
-		[STYLE_FUNCTION] = "36",
-		[STYLE_PLACE] = "2",
+		[DUMP_STYLE_TID] = "1",
+		[DUMP_STYLE_HOLDER] = "1;32",
+		[DUMP_STYLE_STATE] = "33",
+		[DUMP_STYLE_FUNCTION] = "36",
+		[DUMP_STYLE_PLACE] = "2",
 	};
 
 	if (header->colour)
@@ -42,17 +38,14 @@ static void append_holder(struct buffer *buffer, const struct sample *holder)
 		buffer_printf(buffer, ", which %d %s holds", (int)holder->tid, holder->thread_name);
 }
 
-static void append_state(struct buffer *buffer, const struct dump_thread *thread, bool is_one)
+void dump_append_state(struct buffer *buffer, const struct sample *sample, bool is_one)
 {
-	const struct sample *sample = &thread->sample;
-
 	switch (sample->state) {
 	case THREAD_HOLDS_GIL:
 		buffer_append_string(buffer, "holds the GIL");
 		break;
 	case THREAD_WAITS_GIL:
 		buffer_append_string(buffer, "waits for the GIL");
-		append_holder(buffer, thread->holder);
 		break;
 	case THREAD_RUNNING:
 		buffer_append_string(buffer, "runs without the GIL");
@@ -71,31 +64,45 @@ static void append_state(struct buffer *buffer, const struct dump_thread *thread
 		buffer_append_string(buffer, "state not known");
 		break;
 	}
+}
+
+static void append_state(struct buffer *buffer, const struct dump_thread *thread, bool is_one)
+{
+	const struct sample *sample = &thread->sample;
+
+	dump_append_state(buffer, sample, is_one);
+	append_holder(buffer, thread->holder);
 	if (sample->quality == SAMPLE_UNVERIFIED)
 		buffer_append_string(buffer,
 			sample->state == THREAD_SLEEPING ? ", read when it fell asleep or woke up"
 							 : ", read while it ran");
 }
 
-static void append_frame(
+void dump_append_frame(
 	struct buffer *buffer, const struct dump_header *header, const struct sample_frame *frame)
 {
 	const struct function *function = frame->function;
 	const char *path = header->short_paths ? short_path(function->file, header->roots) : function->file;
 	struct buffer place = { 0 };
 
-	buffer_append_string(buffer, "    ");
-	append_styled(buffer, header, STYLE_FUNCTION, *function->name ? function->name : "?");
+	dump_append_styled(buffer, header, DUMP_STYLE_FUNCTION, *function->name ? function->name : "?");
 	if (function->kind != FUNCTION_MARKER) {
 		buffer_printf(&place, "(%s", *path ? path : "?");
 		if (function->kind != FUNCTION_NATIVE || frame->line > 0)
 			buffer_printf(&place, ":%d", frame->line);
 		buffer_append_char(&place, ')');
 		buffer_append_char(buffer, ' ');
-		append_styled(buffer, header, STYLE_PLACE, place.data);
+		dump_append_styled(buffer, header, DUMP_STYLE_PLACE, place.data);
 	}
-	buffer_append_char(buffer, '\n');
 	buffer_release(&place);
+}
+
+static void append_frame(
+	struct buffer *buffer, const struct dump_header *header, const struct sample_frame *frame)
+{
+	buffer_append_string(buffer, "    ");
+	dump_append_frame(buffer, header, frame);
+	buffer_append_char(buffer, '\n');
 }
 
 /* ---- variables ---- */
@@ -173,7 +180,7 @@ static void append_styled_state(
 	buffer_append_char(&state, '(');
 	append_state(&state, thread, is_one);
 	buffer_append_char(&state, ')');
-	append_styled(text, header, STYLE_STATE, state.data);
+	dump_append_styled(text, header, DUMP_STYLE_STATE, state.data);
 	buffer_release(&state);
 }
 
@@ -188,23 +195,27 @@ static const char *name_of(const struct sample *sample)
 	return *sample->thread_name ? sample->thread_name : "?";
 }
 
-static void append_one(
-	struct buffer *text, const struct dump_header *header, const struct dump_thread *thread)
+void dump_append_thread(struct buffer *text, const struct dump_header *header, const struct sample *sample)
 {
-	const struct sample *sample = &thread->sample;
 	bool holder = sample->state == THREAD_HOLDS_GIL;
 	struct buffer tid = { 0 };
 
 	buffer_append_int(&tid, sample->tid);
 	if (holder)
 		buffer_append_char(&tid, '*');
-	append_styled(text, header, holder ? STYLE_HOLDER : STYLE_TID, tid.data);
+	dump_append_styled(text, header, holder ? DUMP_STYLE_HOLDER : DUMP_STYLE_TID, tid.data);
 	buffer_printf(text, ": %s", name_of(sample));
 	append_interpreter(text, sample);
+	buffer_release(&tid);
+}
+
+static void append_one(
+	struct buffer *text, const struct dump_header *header, const struct dump_thread *thread)
+{
+	dump_append_thread(text, header, &thread->sample);
 	buffer_append_char(text, ' ');
 	append_styled_state(text, header, thread, true);
 	buffer_append_char(text, '\n');
-	buffer_release(&tid);
 }
 
 /* Threads that sleep in the same place; `next` leads from each to the one after it, SIZE_MAX is the end. */
@@ -215,11 +226,11 @@ static void append_many(struct buffer *text, const struct dump_header *header,
 	size_t named = 0;
 
 	buffer_printf(&title, "%zu threads", count);
-	append_styled(text, header, STYLE_TID, title.data);
+	dump_append_styled(text, header, DUMP_STYLE_TID, title.data);
 	append_interpreter(text, &threads[first].sample);
 	buffer_append_char(text, ' ');
 	append_styled_state(text, header, &threads[first], false);
-	for (size_t i = first; i != SIZE_MAX && named < THREADS_NAMED; i = next[i])
+	for (size_t i = first; i != SIZE_MAX && named < DUMP_THREADS_NAMED; i = next[i])
 		buffer_printf(text, "%s%d %s", named++ ? ", " : ": ", (int)threads[i].sample.tid,
 			name_of(&threads[i].sample));
 	if (count > named)
@@ -303,7 +314,7 @@ static int rank_of(enum thread_state state)
 	}
 }
 
-static void append_process(struct buffer *text, const struct dump_header *header)
+void dump_append_process(struct buffer *text, const struct dump_header *header)
 {
 	buffer_printf(text, "process %d", (int)header->pid);
 	if (header->inner_pid && header->inner_pid != header->pid)
@@ -324,7 +335,7 @@ static void write_text(struct output_file *file, const struct dump_header *heade
 		.count = xreallocarray(NULL, count + 1, sizeof(*fold.count)) };
 	struct buffer text = { 0 };
 
-	append_process(&text, header);
+	dump_append_process(&text, header);
 	if (header->command_line)
 		buffer_printf(&text, "    %s\n", header->command_line);
 	output_write(file, text.data, text.length);

@@ -86,6 +86,8 @@ static void describe(struct buffer *text, const struct options *options)
 		buffer_printf(text, " format=%s", options->format);
 	buffer_append_string(text, options->mark_gc ? " gc" : "");
 	buffer_append_string(text, options->json ? " json" : "");
+	if (options->repeat)
+		buffer_printf(text, " repeat=%d", (int)options->repeat);
 	if (options->mode != MODE_ACTIVE)
 		buffer_printf(text, " mode=%s", modes[options->mode]);
 	if (options->pause != PAUSE_AUTO)
@@ -163,6 +165,8 @@ static const struct {
 	{ "pyrope report --state=running,sleeping -- -a", "report in=-a states=24" },
 	{ "pyrope -d -p 5", "dump pid=5" },
 	{ "pyrope --dump 5 --threads", "dump pid=5 mode=wall" },
+	{ "pyrope dump --repeat 3 -r 2s 5", "dump pid=5 r=2000ms repeat=3" },
+	{ "pyrope dump 5 6", "dump pid=5" },
 	{ "pyrope dump --json -o f 5", "dump pid=5 o=f json" },
 	{ "pyrope --json dump 5", "dump pid=5 json" },
 	{ "pyrope -d record 5", "dump pid=5" },
@@ -228,7 +232,10 @@ static const struct {
 	{ "pyrope -p", "option '-p' needs an argument: PID" },
 	{ "pyrope --pid", "option '--pid' needs an argument: PID" },
 	{ "pyrope 5 six", "too many arguments: 'six'" },
-	{ "pyrope dump 5 6", "several process ids" },
+	{ "pyrope dump -r 2s 5", "-r without --repeat" },
+	{ "pyrope dump --repeat=0 5", "number of dumps" },
+	{ "pyrope dump --repeat 1000001 5", "number of dumps" },
+	{ "pyrope --repeat 3 5", "'--repeat' is of no use without dump" },
 	{ "pyrope -f --no-follow 5", "both --follow and --no-follow" },
 	{ "pyrope -p 5,6,x", "5,6,x" },
 	{ "pyrope 5 -t python", "both a process id and -t" },

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "samples.h"
@@ -491,6 +492,112 @@ START_TEST(test_dump_json)
 }
 END_TEST
 
+/* What a dump after the first one says of these threads. */
+static void look_again(struct dump_history *history, struct output_file *file, pid_t pid,
+	const char *obstacle, const struct made_up *made_up, size_t count)
+{
+	const struct dump_header header = {
+		.pid = pid, .process_name = "python", .version = "3.11.7", .obstacle = obstacle
+	};
+	struct dump_thread threads[16];
+
+	ck_assert_uint_le(count, ARRAY_LENGTH(threads));
+	for (size_t i = 0; i < count; i++)
+		threads[i] = (struct dump_thread){ .sample = made_up[i].sample };
+	dump_history_add(history, file, &header, threads, count);
+}
+
+static const char *written(struct output_file *file)
+{
+	ck_assert_int_eq(output_commit(file, &err), 0);
+	output_close(file);
+	return get("dump");
+}
+
+/* One changes its place, one its state, one a caller, one is new, one has ended, the others do nothing. */
+START_TEST(test_dump_changes)
+{
+	struct dump_history *history = dump_history_new(false);
+	struct output_file *file = open_output("dump");
+	struct made_up before[13], now[13];
+
+	for (int i = 0; i < 13; i++)
+		sleeper(&before[i], 100 + i, 8);
+	for (int i = 0; i < 13; i++)
+		sleeper(&now[i], 100 + i, i == 0 ? 9 : 8);
+	now[1].sample.state = THREAD_HOLDS_GIL;
+	now[2].sample.syscall_number = 99999;
+	before[12].sample.syscall_number = 99999;
+	now[12].sample.syscall_number = SYS_restart_syscall;
+	made_up_begin(&now[3], 0, 113);
+	made_up_push(&now[3], &leaf, 20);
+	made_up_begin(&now[4], 0, 104);
+	now[4].sample.state = THREAD_SLEEPING;
+	made_up_push(&now[4], &leaf, 21);
+	now[4].frames[now[4].sample.frame_count] = before[4].frames[1];
+	now[4].sample.frame_count++;
+	look_again(history, NULL, 7, NULL, before, 13);
+	dump_history_end(history, NULL);
+	dump_history_begin(file, 1500000000);
+	look_again(history, file, 7, NULL, now, 13);
+	dump_history_end(history, file);
+	ck_assert_str_eq(written(file),
+		"\nafter 1.5 s\n"
+		"100: worker (sleeps) wait (/srv/pool.py:8) -> wait (/srv/pool.py:9)\n"
+		"101*: worker (sleeps -> holds the GIL) wait (/srv/pool.py:8), same\n"
+		"102: worker (sleeps -> sleeps in syscall 99999) wait (/srv/pool.py:8), same\n"
+		"113*: worker is new (holds the GIL) le\"af (a.py:20)\n"
+		"104: worker (sleeps) wait (/srv/pool.py:8), same, called from elsewhere\n"
+		"103: worker has ended, was in wait (/srv/pool.py:8)\n"
+		"8 threads as before: 105 worker, 106 worker, 107 worker, 108 worker, 109 worker, 110 "
+		"worker, "
+		"111 worker, 112 worker\n");
+	dump_history_free(history);
+}
+END_TEST
+
+/* A dump is compared with the one before it, process by process; a tid may be in two interpreters. */
+START_TEST(test_dump_changes_of_processes)
+{
+	struct dump_history *history = dump_history_new(true);
+	struct output_file *file = open_output("dump");
+	struct made_up threads[10];
+
+	for (int i = 0; i < 10; i++)
+		sleeper(&threads[i], 100, 8);
+	for (int i = 0; i < 10; i++)
+		threads[i].sample.interpreter_id = (uint64_t)i;
+	look_again(history, NULL, 7, NULL, threads, 10);
+	look_again(history, NULL, 8, "no Python", NULL, 0);
+	look_again(history, NULL, 9, NULL, NULL, 0);
+	dump_history_end(history, NULL);
+	look_again(history, file, 7, NULL, threads, 10);
+	look_again(history, file, 8, "no Python", NULL, 0);
+	dump_history_end(history, file);
+	look_again(history, file, 7, NULL, threads, 1);
+	dump_history_end(history, file);
+	ck_assert_str_eq(written(file),
+		"process 7 \"python\": Python 3.11.7\n"
+		"10 threads as before: 100 worker, 100 worker, 100 worker, 100 worker, 100 worker, 100 "
+		"worker, "
+		"100 worker, 100 worker and 2 more\n"
+		"process 9 is not seen any more\n"
+		"process 7 \"python\": Python 3.11.7\n"
+		"100: worker, interpreter 1 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 2 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 3 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 4 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 5 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 6 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 7 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 8 has ended, was in wait (/srv/pool.py:8)\n"
+		"100: worker, interpreter 9 has ended, was in wait (/srv/pool.py:8)\n"
+		"1 thread as before: 100 worker\n"
+		"process 8 is not seen any more\n");
+	dump_history_free(history);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -510,6 +617,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_dump_text);
 	tcase_add_test(tests, test_dump_order);
 	tcase_add_test(tests, test_dump_json);
+	tcase_add_test(tests, test_dump_changes);
+	tcase_add_test(tests, test_dump_changes_of_processes);
 }
 
 int main(void)
