@@ -102,7 +102,7 @@ static const char *elf_version_text(void)
 #endif
 }
 
-#ifdef HAVE_LIBIBERTY
+#if defined(HAVE_LIBIBERTY) || defined(HAVE_LIBUNWIND)
 static const char *no_version(void)
 {
 	return NULL;
@@ -125,6 +125,9 @@ static const struct {
 	{ "libzstd", ZSTD_versionString },
 #ifdef HAVE_LIBDW
 	{ "libdw", elf_version_text },
+#endif
+#ifdef HAVE_LIBUNWIND
+	{ "libunwind", no_version },
 #endif
 #ifdef HAVE_LIBLZMA
 	{ "liblzma", lzma_version_string },
@@ -158,6 +161,11 @@ static const struct {
 	{ "--native", true, NULL },
 #else
 	{ "--native", false, "libdw" },
+#endif
+#ifdef HAVE_LIBUNWIND
+	{ "native stacks through signal handlers", true, NULL },
+#else
+	{ "native stacks through signal handlers", false, "libunwind" },
 #endif
 #ifdef HAVE_LIBIBERTY
 	{ "names of C++ and Rust", true, NULL },

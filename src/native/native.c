@@ -53,6 +53,9 @@ bool native_available(void)
 const char *native_libraries(void)
 {
 	return "libdw"
+#ifdef HAVE_LIBUNWIND
+	       ", libunwind"
+#endif
 #ifdef HAVE_LIBIBERTY
 	       ", libiberty"
 #endif

@@ -65,6 +65,7 @@ struct modules {
 	int64_t read_ns, cost_ns; /* when the maps were read last, and how long that took */
 	size_t kept;              /* descriptors that modules have */
 	uint64_t copied_bytes;    /* of images that were copied out of memory */
+	uint64_t table_bytes;     /* of unwind tables that were read from end to end; unwinding's */
 	struct jit *jit;          /* what unwinding knows of code that was announced; NULL: nothing */
 	bool is_jit_sought;
 	/* How what unwinding keeps here is freed: set by it where it sets the first one. */

@@ -187,20 +187,10 @@ static const char *find_name(struct jit *jit, const struct jit_code *code, const
 	return NULL;
 }
 
-/*
- * An expression belongs to the table that it was read from, which is not kept; a signal frame is none of
- * code.
- */
+/* The bytes of an expression are not kept here; a signal frame is none of code. */
 static bool is_usable(const struct cfi_row *row)
 {
-	bool is_plain = row->is_known && !row->is_signal && row->cfa.kind == RULE_REGISTER &&
-		row->return_address.kind != RULE_EXPRESSION &&
-		row->return_address.kind != RULE_VALUE_EXPRESSION;
-
-	for (size_t i = 0; i < register_roles.saved_count; i++)
-		is_plain &=
-			row->saved[i].kind != RULE_EXPRESSION && row->saved[i].kind != RULE_VALUE_EXPRESSION;
-	return is_plain;
+	return row->is_known && !row->is_signal && !row->entry;
 }
 
 /* Reads the row for pc; where there is none, that is kept for this very address. */
@@ -208,6 +198,7 @@ static void read_file(struct jit *jit, struct jit_code *code, raddr_t pc)
 {
 	struct cfi_rows owner = { 0 };
 	struct image image;
+	uint64_t loaded_bytes = 0;
 	struct cfi *table;
 	int fd = -1;
 
@@ -218,7 +209,7 @@ static void read_file(struct jit *jit, struct jit_code *code, raddr_t pc)
 		return;
 	if (!code->name)
 		code->name = find_name(jit, code, &image);
-	table = cfi_new(fd);
+	table = cfi_new(fd, &loaded_bytes);
 	cfi_look_up(table, pc, &owner, &code->row, &code->row_extent);
 	if (!is_usable(&code->row))
 		code->row = (struct cfi_row){ .pc = pc };

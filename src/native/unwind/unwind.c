@@ -2,9 +2,10 @@
 /*
  * Unwinding: at each frame the first of these that leads on.
  *
- * 1. The row of the unwind tables for its pc. What a return address stands for is the call before it, which
- *    may be the last instruction of its function or of its row, so that pc - 1 is looked up; but not where
- *    a signal has interrupted the code, nor in the innermost frame.
+ * 1. The row of the unwind tables for its pc; where that has an expression, libunwind takes the step
+ *    (step_remote.c). What a return address stands for is the call before it, which may be the last
+ *    instruction of its function or of its row, so that pc - 1 is looked up; but not where a signal has
+ *    interrupted the code, nor in the innermost frame.
  * 2. Where no table describes the code (made at run time, assembly), what unwind_guess.c finds: a return
  * address among the first words, or the frame pointer, if what it leads to looks like a frame.
  * 3. The next anchor: the address of something that the interpreter keeps in the stack frame of its
@@ -45,17 +46,9 @@ void enter_caller(
 
 /* ---- rows ---- */
 
-static bool evaluate(const struct progress *progress, int32_t index, const raddr_t *cfa, uint64_t *value)
-{
-	return expression_evaluate(&progress->unwinder->rows.expressions[index], &progress->registers,
-		progress->copy, cfa, value);
-}
-
 static bool find_cfa(const struct progress *progress, const struct cfi_rule *rule, raddr_t *cfa)
 {
-	if (rule->kind == RULE_VALUE_EXPRESSION)
-		return evaluate(progress, rule->value, NULL, cfa);
-	if (!get_register(&progress->registers, rule->number, cfa))
+	if (rule->kind != RULE_REGISTER || !get_register(&progress->registers, rule->number, cfa))
 		return false;
 	*cfa += (uint64_t)(int64_t)rule->value;
 	return true;
@@ -77,12 +70,7 @@ static inline bool find_value(const struct progress *progress, const struct cfi_
 		return true;
 	case RULE_REGISTER:
 		return get_register(&progress->registers, rule->number, value);
-	case RULE_EXPRESSION:
-		return evaluate(progress, rule->value, &cfa, &address) &&
-			copy_load(progress->copy, address, value);
-	case RULE_VALUE_EXPRESSION:
-		return evaluate(progress, rule->value, &cfa, value);
-	default:
+	default: /* expressions are libunwind's */
 		return false;
 	}
 }
@@ -106,6 +94,16 @@ static void find_saved(
 			set_register(caller, register_roles.saved[i], value);
 }
 
+/* Only what a call preserves is known of its caller. */
+static void keep_saved(struct registers *caller)
+{
+	uint64_t saved = 0;
+
+	for (unsigned i = 0; i < register_roles.saved_count; i++)
+		saved |= UINT64_C(1) << register_roles.saved[i];
+	caller->known &= saved;
+}
+
 /*
  * May a frame take no room on the stack? Only one that has just begun or was interrupted (exact_pc), where
  * return addresses come in a register; and not again and again.
@@ -117,13 +115,45 @@ static bool may_be_empty(const struct progress *progress, const struct native_fr
 			frame[-1].stack_pointer < frame->stack_pointer);
 }
 
+/* Can the frame end there? */
+static bool may_end(const struct progress *progress, const struct native_frame *frame, raddr_t cfa)
+{
+	return cfa > frame->stack_pointer || (cfa == frame->stack_pointer && may_be_empty(progress, frame));
+}
+
+/* A row with an expression. */
+static enum step step_by_entry(
+	struct progress *progress, const struct cfi_row *row, struct native_frame *frame)
+{
+	struct unwinder *unwinder = progress->unwinder;
+	struct remote_step step = { .entry = &unwinder->rows.entries[row->entry - 1],
+		.bytes = (const unsigned char *)unwinder->rows.bytes.data,
+		.registers = &progress->registers,
+		.lookup_pc = row->pc,
+		.copy = progress->copy };
+
+	if (!unwinder->remote)
+		unwinder->remote = remote_new();
+	if (!remote_step(unwinder->remote, &step) || !may_end(progress, frame, step.cfa))
+		return STEP_STUCK;
+	frame->end = step.cfa;
+	step.pc &= register_roles.code_mask;
+	if (!step.pc)
+		return STEP_END;
+	if (!row->is_signal)
+		keep_saved(&step.caller);
+	enter_caller(progress, &step.caller, step.cfa, step.pc, row->is_signal);
+	return STEP_DONE;
+}
+
 enum step step_by_row(struct progress *progress, const struct cfi_row *row, struct native_frame *frame)
 {
 	struct registers caller;
 	raddr_t cfa, pc;
 
-	if (!find_cfa(progress, &row->cfa, &cfa) || cfa < frame->stack_pointer ||
-		(cfa == frame->stack_pointer && !may_be_empty(progress, frame)))
+	if (row->entry)
+		return step_by_entry(progress, row, frame);
+	if (!find_cfa(progress, &row->cfa, &cfa) || !may_end(progress, frame, cfa))
 		return STEP_STUCK;
 	frame->end = cfa;
 	if (row->return_address.kind == RULE_UNDEFINED)
@@ -311,6 +341,9 @@ static enum step step(struct progress *progress, bool is_innermost)
 			row = find_row(progress); /* the search may have made others, and moved this one */
 		}
 		result = row ? step_by_row(progress, row, frame) : STEP_STUCK;
+		/* the linker's stubs, without libunwind */
+		if (result == STEP_STUCK && row && row->entry && is_innermost)
+			result = step_by_first_words(progress, frame);
 	} else {
 		result = row ? step_by_epilogue(progress, frame) : STEP_STUCK;
 		if (result == STEP_STUCK && row && is_innermost)
@@ -341,13 +374,15 @@ enum unwind_end unwinder_unwind(struct unwinder *unwinder, const struct register
 		.first = frames->count,
 		.innermost = *registers };
 	const size_t first = frames->count;
+	/* a table may say that return addresses are in registers, again and again: that takes no stack */
+	const size_t limit = copy->length < NATIVE_DEPTH_LIMIT ? copy->length + 2 : NATIVE_DEPTH_LIMIT;
 	const int64_t begin_ns = monotonic_ns();
 	size_t rows = unwinder->rows.count;
 	enum step result = STEP_DONE;
 
 	if (!(registers->known >> register_roles.stack_pointer & 1))
 		return UNWIND_STUCK;
-	while (result == STEP_DONE && frames->count - first < NATIVE_DEPTH_LIMIT && !is_interrupted()) {
+	while (result == STEP_DONE && frames->count - first < limit && !is_interrupted()) {
 		const size_t left = progress.anchor_count;
 
 		result = step(&progress, frames->count == first);
@@ -398,5 +433,6 @@ void unwinder_free(struct unwinder *unwinder)
 	if (!unwinder)
 		return;
 	cfi_rows_release(&unwinder->rows);
+	remote_free(unwinder->remote);
 	free(unwinder);
 }

@@ -3,7 +3,10 @@
 #ifndef PYROPE_NATIVE_UNWIND_UNWIND_INTERNAL_H
 #define PYROPE_NATIVE_UNWIND_UNWIND_INTERNAL_H
 
+#include <string.h>
+
 #include "native/unwind/cfi.h"
+#include "native/unwind/step_remote.h"
 #include "native/unwind/unwind.h"
 
 #define SHAPE_LIMIT 4 /* of evaluation loops: there may be two in one build */
@@ -33,6 +36,7 @@ struct unwinder {
 	int64_t sought_ns;           /* when such a frame was sought last */
 	struct shape shapes[SHAPE_LIMIT];
 	size_t shape_count;
+	struct remote *remote; /* for rows with expressions; NULL: none was met yet */
 };
 
 /* One stack on its way outwards. */
@@ -64,6 +68,16 @@ static inline void set_register(struct registers *registers, unsigned number, ui
 {
 	registers->values[number] = value;
 	registers->known |= UINT64_C(1) << number;
+}
+
+/* The 8 bytes that the copy holds at address. */
+static inline bool copy_load(const struct native_copy *copy, raddr_t address, uint64_t *value)
+{
+	const void *bytes = native_copy_at(copy, address, sizeof(*value));
+
+	if (bytes)
+		memcpy(value, bytes, sizeof(*value));
+	return bytes != NULL;
 }
 
 static inline uint64_t stack_pointer(const struct progress *progress)
