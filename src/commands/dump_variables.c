@@ -85,6 +85,6 @@ void dump_add_variables(struct dump_thread *thread, const struct values *values)
 	}
 	if (!is_same)
 		replace_frames(thread, read);
-	thread->variables = xcalloc(thread->sample.frame_count + 1, sizeof(*thread->variables));
+	thread->variables = xcalloc(thread->sample.frame_count + 1, sizeof(void *));
 	add_to_frames(thread, read);
 }

@@ -154,7 +154,7 @@ static void choose_styles(struct screen *screen)
 	screen->has_colours = wants_colours() && start_color() == OK && use_default_colors() == OK;
 	if (!screen->has_colours)
 		return;
-	for (short i = 0; i < STYLES; i++) {
+	for (int i = 0; i < STYLES; i++) {
 		if (init_pair((short)(i + 1), coloured[i].text, coloured[i].ground) != OK)
 			continue;
 		screen->pairs[i] = (short)(i + 1);
