@@ -421,6 +421,8 @@ struct target_script {
 	/* As target_read_batch. */
 	size_t (*read_batch)(void *context, const struct read_request *requests, size_t count);
 	struct task_state (*task_state)(void *context, pid_t tid);
+	/* The threads, ascending; borrowed. */
+	size_t (*list_tids)(void *context, const pid_t **tids);
 	/* As target_task_schedstat. */
 	bool (*task_schedstat)(void *context, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
 	/* PAUSE_HELD: the thread stands still until pause_end. The condition has been asked. */

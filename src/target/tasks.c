@@ -30,7 +30,17 @@ static int list_failed(struct target *target, int reason, struct error *err)
 		"cannot list the threads of process %d", target->pid);
 }
 
-ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, struct error *err)
+static ssize_t list_by_script(const struct target_script *script, pid_t **tids, size_t *capacity)
+{
+	const pid_t *list;
+	const size_t count = script->list_tids(script->context, &list);
+
+	array_reserve(tids, capacity, count + 1, sizeof(**tids));
+	memcpy(*tids, list, count * sizeof(**tids));
+	return (ssize_t)count;
+}
+
+static ssize_t list_by_proc(struct target *target, pid_t **tids, size_t *capacity, struct error *err)
 {
 	int fd = openat(target->proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -58,6 +68,12 @@ ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, 
 	if (count)
 		qsort(*tids, count, sizeof(**tids), compare_tids);
 	return (ssize_t)count;
+}
+
+ssize_t target_list_tids(struct target *target, pid_t **tids, size_t *capacity, struct error *err)
+{
+	return target->script ? list_by_script(target->script, tids, capacity)
+			      : list_by_proc(target, tids, capacity, err);
 }
 
 static const struct task_files no_files = { .syscall_fd = -1,

@@ -38,6 +38,8 @@ struct script {
 	void (*before)(raddr_t address);
 	size_t reads; /* batches of reads that were asked for */
 	struct task_state task;
+	const pid_t *tids; /* of all threads; NULL: TID alone */
+	size_t tid_count;
 	uint64_t cpu_ns, slices;
 	void (*before_schedstat)(void);
 	enum pause_result pause;
@@ -113,7 +115,17 @@ static inline void script_pause_end(void *context, pid_t tid)
 	script.is_held = false;
 }
 
+static inline size_t script_list_tids(void *context, const pid_t **tids)
+{
+	static const pid_t alone = TID;
+
+	(void)context;
+	*tids = script.tids ? script.tids : &alone;
+	return script.tids ? script.tid_count : 1;
+}
+
 static const struct target_script script_functions = {
+	.list_tids = script_list_tids,
 	.read_batch = script_read,
 	.task_state = script_task_state,
 	.task_schedstat = script_schedstat,

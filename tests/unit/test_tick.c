@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* Which threads a tick takes, by mode, of a process with two threads that a script makes up (script.h). */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sampling/internal.h"
+
+#include "script.h"
+#include "suite.h"
+
+#define OTHER_TID (TID + 1)
+#define THIRD_TID (TID + 2)
+#define INTERVAL_NS 1000000
+
+/* Those whose thread state itself leads to the leaf, so that two threads are easily made. */
+static const int versions[] = { 313, 314 };
+
+static struct sampler sampler;
+static struct watch *watch;
+static int64_t now_ns;
+static size_t seen; /* samples of the ticks before */
+static char text[256];
+
+static void put_thread(raddr_t state, raddr_t next, pid_t tid)
+{
+	const struct layout *layout = &script.python.layout;
+
+	put(state + layout->thread_state.next, next, 8);
+	put(state + layout->thread_state.interp, INTERPRETER, 8);
+	put(state + layout->thread_state.thread_id, PTHREAD + (uint64_t)(tid - TID) * 0x1000, 8);
+	put(state + layout->thread_state.native_thread_id, (uint64_t)tid, 8);
+}
+
+/* OTHER_STATE runs f7;f8, in a chunk of its own. */
+static void put_other_chain(void)
+{
+	const struct layout *layout = &script.python.layout;
+	const raddr_t chunk = FAR_FRAME(0) & ~UINT64_C(0xffff);
+
+	put_frame(FAR_FRAME(0), chain_end(), 7, 10);
+	put_frame(FAR_FRAME(1), FAR_FRAME(0), 8, 10);
+	put(OTHER_STATE + layout->thread_state.current_frame, FAR_FRAME(1), 8);
+	put(OTHER_STATE + layout->thread_state.datastack_chunk, chunk - 0x20, 8);
+	put(OTHER_STATE + layout->thread_state.datastack_top, FAR_FRAME(2), 8);
+	put(OTHER_STATE + layout->thread_state.datastack_top + 8, chunk + 0x8000, 8);
+}
+
+/* What a thread shows while the other one holds the GIL is known from then on. */
+static void learn(raddr_t state, raddr_t holder)
+{
+	struct thread *thread = threads_find(&watch->threads, state);
+	const struct capture *stack;
+	raddr_t now;
+
+	put_gil(holder, 1);
+	ck_assert_int_eq(
+		capture_stack(&watch->capturer, thread, &watch->gils[0], false, &now, &stack), CAPTURED);
+	ck_assert_int_eq(stack->quality, SAMPLE_VERIFIED);
+}
+
+static void begin(int version, enum sample_mode mode)
+{
+	static const pid_t tids[] = { TID, OTHER_TID, THIRD_TID };
+
+	script_begin(layout_find(version));
+	put_thread(STATE, OTHER_STATE, TID);
+	put_thread(OTHER_STATE, 0, OTHER_TID);
+	put(INTERPRETER + script.python.layout.interpreter_state.threads_head, STATE, 8);
+	put_chain((const int[]){ 0, 1, 2, -1 });
+	put_other_chain();
+	script.tids = tids;
+	script.tid_count = ARRAY_LENGTH(tids);
+	sampler = (struct sampler){ .options = { .interval_ns = INTERVAL_NS,
+					    .pause = PAUSE_AUTO,
+					    .max_depth = 1000,
+					    .mode = mode } };
+	watch = watch_new(&sampler, &script.python, NULL, NULL);
+	watch_housekeeping(watch);
+	ck_assert_uint_eq(watch->gil_count, 1);
+	ck_assert(watch_refresh(watch));
+	ck_assert_uint_eq(watch->threads.count, 2);
+	put_frame(FRAME(2), FRAME(1), 3, 10);
+	learn(STATE, OTHER_STATE);
+	put_frame(FRAME(2), FRAME(1), 2, 10);
+	learn(STATE, OTHER_STATE);
+	put_frame(FAR_FRAME(1), FAR_FRAME(0), 9, 10);
+	learn(OTHER_STATE, STATE);
+	put_frame(FAR_FRAME(1), FAR_FRAME(0), 8, 10);
+	learn(OTHER_STATE, STATE);
+	put_gil(0, 1);
+	now_ns = 0;
+	seen = 0;
+}
+
+static void end(void)
+{
+	watch_free(watch);
+	script_end();
+}
+
+/* What the next tick adds: "TID:f0;f1 TID:f7", in the order in which threads were taken. */
+static const char *tick(void)
+{
+	const struct batch *batch = &watch->filling;
+
+	now_ns += INTERVAL_NS;
+	ck_assert(watch_take_samples(watch, now_ns));
+	text[0] = '\0';
+	for (; seen < batch->count; seen++) {
+		const struct batch_sample *sample = &batch->samples[seen];
+		const size_t behind =
+			seen + 1 < batch->count ? batch->samples[seen + 1].first_frame : batch->frame_count;
+
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%d:", text[0] ? " " : "",
+			sample->sample.tid ? (int)(sample->sample.tid - TID) : -1);
+		for (size_t i = sample->first_frame; i < behind; i++) {
+			strcat(text, i > sample->first_frame ? ";" : "");
+			strcat(text, batch->frames[i].function->name);
+		}
+	}
+	return text;
+}
+
+/* ---- who holds the GIL ---- */
+
+START_TEST(test_holder)
+{
+	begin(versions[_i], MODE_GIL);
+	script.task.activity = TASK_SLEEPING;
+	script.task.syscall_number = 202;
+	ck_assert_str_eq(tick(), "-1:(idle)");
+	put_gil(STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2");
+	put_gil(OTHER_STATE, 4);
+	ck_assert_str_eq(tick(), "1:f7;f8");
+	put_gil(0, 5);
+	ck_assert_str_eq(tick(), "-1:(idle)");
+	end();
+}
+END_TEST
+
+/* The lock is read in the same snapshot as the frames, and has another holder by then than at the last tick. */
+static void hand_over(raddr_t address)
+{
+	if (address < GIL || address >= GIL + 256)
+		return;
+	put_gil(OTHER_STATE, 4);
+	script.before = NULL;
+}
+
+START_TEST(test_changes_hands)
+{
+	begin(versions[_i], MODE_GIL);
+	put_gil(STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2");
+	script.before = hand_over;
+	ck_assert_str_eq(tick(), "1:f7;f8");
+	ck_assert_ptr_null(script.before);
+	end();
+}
+END_TEST
+
+/* One that the list of threads does not have yet. */
+START_TEST(test_new_thread)
+{
+	begin(versions[_i], MODE_GIL);
+	put(STATE + script.python.layout.thread_state.next, 0, 8);
+	ck_assert(watch_refresh(watch));
+	put_gil(STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2");
+	ck_assert_uint_eq(watch->threads.count, 1);
+	put(STATE + script.python.layout.thread_state.next, OTHER_STATE, 8);
+	put_gil(OTHER_STATE, 4);
+	ck_assert_str_eq(tick(), "1:f7;f8");
+	ck_assert_uint_eq(watch->threads.count, 2);
+	end();
+}
+END_TEST
+
+/* Its thread state belongs to another thread by now: that is listed, and taken. */
+START_TEST(test_state_of_another)
+{
+	begin(versions[_i], MODE_GIL);
+	put_gil(OTHER_STATE, 2);
+	ck_assert_str_eq(tick(), "1:f7;f8");
+	put_thread(OTHER_STATE, 0, THIRD_TID);
+	ck_assert_str_eq(tick(), "2:f7;f8");
+	end();
+}
+END_TEST
+
+/* The lock says that a thread holds it that is in no list. */
+START_TEST(test_holder_unknown)
+{
+	begin(versions[_i], MODE_GIL);
+	put_gil(MEMORY_BASE + 0x7000, 2);
+	ck_assert_str_eq(tick(), "-1:(failed)");
+	end();
+}
+END_TEST
+
+/* ---- every thread ---- */
+
+START_TEST(test_every_thread)
+{
+	begin(versions[_i], MODE_WALL);
+	put_gil(STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2 1:f7;f8");
+	end();
+}
+END_TEST
+
+/*
+ * What stands still is not read again: while the GIL has not changed hands, only its holder can have run. The
+ * other one's frames are changed behind its back to see that.
+ */
+START_TEST(test_not_read_again)
+{
+	begin(versions[_i], MODE_WALL);
+	put_gil(STATE, 2);
+	tick();
+	put_frame(FAR_FRAME(1), FAR_FRAME(0), 9, 10);
+	put_frame(FRAME(2), FRAME(1), 3, 10);
+	script.pauses = 0;
+	ck_assert_str_eq(tick(), "0:f0;f1;f3 1:f7;f8");
+	put_gil(STATE, 4);
+	ck_assert_str_eq(tick(), "0:f0;f1;f3 1:f7;f9");
+	end();
+}
+END_TEST
+
+/* Nobody has the GIL, and both sleep: with -x there is nothing to take. */
+START_TEST(test_all_asleep)
+{
+	begin(versions[_i], MODE_CPU);
+	script.task = (struct task_state){ .activity = TASK_SLEEPING, .syscall_number = 202 };
+	ck_assert_str_eq(tick(), "-1:(idle)");
+	end();
+}
+END_TEST
+
+START_TEST(test_on_cpu)
+{
+	begin(versions[_i], MODE_CPU);
+	put_gil(STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2 1:f7;f8");
+	end();
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+	const int count = ARRAY_LENGTH(versions);
+
+	tcase_add_loop_test(tests, test_holder, 0, count);
+	tcase_add_loop_test(tests, test_changes_hands, 0, count);
+	tcase_add_loop_test(tests, test_new_thread, 0, count);
+	tcase_add_loop_test(tests, test_state_of_another, 0, count);
+	tcase_add_loop_test(tests, test_holder_unknown, 0, count);
+	tcase_add_loop_test(tests, test_every_thread, 0, count);
+	tcase_add_loop_test(tests, test_not_read_again, 0, count);
+	tcase_add_loop_test(tests, test_all_asleep, 0, count);
+	tcase_add_loop_test(tests, test_on_cpu, 0, count);
+}
+
+int main(void)
+{
+	return suite_run("tick", add_tests);
+}
