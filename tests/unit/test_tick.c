@@ -142,7 +142,7 @@ START_TEST(test_holder)
 }
 END_TEST
 
-/* The lock is read in the same snapshot as the frames, and has another holder by then than at the last tick. */
+/* The lock is read in the same snapshot as the frames, and has another holder by then than before. */
 static void hand_over(raddr_t address)
 {
 	if (address < GIL || address >= GIL + 256)
