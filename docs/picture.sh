@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes the pictures of README.md, docs/service.svg, docs/firefox.svg, docs/doctor.svg, docs/serve.png and docs/numpy.svg, of what is in examples/. The programs run as a copy in
+# Makes the pictures of README.md, docs/{service,firefox,top,dump,doctor,numpy}.svg and docs/serve.png, of what is in examples/. The programs run as a copy in
 # a folder whose name says nothing, so that the files have no paths of this machine. The second one takes the Firefox Profiler's own command
 # line (tests/tools/readers.sh fetches it), the third one root, the last one numpy.
 #
@@ -50,6 +50,26 @@ if node "$docs/../tests/e2e/browser.js"; then
 	curl -s -T service.pb.gz 'http://127.0.0.1:5000/service.pb.gz?env=prod&host=web-1&build=43'
 	node "$docs/serve_picture.js" http://127.0.0.1:5000/ "$docs/serve.png"
 	kill "$server"
+fi
+
+# What a terminal shows of it live, and what each of its threads is doing now.
+if command -v tmux >/dev/null; then
+	"$python" service 60 >/dev/null &
+	service=$!
+	tmux -L pyrope-picture new-session -d -x 118 -y 30 "'$pyrope' top -r 5ms $service"
+	sleep 12
+	{
+		echo "\$ pyrope top -r 5ms $service"
+		tmux -L pyrope-picture capture-pane -p -e
+	} >picture.txt
+	tmux -L pyrope-picture kill-server
+	"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/top.svg"
+	{
+		echo "\$ pyrope dump --locals=40 $service"
+		"$pyrope" dump --locals=40 "$service"
+	} | sed "s#$folder/##g" | head -n 40 >picture.txt
+	kill "$service"
+	"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/dump.svg"
 fi
 
 # In control groups of its own, so that those of this machine are not in the picture.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a terminal shows as a picture: lines of text in, SVG out. Lines that begin with "$ " are what was typed. Colours (SGR) are those of pyrope doctor.
+"""What a terminal shows as a picture: lines of text in, SVG out. Lines that begin with "$ " are what was typed. Colours (SGR) are those of pyrope doctor and top.
 
 Usage: terminal_picture.py <TEXT >PICTURE.svg
 """
@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 LETTER, ROW, MARGIN = 7.25, 17, 12
 
 CODE = re.compile("\033\\[([0-9;]*)m")
-CLASSES = {"1": "b", "32": "g", "33": "y", "1;31": "r"}
+CLASSES = {"1": "b", "31": "r", "32": "g", "33": "y", "1;31": "r"}
 
 
 def plain(line):

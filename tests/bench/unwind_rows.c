@@ -338,12 +338,15 @@ static const struct way ways[] = {
 
 static double resident_mb(void)
 {
-	unsigned long total, resident = 0;
+	unsigned long resident = 0;
+	char line[128] = "", *behind_total = line;
 	FILE *file = fopen("/proc/self/statm", "r");
 
 	if (file) {
-		if (fscanf(file, "%lu %lu", &total, &resident) != 2)
-			resident = 0;
+		if (fgets(line, sizeof(line), file)) {
+			strtoul(line, &behind_total, 10);
+			resident = strtoul(behind_total, NULL, 10);
+		}
 		fclose(file);
 	}
 	return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;

@@ -245,7 +245,7 @@ static bool may_load(struct frame_table *table, uint64_t bytes)
 
 static bool index_whole(struct frame_table *table)
 {
-	struct frame_found found;
+	struct frame_found found = { 0 };
 	uint64_t next;
 
 	for (uint64_t offset = 0; offset < table->bytes && !is_interrupted(); offset = next) {
