@@ -29,7 +29,7 @@ jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 case $arch in aarch64) flags=-mno-outline-atomics ;; *) flags= ;; esac
 
 command -v apt-get >/dev/null ||
-	fail "apt-get is missing: the sources are those of Debian or Ubuntu; elsewhere: in a container, see packaging/Dockerfile"
+	fail "apt-get is missing: the sources are those of Debian or Ubuntu; elsewhere: run this in a container of one of them"
 for tool in dpkg-source tic make autoreconf pkg-config; do
 	command -v $tool >/dev/null || fail "$tool is missing: ./autogen.sh --deps=release installs all that is needed"
 done
