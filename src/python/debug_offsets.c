@@ -353,7 +353,6 @@ static void fill_frames(
 	layout->code_object.tlbc = value[code_object_co_tlbc];
 	layout->code_object.version = row->code_object.version + shift;
 	layout->code_object.flags = row->code_object.flags + shift;
-	layout->code_object.stack_size = row->code_object.stack_size + shift;
 	layout->code_object.keyword_only_count = row->code_object.keyword_only_count + shift;
 	layout->code_object.local_count = row->code_object.local_count + shift;
 	layout->code_object.names = row->code_object.names + shift;
@@ -378,16 +377,12 @@ static void fill_objects(
 	const uint32_t *value = block->values;
 
 	layout->object.ob_type = value[pyobject_ob_type];
-	layout->object.head = row->object.head + shift;
 	layout->list.items = row->list.items + shift;
 	layout->cell.ref = row->cell.ref + shift;
 	layout->real.value = row->real.value + shift;
 	layout->set.used = row->set.used + shift;
 	layout->set.mask = row->set.mask + shift;
 	layout->set.table = row->set.table + shift;
-	layout->lock.lock = row->lock.lock + shift;
-	layout->lock.owner = row->lock.owner + shift;
-	layout->lock.count = row->lock.count + shift;
 	layout->dict.used = row->dict.used + shift;
 	layout->method.self = row->method.self + shift;
 	layout->tuple.ob_item = value[tuple_object_ob_item];

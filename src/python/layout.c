@@ -74,20 +74,18 @@
 
 /* The object header, and what has hardly moved behind it since 2.6. */
 #define OBJECTS(tuple_items_at) \
-	.object = { .ob_type = 8, .head = 16 }, .tuple = { .ob_item = (tuple_items_at) }, \
+	.object = { .ob_type = 8 }, .tuple = { .ob_item = (tuple_items_at) }, \
 	.module = { .dict = 16 }, .method = { .self = 24 }, .list = { .items = 24 }, .cell = { .ref = 16 }, \
 	.real = { .value = 16 }
 #define SET(key_at) .set = { .used = 24, .mask = 32, .table = 40, .entry_key = (key_at) }
-/* lockobject and rlockobject, Modules/_threadmodule.c; 2.x has no RLock in C. */
-#define LOCKS(owner_at, count_at) .lock = { .lock = 16, .owner = (owner_at), .count = (count_at) }
 #define OBJECTS_3 \
 	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 32 }, .integer = { .size = 16, .digits = 24 }, \
-	SET(0), LOCKS(24, 32)
+	SET(0)
 #define OBJECTS_314 \
 	OBJECTS(32), .bytes = { .ob_size = 16, .ob_sval = 32 }, .integer = { .size = 16, .digits = 24 }, \
-	SET(0), LOCKS(24, 32)
+	SET(0)
 #define OBJECTS_2 \
-	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 36 }, SET(8), LOCKS(OFFSET_NONE, OFFSET_NONE), \
+	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 36 }, SET(8), \
 	.integer = { .size = OFFSET_NONE, .digits = 16 }, NO_UNICODE, \
 	.dict = { \
 		.mask = 32, .table = 40, .keys = OFFSET_NONE, .values = OFFSET_NONE, \
@@ -174,7 +172,7 @@
 		.argcount = 16, .code = (code_at), .code_adaptive = OFFSET_NONE, \
 		.first_traceable = OFFSET_NONE, .tlbc = OFFSET_NONE, .version = OFFSET_NONE, \
 		.keyword_only_count = (keyword_only_at), .local_count = (counts_at), \
-		.stack_size = (counts_at) + 4, .flags = (counts_at) + 8, .names = (code_at) + 24, \
+		.flags = (counts_at) + 8, .names = (code_at) + 24, \
 		.free_names = (code_at) + 32, .cell_names = (code_at) + 40, .kinds = OFFSET_NONE, \
 	}
 #define CODE_OBJECT_311(bytes, first_line_at, argcount_at, code_adaptive_at, version_at) \
@@ -183,7 +181,7 @@
 		.first_line = (first_line_at), .argcount = (argcount_at), .code = OFFSET_NONE, \
 		.code_adaptive = (code_adaptive_at), .first_traceable = (code_adaptive_at) - 16, \
 		.tlbc = OFFSET_NONE, .version = (version_at), .flags = 48, \
-		.stack_size = (argcount_at) + 12, .keyword_only_count = (argcount_at) + 8, \
+		.keyword_only_count = (argcount_at) + 8, \
 		.local_count = (first_line_at) + 4, .names = 96, .cell_names = OFFSET_NONE, \
 		.free_names = OFFSET_NONE, .kinds = 104, \
 	}
@@ -192,20 +190,19 @@
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = INSTRUCTION_BYTE_INDEX, \
 	.lines = LINES_LNOTAB_UNSIGNED, .gil = GIL_CURRENT_SYMBOL, .strings = STRINGS_BYTES, \
 	.integers = INTEGERS_PLAIN, .dicts = DICT_TABLE, .instances = INSTANCE_DICT_OFFSET, \
-	.locks = LOCKS_APART, \
 	.thread_name_attribute = "_Thread__name", .shim_owner = OWNER_NONE, .generator_owner = OWNER_NONE
 #define BEHAVIOUR_3(instruction_kind, line_kind, gil_kind, dict_kind) \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = (instruction_kind), .lines = (line_kind), \
 	.gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = INTEGERS_SIZED, .dicts = (dict_kind), \
-	.instances = INSTANCE_DICT_OFFSET, .locks = LOCKS_APART, .thread_name_attribute = "_name", \
+	.instances = INSTANCE_DICT_OFFSET, .thread_name_attribute = "_name", \
 	.shim_owner = OWNER_NONE, \
 	.generator_owner = OWNER_NONE
 #define BEHAVIOUR_311( \
-	frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, lock_kind, shim) \
+	frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, shim) \
 	.frames = (frames_kind), .root = (root_kind), .instruction = (instruction_kind), \
 	.lines = LINES_LOCATIONS, .gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = (integer_kind), \
 	.dicts = DICT_KEYS_LOG2, .instances = (instance_kind), .thread_name_attribute = "_name", \
-	.locks = (lock_kind), .shim_owner = (shim), .generator_owner = OWNER_GENERATOR
+	.shim_owner = (shim), .generator_owner = OWNER_GENERATOR
 
 /* ---- the rows ---- */
 
@@ -344,7 +341,7 @@ static const struct layout layout_310 = {
 static const struct layout layout_311 = {
 	.name = "3.11", .version = 311,
 	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_ENTRY, INSTRUCTION_POINTER_LAST, GIL_IN_RUNTIME, INTEGERS_SIZED,
-		INSTANCE_APART, LOCKS_APART, OWNER_NONE),
+		INSTANCE_APART, OWNER_NONE),
 	.runtime_state = {
 		.size = ARCH(166688, 166704), .interpreters_head = 40, 
 		.gilstate_tstate_current = ARCH(576, 592), .gc_collecting = OFFSET_NONE, 
@@ -377,7 +374,7 @@ static const struct layout layout_311 = {
 static const struct layout layout_312 = {
 	.name = "3.12", .version = 312,
 	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_SHIM, INSTRUCTION_POINTER_LAST, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_TAGGED, LOCKS_APART, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_TAGGED, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(459944, 459960), .interpreters_head = 40, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
@@ -406,7 +403,7 @@ static const struct layout layout_312 = {
 static const struct layout layout_313 = {
 	.name = "3.13", .version = 313, .has_debug_offsets = true,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_APART, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(283320, 283336), .interpreters_head = 632, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
@@ -434,7 +431,7 @@ static const struct layout layout_313 = {
 static const struct layout layout_314 = {
 	.name = "3.14", .version = 314, .has_debug_offsets = true, .pointer_tag_mask = TAG_BITS,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_INLINE, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(316616, 316632), .interpreters_head = 808, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
@@ -462,7 +459,7 @@ static const struct layout layout_314 = {
 static const struct layout layout_315 = {
 	.name = "3.15", .version = 315, .has_debug_offsets = true, .pointer_tag_mask = TAG_BITS,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_INLINE, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(346568, 346584), .interpreters_head = 936, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 

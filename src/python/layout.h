@@ -56,12 +56,6 @@ enum integer_kind {
 	INTEGERS_TAGGED, /* 3.12+: the same count above three bits of lv_tag, the lowest two tell the sign */
 };
 
-/* What a threading.Lock is made of. */
-enum lock_kind {
-	LOCKS_APART,  /* to 3.13: a pointer to a semaphore */
-	LOCKS_INLINE, /* 3.14+: a byte in the object; who waits for it sleeps on its own stack */
-};
-
 /* How a dict holds its entries. */
 enum dict_kind {
 	DICT_TABLE,       /* 2.x: one open table of hash, key, value */
@@ -92,7 +86,6 @@ struct layout {
 	enum integer_kind integers;
 	enum dict_kind dicts;
 	enum instance_kind instances;
-	enum lock_kind locks;
 	const char *thread_name_attribute; /* of threading.Thread */
 	bool has_debug_offsets;    /* the block in _PyRuntime has the offsets; the row's are the usual ones */
 	bool free_threaded;        /* a Py_GIL_DISABLED build */
@@ -131,13 +124,13 @@ struct layout {
 		uint32_t first_traceable; /* 3.11+: an int that counts instruction units */
 		uint32_t tlbc;            /* free-threaded 3.14+: the threads' own copies of the bytecode */
 		uint32_t version;         /* 3.12+: co_version, a number that each code object gets anew */
-		uint32_t flags, stack_size, keyword_only_count;
+		uint32_t flags, keyword_only_count;
 		/* of its variables: how many, and a tuple of names; to 3.10 those of cells stand apart */
 		uint32_t local_count, names, cell_names, free_names;
 		uint32_t kinds; /* 3.11+: a bytes object, one byte for each variable */
 	} code_object;
 	struct {
-		uint32_t ob_type, head; /* head: bytes of a PyObject */
+		uint32_t ob_type;
 	} object;
 	struct {
 		uint32_t tp_name, tp_basicsize, tp_flags, tp_dictoffset, ht_cached_keys;
@@ -165,9 +158,6 @@ struct layout {
 	struct {
 		uint32_t used, mask, table, entry_key; /* entry_key: in an entry of two words */
 	} set;
-	struct {
-		uint32_t lock, owner, count; /* owner and count: of an RLock */
-	} lock;                              /* lock: the semaphore or the byte, of both */
 	struct {
 		uint32_t size, digits; /* 2.x int: no size, the value itself at digits */
 	} integer;

@@ -50,10 +50,5 @@ struct variable_reader {
 void variable_reader_release(struct variable_reader *reader);
 /* The variables of a frame that executes the code object. */
 void variables_read(struct variable_reader *reader, raddr_t frame, raddr_t code, struct variables *variables);
-/*
- * The words of a frame in which objects may be: its variables, and what it computes with. At most limit, into
- * *slots; the count. The last ones may be what is left of something else.
- */
-size_t frame_slots(struct variable_reader *reader, raddr_t frame, raddr_t code, raddr_t *slots, size_t limit);
 
 #endif

@@ -35,7 +35,7 @@ struct variable_name {
 struct variable_names {
 	struct variable_name *list;
 	size_t count;
-	uint32_t flags, stack_size;
+	uint32_t flags;
 };
 
 const char *const variable_kind_names[] = {
@@ -179,7 +179,6 @@ static struct variable_names *read_names(struct variable_reader *reader, raddr_t
 	size_t arguments;
 
 	names->flags = read_number(reader, code, layout->code_object.flags);
-	names->stack_size = read_number(reader, code, layout->code_object.stack_size);
 	names->list = xcalloc(WORDS_LIMIT, sizeof(*names->list));
 	add_names(reader, names, code + layout->code_object.names, locals, VARIABLE_LOCAL);
 	if (layout->code_object.cell_names != OFFSET_NONE) {
@@ -338,20 +337,6 @@ void variables_read(struct variable_reader *reader, raddr_t frame, raddr_t code,
 	else
 		read_dict(reader, frame, variables);
 	variables->is_partial |= reader->pages->is_late;
-}
-
-size_t frame_slots(struct variable_reader *reader, raddr_t frame, raddr_t code, raddr_t *slots, size_t limit)
-{
-	const struct layout *layout = reader->layout;
-	const struct variable_names *names = names_of(reader, code);
-	const size_t all = names->count + names->stack_size;
-	const size_t wanted = all < limit ? all : limit;
-	const size_t bytes =
-		pages_read_upto(reader->pages, words_at(layout, frame), slots, wanted * sizeof(*slots));
-
-	for (size_t i = 0; i < bytes / sizeof(*slots); i++)
-		slots[i] &= ~layout->pointer_tag_mask;
-	return bytes / sizeof(*slots);
 }
 
 /* ---- for other stages ---- */

@@ -33,7 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pages pages;
 	struct variable_reader reader = { .pages = &pages, .characters = CHARACTERS };
 	struct variables variables = { 0 };
-	raddr_t slots[64];
 
 	if (size == 0 || size > MEMORY_BYTES)
 		return 0;
@@ -51,7 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			has_control(variables.list[i].type))
 			abort();
 	}
-	frame_slots(&reader, CHILD_ADDRESS + FRAME_AT, CHILD_ADDRESS, slots, ARRAY_LENGTH(slots));
 	variables_release(&variables);
 	variable_reader_release(&reader);
 	pages_release(&pages);

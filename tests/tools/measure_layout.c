@@ -170,7 +170,6 @@ void measure_frames(void)
 	FIELD("code_object.first_line", PyCodeObject, co_firstlineno);
 	FIELD("code_object.argcount", PyCodeObject, co_argcount);
 	FIELD("code_object.flags", PyCodeObject, co_flags);
-	FIELD("code_object.stack_size", PyCodeObject, co_stacksize);
 #if PY_VERSION_HEX >= 0x03000000
 	FIELD("code_object.keyword_only_count", PyCodeObject, co_kwonlyargcount);
 #endif
@@ -185,7 +184,6 @@ void measure_objects(void)
 {
 	FIELD("object.ob_type", PyObject, ob_type);
 	FIELD("tuple.ob_item", PyTupleObject, ob_item);
-	NUMBER("object.head", sizeof(PyObject));
 	NUMBER("object.variable_head", sizeof(PyVarObject));
 	FIELD("list.items", PyListObject, ob_item);
 	FIELD("cell.ref", PyCellObject, ob_ref);
