@@ -71,6 +71,8 @@ int web_serve(const struct web_options *options, struct error *err);
 /* ---- the client ---- */
 
 bool web_push_available(void);
+/* The version of libcurl, which is loaded for that; "(not installed)". Only where it is built in. Static. */
+const char *web_push_library_version(void);
 /* Is it the address of a server and no path? */
 bool web_is_url(const char *path);
 /*

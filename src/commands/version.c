@@ -9,6 +9,7 @@
 #include "pyrope/live.h"
 #include "pyrope/native.h"
 #include "pyrope/python.h"
+#include "pyrope/web.h"
 
 #include <elf.h>
 #include <link.h>
@@ -30,9 +31,6 @@
 #ifdef HAVE_WEB
 #include <microhttpd.h>
 #include <sqlite3.h>
-#endif
-#ifdef HAVE_LIBCURL
-#include <curl/curl.h>
 #endif
 #ifdef __GLIBC__
 #include <gnu/libc-version.h>
@@ -109,13 +107,6 @@ static const char *no_version(void)
 }
 #endif
 
-#ifdef HAVE_LIBCURL
-static const char *curl_version_text(void)
-{
-	return curl_version_info(CURLVERSION_NOW)->version;
-}
-#endif
-
 static const struct {
 	const char *name;
 	const char *(*version)(void);
@@ -146,7 +137,7 @@ static const struct {
 	{ "sqlite", sqlite3_libversion },
 #endif
 #ifdef HAVE_LIBCURL
-	{ "libcurl", curl_version_text },
+	{ "libcurl", web_push_library_version },
 #endif
 };
 

@@ -134,13 +134,8 @@ static void fill_flat(struct rows *rows, const struct model *model, const struct
 
 /* ---- threads and processes ---- */
 
-/* Rows are there already, one for each. */
-static void add_to_thread(
-	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
+static void add_states(struct row *row, const struct model_cell *cell, int span, uint64_t ns)
 {
-	struct row *row = &rows->list[cell->thread];
-
-	(void)model;
 	row->total[span] += ns;
 	if (cell->state == THREAD_HOLDS_GIL || cell->state == THREAD_RUNNING)
 		row->self[span] += ns;
@@ -148,6 +143,14 @@ static void add_to_thread(
 		return;
 	row->states[cell->state] += ns;
 	row->collecting += cell->is_collecting ? ns : 0;
+}
+
+/* Rows are there already, one for each. */
+static void add_to_thread(
+	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
+{
+	(void)model;
+	add_states(&rows->list[cell->thread], cell, span, ns);
 }
 
 static void fill_threads(struct rows *rows, const struct model *model, const struct rows_query *query)
@@ -172,15 +175,7 @@ static void fill_threads(struct rows *rows, const struct model *model, const str
 static void add_to_process(
 	struct rows *rows, const struct model *model, const struct model_cell *cell, int span, uint64_t ns)
 {
-	struct row *row = &rows->list[model->threads[cell->thread].process];
-
-	row->total[span] += ns;
-	if (cell->state == THREAD_HOLDS_GIL || cell->state == THREAD_RUNNING)
-		row->self[span] += ns;
-	if (span == ALL)
-		return;
-	row->states[cell->state] += ns;
-	row->collecting += cell->is_collecting ? ns : 0;
+	add_states(&rows->list[model->threads[cell->thread].process], cell, span, ns);
 }
 
 static void fill_processes(struct rows *rows, const struct model *model, const struct rows_query *query)

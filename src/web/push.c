@@ -7,13 +7,13 @@
 
 #include "pyrope/web.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "web/curl.h"
 #include "web/token.h"
 
 #define CONNECT_SECONDS 10L
@@ -23,6 +23,7 @@
 #define ANSWER_BYTES 300
 
 struct push {
+	const struct curl_calls *calls;
 	CURL *curl;
 	struct curl_slist *headers;
 	int64_t interrupted_ns; /* when that was first seen; 0: not yet */
@@ -34,6 +35,14 @@ struct push {
 bool web_push_available(void)
 {
 	return true;
+}
+
+const char *web_push_library_version(void)
+{
+	struct error ignored = { 0 };
+	const struct curl_calls *calls = curl_load(&ignored);
+
+	return calls ? calls->curl_version_info(CURLVERSION_NOW)->version : "(not installed)";
 }
 
 static size_t take_answer(char *bytes, size_t size, size_t count, void *context)
@@ -73,7 +82,7 @@ static int add_token(struct push *push, const char *token_file, struct error *er
 	if (token_read(token_file, token, err) != 0)
 		return -1;
 	header = xasprintf("Authorization: Bearer %s", token);
-	push->headers = curl_slist_append(push->headers, header);
+	push->headers = push->calls->curl_slist_append(push->headers, header);
 	explicit_bzero(header, strlen(header));
 	explicit_bzero(token, sizeof(token));
 	free(header);
@@ -82,39 +91,38 @@ static int add_token(struct push *push, const char *token_file, struct error *er
 
 static int begin(struct push *push, const char *token_file, struct error *err)
 {
-	static bool is_initialised;
-
-	if (!is_initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-		return error_set(err, ERROR_SYSTEM, "cannot start libcurl");
-	is_initialised = true;
-	push->curl = curl_easy_init();
+	push->calls = curl_load(err);
+	if (!push->calls)
+		return -1;
+	push->curl = push->calls->curl_easy_init();
 	if (!push->curl)
 		return error_set(err, ERROR_SYSTEM, "cannot start libcurl");
 	if (add_token(push, token_file, err) != 0)
 		return -1;
 #if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(push->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-	curl_easy_setopt(push->curl, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
 #endif
-	curl_easy_setopt(push->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(push->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-	curl_easy_setopt(push->curl, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
-	curl_easy_setopt(push->curl, CURLOPT_ERRORBUFFER, push->reason);
-	curl_easy_setopt(push->curl, CURLOPT_WRITEFUNCTION, take_answer);
-	curl_easy_setopt(push->curl, CURLOPT_WRITEDATA, push);
-	curl_easy_setopt(push->curl, CURLOPT_XFERINFOFUNCTION, watch);
-	curl_easy_setopt(push->curl, CURLOPT_XFERINFODATA, push);
-	curl_easy_setopt(push->curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(push->curl, CURLOPT_HTTPHEADER, push->headers);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_NOSIGNAL, 1L);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_ERRORBUFFER, push->reason);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_WRITEDATA, push);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_XFERINFOFUNCTION, watch);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_XFERINFODATA, push);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_NOPROGRESS, 0L);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_HTTPHEADER, push->headers);
 	return 0;
 }
 
 static void end(struct push *push)
 {
 	if (push->curl)
-		curl_easy_cleanup(push->curl);
-	curl_slist_free_all(push->headers);
+		push->calls->curl_easy_cleanup(push->curl);
+	if (push->headers)
+		push->calls->curl_slist_free_all(push->headers);
 }
 
 /* What the server has said, as a part of the message: it is not ours. */
@@ -134,7 +142,7 @@ static int refused(struct push *push, const char *url, long status, struct error
 
 static int perform(struct push *push, const char *url, struct error *err)
 {
-	const CURLcode code = curl_easy_perform(push->curl);
+	const CURLcode code = push->calls->curl_easy_perform(push->curl);
 	long status = 0;
 
 	if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -142,8 +150,8 @@ static int perform(struct push *push, const char *url, struct error *err)
 			"cannot send to '%.256s': pyrope was told to end before all was sent", url);
 	if (code != CURLE_OK)
 		return error_set(err, ERROR_SYSTEM, "cannot send to '%.256s': %.200s", url,
-			push->reason[0] ? push->reason : curl_easy_strerror(code));
-	curl_easy_getinfo(push->curl, CURLINFO_RESPONSE_CODE, &status);
+			push->reason[0] ? push->reason : push->calls->curl_easy_strerror(code));
+	push->calls->curl_easy_getinfo(push->curl, CURLINFO_RESPONSE_CODE, &status);
 	return status >= 200 && status < 300 ? 0 : refused(push, url, status, err);
 }
 
@@ -165,8 +173,8 @@ int web_push_check(const char *url, const char *token_file, struct error *err)
 	if (!hello || strchr(url, '#')) {
 		error_set(err, ERROR_USAGE, "'%.256s' names no server: use http://HOST:PORT/NAME", url);
 	} else if (begin(&push, token_file, err) == 0) {
-		curl_easy_setopt(push.curl, CURLOPT_URL, hello);
-		curl_easy_setopt(push.curl, CURLOPT_TIMEOUT, ASK_SECONDS);
+		push.calls->curl_easy_setopt(push.curl, CURLOPT_URL, hello);
+		push.calls->curl_easy_setopt(push.curl, CURLOPT_TIMEOUT, ASK_SECONDS);
 		result = perform(&push, url, err);
 	}
 	end(&push);
@@ -180,11 +188,11 @@ static int send_file(struct push *push, const char *url, FILE *file, struct erro
 
 	if (fstat(fileno(file), &status) != 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read what is to be sent");
-	curl_easy_setopt(push->curl, CURLOPT_URL, url);
-	curl_easy_setopt(push->curl, CURLOPT_TIMEOUT, SEND_SECONDS);
-	curl_easy_setopt(push->curl, CURLOPT_UPLOAD, 1L);
-	curl_easy_setopt(push->curl, CURLOPT_READDATA, file);
-	curl_easy_setopt(push->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)status.st_size);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_URL, url);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_TIMEOUT, SEND_SECONDS);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_UPLOAD, 1L);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_READDATA, file);
+	push->calls->curl_easy_setopt(push->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)status.st_size);
 	return perform(push, url, err);
 }
 

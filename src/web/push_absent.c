@@ -13,9 +13,13 @@ static int refuse(const char *url, struct error *err)
 {
 	return error_set(err, ERROR_UNSUPPORTED,
 		"cannot send to '%.256s': this pyrope was built without libcurl: write a file, and send it "
-		"with "
-		"curl -T",
+		"with curl -T",
 		url);
+}
+
+const char *web_push_library_version(void)
+{
+	return "(not installed)";
 }
 
 int web_push_check(const char *url, const char *token_file, struct error *err)
