@@ -16,6 +16,24 @@
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The sanitizer that pyrope is built with; not defined: none. gcc and clang say it in different ways. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZER "address"
+#elif defined(__SANITIZE_THREAD__)
+#define SANITIZER "thread"
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZER "address"
+#elif __has_feature(thread_sanitizer)
+#define SANITIZER "thread"
+#endif
+#endif
+#ifdef SANITIZER
+#define IS_SANITIZED 1
+#else
+#define IS_SANITIZED 0
+#endif
+
 /*
  * low becomes how many of `count` elements, which are in order, come before what is sought: is_before is an
  * expression that asks it of the element with the index `i`, true of the first ones and of none behind them.

@@ -52,18 +52,6 @@
 #define MACHINE "unknown machine"
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZERS "address"
-#elif defined(__SANITIZE_THREAD__)
-#define SANITIZERS "thread"
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZERS "address"
-#elif __has_feature(thread_sanitizer)
-#define SANITIZERS "thread"
-#endif
-#endif
-
 #define TEXT_OF_(word) #word
 #define TEXT_OF(word) TEXT_OF_(word)
 
@@ -248,8 +236,8 @@ void version_append(struct buffer *text)
 {
 	append_name(text);
 	buffer_append_string(text, "\nbuilt:     for " MACHINE " by " COMPILER);
-#ifdef SANITIZERS
-	buffer_append_string(text, " with sanitizers (" SANITIZERS ")");
+#ifdef SANITIZER
+	buffer_append_string(text, " with sanitizers (" SANITIZER ")");
 #endif
 	buffer_printf(text, ", linked %s, ", is_static() ? "statically" : "dynamically");
 	append_c_library(text);

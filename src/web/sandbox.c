@@ -35,18 +35,6 @@
 #define AUDIT_ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
-/* A sanitizer takes addresses by the terabyte, and asks for calls of its own. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
-
 /* ---- descriptors ---- */
 
 static void close_others(const int *kept, size_t count)
@@ -87,7 +75,7 @@ static void limit(int resource, uint64_t most)
 
 static void set_limits(const struct sandbox_limits *limits)
 {
-	if (!IS_SANITIZED)
+	if (!IS_SANITIZED) /* a sanitizer takes addresses by the terabyte, and asks for calls of its own */
 		limit(RLIMIT_AS, limits->memory_bytes);
 	limit(RLIMIT_FSIZE, limits->file_bytes);
 	limit(RLIMIT_CPU, limits->cpu_seconds);

@@ -166,18 +166,6 @@ END_TEST
 
 /* ---- the child ---- */
 
-/* With a sanitizer, which maps code, more is allowed; an emulator has no filters. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
-
 /* Runs in the sandbox; the exit code is the number of the first thing that it could do. */
 static int try_everything(void)
 {
@@ -192,6 +180,7 @@ static int try_everything(void)
 		return 3;
 	if (kill(getppid(), 0) == 0)
 		return 4;
+	/* a sanitizer, which maps code, is allowed more; an emulator has no filters */
 	if (!IS_SANITIZED &&
 		mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
 		return 5;
