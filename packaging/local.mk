@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What is given to people who do not build: make static, make wheel. All of it ends up in release/ of the build.
+# What is given to people who do not build: make static, wheel, deb, rpm. All of it ends up in release/ of the build.
 # STATIC_ARCHS="x86_64 aarch64" makes both.
 STATIC_ARCHS = $(shell uname -m)
 
@@ -14,13 +14,27 @@ wheel: static
 			--licence $(srcdir)/LICENSE --into release release/pyrope-$(VERSION)-linux-$$arch || exit 1; \
 	done
 
+# The archive alone is what packages are made from, as whoever has downloaded it makes them. The same tree makes the same bytes.
+release_archive = release/$(distdir).tar.xz
+release-archive:
+	@$(MKDIR_P) release && export SOURCE_DATE_EPOCH=`$(srcdir)/packaging/epoch.sh` && \
+		TAR_OPTIONS="--sort=name --mtime=@$$SOURCE_DATE_EPOCH --owner=0 --group=0 --numeric-owner --mode=go+rX,go-w" \
+			$(MAKE) -s dist-xz && mv $(distdir).tar.xz $(release_archive)
+
+deb: release-archive
+	@$(srcdir)/packaging/deb.sh '$(VERSION)' $(release_archive) '$(abs_top_builddir)'
+
+rpm: release-archive
+	@$(srcdir)/packaging/rpm.sh '$(VERSION)' $(release_archive) '$(abs_top_builddir)'
+
 # Each of them used as its user would, in roots of its own; as root.
 check-release:
 	@for test in $(release_tests); do \
 		RELEASE='$(abs_top_builddir)/release' VERSION='$(VERSION)' bash $(srcdir)/$$test || exit 1; \
 	done
 
-release_scripts = packaging/static.sh packaging/static_libraries.sh $(release_tests)
-release_tests = tests/release/static.test tests/release/wheel.test
+release_scripts = packaging/deb.sh packaging/epoch.sh packaging/generate.sh packaging/rpm.sh packaging/static.sh \
+	packaging/static_libraries.sh $(release_tests)
+release_tests = tests/release/static.test tests/release/wheel.test tests/release/packages.test
 
-.PHONY: check-release static wheel
+.PHONY: check-release deb release-archive rpm static wheel
