@@ -140,6 +140,37 @@ struct sampler {
 	size_t delivered_capacity;
 };
 
+/* ---- sampler.c ---- */
+
+/* Waits for a condition of the sampler, whose mutex is held, for no longer than that. */
+void sampler_wait(struct sampler *sampler, pthread_cond_t *condition, int64_t patience_ns);
+
+/* ---- sampler_thread.c ---- */
+
+/* What the sampling thread does, from its first watch to the end of the run; context: the sampler. */
+void *sampler_thread(void *context);
+
+/* ---- delivery.c ---- */
+
+/*
+ * Gives the callbacks what the sampling thread hands over, until that is over or does not come back. -1: a
+ * callback failed.
+ */
+int sampler_receive(struct sampler *sampler, const struct sampler_callbacks *callbacks, struct error *err);
+
+/* ---- watch_list.c ---- */
+
+void watch_list_add(struct watch_list *list, struct watch *watch);
+void watch_list_remove(struct watch_list *list, const struct watch *watch);
+/* The same lists as heaps: the first one is due first. */
+void watch_heap_push(struct watch_list *heap, struct watch *watch);
+/* Removes the first one. */
+void watch_heap_pop(struct watch_list *heap);
+/* The first one is due later now, or another one. */
+void watch_heap_settle(struct watch_list *heap);
+/* After changes of any. */
+void watch_heap_rebuild(struct watch_list *heap);
+
 /* ---- stuck.c ---- */
 
 void work_begin(struct work *work, pid_t pid);
@@ -165,9 +196,6 @@ void watch_confirm(struct watch *watch);
 bool watch_tick(struct watch *watch, int64_t now_ns);
 /* What the watch is over with when the time is, for all that the system says of it. */
 enum sampling_end watch_last_end(struct watch *watch, enum sampling_end end);
-
-void watch_list_add(struct watch_list *list, struct watch *watch);
-void watch_list_remove(struct watch_list *list, const struct watch *watch);
 
 /* One tick: samples go into watch->filling. False: the target has gone, or runs another program. */
 bool watch_take_samples(struct watch *watch, int64_t now_ns);

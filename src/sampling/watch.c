@@ -306,19 +306,3 @@ enum sampling_end watch_last_end(struct watch *watch, enum sampling_end end)
 		return SAMPLING_REFUSED;
 	return end;
 }
-
-void watch_list_add(struct watch_list *list, struct watch *watch)
-{
-	array_reserve(&list->list, &list->capacity, list->count + 1, sizeof(struct watch *));
-	list->list[list->count++] = watch;
-}
-
-void watch_list_remove(struct watch_list *list, const struct watch *watch)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->list[i] != watch)
-			continue;
-		list->list[i] = list->list[--list->count];
-		return;
-	}
-}
