@@ -14,18 +14,14 @@
 
 #include "sampling/capture.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "sampling/capture_native.h"
 #include "sampling/judge.h"
-#include "sampling/progress.h"
+#include "sampling/moment.h"
 #include "sampling/stop.h"
 
-#define LOOKS_BEFORE_PAUSE 4
-#define QUICK_LOOKS 3 /* of these */
 /*
  * For each of DOUBTS samples: code that runs for a twentieth of the time is proven by then. They take a few
  * hundred microseconds, so that there are fewer where ticks are near each other.
@@ -66,7 +62,7 @@ void capturer_release(struct capturer *capturer)
 
 /* ---- keeping what was found ---- */
 
-static void keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count,
+void capturer_keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count,
 	enum sample_quality quality)
 {
 	array_reserve(&capturer->capture.frames, &capturer->capture.capacity, count + 1,
@@ -80,7 +76,7 @@ static void keep_frames(struct capturer *capturer, const struct resolved_frame *
 void capturer_keep(
 	struct capturer *capturer, const struct thread *thread, size_t count, enum sample_quality quality)
 {
-	keep_frames(capturer, thread->frames, count, quality);
+	capturer_keep_frames(capturer, thread->frames, count, quality);
 }
 
 /* ---- the policy ---- */
@@ -102,173 +98,6 @@ static bool snapshots_same(struct capturer *capturer, struct thread *thread)
 }
 
 /*
- * Is the thread on the CPU that we are on? Then it is not running now. Where CPUs are scarce that is often
- * so, and spares it a pause: it stands still as long as we are not switched away from and it is not moved.
- */
-struct shared_cpu {
-	int cpu; /* -1: it is elsewhere */
-	long switches;
-};
-
-static long own_switches(void)
-{
-	struct rusage usage = { 0 };
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw + usage.ru_nivcsw;
-}
-
-static struct shared_cpu shared_cpu_begin(struct capturer *capturer, const struct thread *thread)
-{
-	struct shared_cpu shared = { .switches = own_switches(), .cpu = sched_getcpu() };
-
-	if (target_task_cpu(python_target(capturer->reader.python), thread->identity.tid) != shared.cpu)
-		shared.cpu = -1;
-	return shared;
-}
-
-static bool shared_cpu_held(
-	struct capturer *capturer, const struct thread *thread, const struct shared_cpu *shared)
-{
-	return shared->cpu >= 0 &&
-		target_task_cpu(python_target(capturer->reader.python), thread->identity.tid) ==
-		shared->cpu &&
-		sched_getcpu() == shared->cpu && own_switches() == shared->switches;
-}
-
-static enum verdict snapshot_at_still(struct capturer *capturer, struct thread *thread, const struct gil *gil)
-{
-	struct shared_cpu shared = shared_cpu_begin(capturer, thread);
-	enum snapshot_result result = snapshot_take(&capturer->reader, thread, gil);
-	enum verdict verdict;
-
-	if (!shared_cpu_held(capturer, thread, &shared))
-		return capturer_judge(capturer, thread, gil, result);
-	verdict = capturer_decode(capturer, thread, result, ROOT_STOPPED);
-	return verdict == VERDICT_UNPROVEN ? capturer_judge_stopped(capturer, thread) : verdict;
-}
-
-/*
- * Is what was looked at later the same moment as the first snapshot, of which `outer` frames are certain? The
- * next frame may belong to a mixture, but it may as well be of a stack that has not been proven yet: then
- * taking what is known, and never what is new, would go on for ever. So it has to be the same one for the
- * first few times (DOUBTS).
- */
-static bool same_moment(const struct capturer *capturer, const struct thread *thread, size_t outer)
-{
-	const struct resolved_frame *first, *later;
-
-	if (capturer->is_once)
-		return true;
-	if (!capturer_begins_with(capturer, thread, outer))
-		return false;
-	if (!capturer->may_be_new || outer == capturer->capture.count || outer == thread->frame_count)
-		return true;
-	first = &capturer->capture.frames[outer];
-	later = &thread->frames[outer];
-	/* a caller's line stays while its callee runs, the innermost frame goes on */
-	return first->code == later->code &&
-		(first->line == later->line || outer + 1 == capturer->capture.count);
-}
-
-/* A snapshot, and what it is worth by either of the two thread states that it has read. */
-static enum verdict snapshot_and_judge(
-	struct capturer *capturer, struct thread *thread, const struct gil *gil, bool is_first)
-{
-	return capturer_judge_either(
-		capturer, thread, gil, snapshot_take(&capturer->reader, thread, gil), is_first);
-}
-
-/*
- * Looks again a few times, at once: often a frame was just being pushed. Where the thread is takes longer
- * to ask than a snapshot.
- */
-static enum verdict snapshot_again(
-	struct capturer *capturer, struct thread *thread, const struct gil *gil, size_t outer)
-{
-	for (int attempt = 0; attempt < LOOKS_BEFORE_PAUSE * capturer->patience; attempt++) {
-		enum verdict verdict = attempt < QUICK_LOOKS
-			? snapshot_and_judge(capturer, thread, gil, false)
-			: snapshot_at_still(capturer, thread, gil);
-
-		if (verdict == VERDICT_FOREIGN ||
-			(verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)))
-			return verdict;
-	}
-	return VERDICT_UNPROVEN;
-}
-
-/*
- * Where each sample is a stop, it belongs to the first stop that shows a whole chain, as all others do: what
- * the snapshot before it showed is of another moment. capturer has the frames of that stop then; *outer of
- * them are certain.
- */
-static enum verdict pause_for_sample(struct capturer *capturer, struct thread *thread, size_t *outer)
-{
-	enum verdict verdict = VERDICT_NOTHING;
-
-	for (int attempt = 0; attempt < PAUSES_FOR_ONE * capturer->patience; attempt++) {
-		if (attempt)
-			stop_let_run();
-		verdict = capturer_pause_and_watch(capturer, thread);
-		if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN || capturer->stopped.path)
-			break;
-	}
-	if (verdict != VERDICT_PROVEN && !capturer->stopped.path)
-		return verdict;
-	if (verdict == VERDICT_PROVEN) {
-		capturer_keep(capturer, thread, thread->frame_count, SAMPLE_UNVERIFIED);
-	} else {
-		keep_frames(capturer, capturer->stop_frames, capturer->stop_count, SAMPLE_UNVERIFIED);
-		capturer->seen = capturer->stopped;
-	}
-	capturer->first = VERDICT_UNPROVEN;
-	*outer = known_stacks_prefix(
-		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
-	return verdict;
-}
-
-/*
- * verdict: of a pause that there was already. What may be new is given several pauses, each at another
- * distance from the snapshot: what is known and takes turns with it would be met at the same distance each
- * time.
- */
-static enum verdict pause_for_moment(
-	struct capturer *capturer, struct thread *thread, size_t outer, enum verdict verdict)
-{
-	if (capturer->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
-		verdict = pause_for_sample(capturer, thread, &outer);
-	if (capturer->policy == PAUSE_ALWAYS && verdict != VERDICT_PROVEN && !capturer->stopped.path)
-		return verdict;
-	if (verdict != VERDICT_PROVEN && verdict != VERDICT_FOREIGN)
-		verdict = capturer_pause_until_proven(capturer, thread);
-	for (int attempt = 1;
-		attempt < capturer->pauses_for_new && capturer->may_be_new && verdict == VERDICT_PROVEN &&
-		!same_moment(capturer, thread, outer) && capturer_may_pause(capturer);
-		attempt++) {
-		stop_let_run();
-		verdict = capturer_pause_until_proven(capturer, thread);
-	}
-	return verdict;
-}
-
-/*
- * Is the line that the first snapshot shows of the innermost frame, which is not proven, one of its own
- * call for sure?
- */
-static bool line_is_sure(const struct capturer *capturer)
-{
-	const size_t callers = capturer->capture.count - 1;
-	bool is_only;
-
-	return known_stacks_has_call(&capturer->known_stacks, capturer->capture.frames,
-		       capturer->capture.count, &is_only) &&
-		is_only &&
-		known_stacks_doubts(&capturer->known_stacks, capturer->capture.frames, callers,
-			capturer->capture.count) >= DOUBTS;
-}
-
-/*
  * A line is not worth a sample: the call that the first snapshot showed is known, and only the line of its
  * innermost frame has not been proven. Where the function is called from elsewhere, too, that may be another
  * call's line, and its first one is said.
@@ -283,57 +112,10 @@ static bool keep_call(struct capturer *capturer, size_t outer)
 			&capturer->known_stacks, capturer->capture.frames, capturer->capture.count, &is_only))
 		return false;
 	innermost = &capturer->capture.frames[outer];
-	if (!line_is_sure(capturer))
+	if (!capturer_line_is_sure(capturer))
 		innermost->line = innermost->code->function->first_line;
 	capturer->capture.quality = SAMPLE_VERIFIED;
 	return true;
-}
-
-/* Does the thread not run Python, but compute in C or do a system call, without the GIL or detached? */
-static bool is_outside(const struct capturer *capturer)
-{
-	return !capturer->is_holder && (capturer->gil || (capturer->defers && !capturer->native));
-}
-
-/*
- * Something better than the first snapshot, which capturer holds: VERDICT_PROVEN, and what it is worth in
- * *quality.
- */
-static enum verdict find_better(
-	struct capturer *capturer, struct thread *thread, const struct gil *gil, enum sample_quality *quality)
-{
-	size_t outer = known_stacks_prefix(
-		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
-	enum verdict verdict = VERDICT_UNPROVEN;
-
-	capturer->may_be_new = outer < capturer->capture.count &&
-		known_stacks_doubt(&capturer->known_stacks, capturer->capture.frames, outer,
-			capturer->capture.count) < DOUBTS;
-	*quality = SAMPLE_VERIFIED;
-	if (capturer->policy == PAUSE_AUTO && outer + 1 == capturer->capture.count && line_is_sure(capturer))
-		return VERDICT_UNPROVEN;
-	/* where a sample may take many snapshots, a thread that sleeps is not to cost them all */
-	if (capturer->patience > 1)
-		verdict = capturer_look_asleep(capturer, thread);
-	if (verdict == VERDICT_UNPROVEN && (capturer->policy != PAUSE_ALWAYS || is_outside(capturer)))
-		verdict = snapshot_again(capturer, thread, gil, outer);
-	if (verdict == VERDICT_UNPROVEN)
-		verdict = capturer_look_asleep(capturer, thread);
-	if (verdict == VERDICT_PROVEN || verdict == VERDICT_FOREIGN)
-		return verdict;
-	/*
-	 * code that is new all the time has used up the pauses; those that are left are for what does not
-	 * go on
-	 */
-	if (capturer->policy == PAUSE_AUTO && capturer->is_holder && !capturer_may_pause(capturer)) {
-		verdict = progress_of_snapshot(capturer, thread);
-		if (verdict != VERDICT_UNPROVEN)
-			return verdict;
-	}
-	*quality = SAMPLE_PAUSED;
-	capturer->is_deferred = capturer->defers && capturer_may_pause(capturer);
-	return capturer->is_deferred ? VERDICT_UNPROVEN
-				     : pause_for_moment(capturer, thread, outer, VERDICT_UNPROVEN);
 }
 
 /*
@@ -348,7 +130,7 @@ static bool keep_outer(struct capturer *capturer, const struct thread *thread, e
 
 	if (!known)
 		return false;
-	keep_frames(capturer, thread->outer_frames, known, SAMPLE_UNVERIFIED);
+	capturer_keep_frames(capturer, thread->outer_frames, known, SAMPLE_UNVERIFIED);
 	return !has_frames || !(capturer->is_once || capturer_begins_with(capturer, thread, known));
 }
 
@@ -367,7 +149,7 @@ static enum capture_result finish_hard(
 		return CAPTURE_FOREIGN;
 	if (verdict == VERDICT_PROVEN)
 		snapshot_learn_outer(&capturer->reader, thread);
-	if (verdict == VERDICT_PROVEN && same_moment(capturer, thread, outer)) {
+	if (verdict == VERDICT_PROVEN && capturer_same_moment(capturer, thread, outer)) {
 		capturer_keep(capturer, thread, thread->frame_count, quality);
 	} else if (first == VERDICT_UNPROVEN && outer == capturer->capture.count) {
 		/* what has been proven meanwhile is what the first snapshot saw */
@@ -413,7 +195,7 @@ static enum capture_result capture_hard(struct capturer *capturer, struct thread
 			has_first ? SAMPLE_UNVERIFIED : SAMPLE_FAILED);
 	capturer->seen =
 		capturer_sighting(capturer, thread, capturer->capture.frames, capturer->capture.count);
-	verdict = find_better(capturer, thread, gil, &quality);
+	verdict = capturer_find_better(capturer, thread, gil, &quality);
 	return capturer->is_deferred ? CAPTURE_DEFERRED : finish_hard(capturer, thread, verdict, quality);
 }
 
@@ -448,7 +230,7 @@ void capture_save(const struct capturer *capturer, struct first_snapshot *first)
 
 static void restore(struct capturer *capturer, const struct first_snapshot *first)
 {
-	keep_frames(capturer, first->frames, first->count, first->quality);
+	capturer_keep_frames(capturer, first->frames, first->count, first->quality);
 	capturer->first = first->verdict;
 	capturer->seen = first->seen;
 	capturer->may_be_new = first->may_be_new;
@@ -501,8 +283,8 @@ enum capture_result capture_deferred(struct capturer *capturer, struct thread *t
 		return finish_proven(capturer, thread, snapshot->verdict);
 	outer = known_stacks_prefix(
 		&capturer->known_stacks, capturer->capture.frames, capturer->capture.count);
-	return finish_hard(capturer, thread, pause_for_moment(capturer, thread, outer, snapshot->verdict),
-		SAMPLE_PAUSED);
+	return finish_hard(capturer, thread,
+		capturer_pause_for_moment(capturer, thread, outer, snapshot->verdict), SAMPLE_PAUSED);
 }
 
 /*
@@ -533,7 +315,8 @@ static enum verdict check_fresh(struct capturer *capturer, struct thread *thread
 	array_reserve(&capturer->fresh_frames, &capturer->fresh_capacity, count + 1,
 		sizeof(*capturer->fresh_frames));
 	memcpy(capturer->fresh_frames, thread->frames, count * sizeof(*capturer->fresh_frames));
-	verdict = snapshot_and_judge(capturer, thread, gil, true);
+	verdict = capturer_judge_either(
+		capturer, thread, gil, snapshot_take(&capturer->reader, thread, gil), true);
 	if (verdict == VERDICT_FOREIGN || capturer->native)
 		return verdict;
 	while (same < count && is_same_still(capturer, thread, capturer->fresh_frames[same].code)) {
@@ -614,7 +397,7 @@ enum capture_result capture_stack(struct capturer *capturer, struct thread *thre
 	capturer_keep(capturer, thread, thread->frame_count, SAMPLE_VERIFIED);
 	snapshot_learn_outer(&capturer->reader, thread);
 	/* its frames stand still anyway then */
-	if (capturer->policy != PAUSE_ALWAYS || is_outside(capturer))
+	if (capturer->policy != PAUSE_ALWAYS || capturer_is_outside(capturer))
 		return capturer_finish(thread);
 	capturer->seen =
 		capturer_sighting(capturer, thread, capturer->capture.frames, capturer->capture.count);

@@ -20,6 +20,8 @@ enum capture_result capture_finish_native(struct capturer *capturer, struct thre
 void capturer_keep(
 	struct capturer *capturer, const struct thread *thread, size_t count, enum sample_quality quality);
 /* CAPTURED. */
+void capturer_keep_frames(struct capturer *capturer, const struct resolved_frame *frames, size_t count,
+	enum sample_quality quality);
 enum capture_result capturer_finish(struct thread *thread);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The caller's thread: it takes what the sampling thread has handed over, names native frames, and gives samples
- * and watches that are over to the callbacks.
+ * The caller's thread: it takes what the sampling thread has handed over, names native frames, and gives
+ * samples and watches that are over to the callbacks.
  */
 #include "config.h"
 

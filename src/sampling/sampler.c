@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sampler as its caller has it: made, run, added to, stopped, asked. Its two threads are sampler_thread.c and
- * delivery.c.
+ * A sampler as its caller has it: made, run, added to, stopped, asked. Its two threads are sampler_thread.c
+ * and delivery.c.
  */
 #include "config.h"
 

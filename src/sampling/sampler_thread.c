@@ -2,13 +2,13 @@
 /*
  * The sampling thread: its clock over many watches, and what it does between their ticks.
  *
- * A heap of due times says which process is next. The caller's thread adds watches meanwhile; one that is over
- * is handed back behind its last sample, and freed by the caller's thread. All watches hand over together, so
- * that samples are in order of time.
+ * A heap of due times says which process is next. The caller's thread adds watches meanwhile; one that is
+ * over is handed back behind its last sample, and freed by the caller's thread. All watches hand over
+ * together, so that samples are in order of time.
  *
  * Ticks lie on absolute CLOCK_MONOTONIC: tick n falls at a random point of the n-th interval, so that
- * sampling never marches in step with a periodic program. Ticks that were missed are counted and never caught
- * up on.
+ * sampling never marches in step with a periodic program. Ticks that were missed are counted and never
+ * caught up on.
  */
 #include "config.h"
 

@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reads of a snapshot, in one process_vm_readv, which serves them in this order:
- *
- *	gil | thread state, pointers to the leaf | range of the leaf, other ranges | state, pointers | code
- *checks | gil
+ * One snapshot: read (snapshot_read.c), walked, resolved (resolve.c), and what it is worth by itself.
  *
  * A chain that is read while the thread runs may be a mixture of moments, and nothing in the bytes says
- *whether it is. It is tempting to read the ranges twice, before and after the thread state, and to believe
- *what is the same in both: but a frame that is popped and pushed again leaves the same words (ABA), and a
- *loop of a few small calls comes round in the time between the copies, about 400 ns. Tried on such loops,
- *even "all frames the same, with their locals and their evaluation stacks, the innermost one too" proved
- *stacks that never existed within seconds. So one copy is read, and what it shows is believed for other
- *reasons (capture.c):
+ * whether it is. It is tempting to read the ranges twice, before and after the thread state, and to believe
+ * what is the same in both: but a frame that is popped and pushed again leaves the same words (ABA), and a
+ * loop of a few small calls comes round in the time between the copies, about 400 ns. Tried on such loops,
+ * even "all frames the same, with their locals and their evaluation stacks, the innermost one too" proved
+ * stacks that never existed within seconds. So one copy is read, and what it shows is believed for other
+ * reasons (capture.c):
  *
  * - The thread did not run: it slept, it was paused, or another thread held the GIL from the first read to
- *the last.
+ * the last.
  * - The very same stack has been seen before when the thread did not run (known_stacks.h).
  *
  * Of code whose frames change fast a tenth of the copies are mixtures: the thread went on between the thread
- *state and the frames, which lie half a microsecond apart. So there the state is read again behind the
- *frames; the frames that were copied in between are of the one moment or of the other, and whichever chain is
- *a proven stack is one of that microsecond. (Only where the last samples were hard, since it costs 0.7 us:
- *what was before does not favour any moment.)
+ * state and the frames, which lie half a microsecond apart. So there the state is read again behind the
+ * frames; the frames that were copied in between are of the one moment or of the other, and whichever chain
+ * is a proven stack is one of that microsecond. (Only where the last samples were hard, since it costs 0.7
+ * us: what was before does not favour any moment.)
  *
  * What else can go wrong, and what is done about it:
  *
  * - The innermost frame's instruction belongs to another function that was there a moment before: an
- *instruction pointer has to lie within its code object (3.11+).
- * - Generators: their frames lie outside the data stack, in ranges of their own; the walk fails (WALK_BROKEN)
- *for one that is not linked to its caller yet.
+ * instruction pointer has to lie within its code object (3.11+).
+ * - Generators: their frames lie outside the data stack, in ranges of their own; the walk fails
+ * (WALK_BROKEN) for one that is not linked to its caller yet.
  * - Code objects. An entry of the code cache was true when it was made. It is true for this snapshot if the
- *bytes that identify it are read behind the ranges and are the same: the object was alive at both ends, so in
- *between. That is done here for code objects at addresses that have changed hands before; for all others it
- *is done once for a batch of samples, which is kept back until then (batch.c).
+ * bytes that identify it are read behind the ranges and are the same: the object was alive at both ends, so
+ * in between. That is done here for code objects at addresses that have changed hands before; for all others
+ * it is done once for a batch of samples, which is kept back until then (batch.c).
  */
 #include "config.h"
 
@@ -44,11 +41,7 @@
 #include "sampling/known_stacks.h"
 #include "sampling/scout.h"
 
-#define ROUNDS 8                       /* of reading again until all that the chain touches is there */
-#define ORDERED_FRAMES 16              /* from the innermost on, whose ranges are read in this order */
-#define HARD_ENOUGH (HARD_ALWAYS / 64) /* to read what leads to the leaf twice */
-#define PIECE_BYTES 131072             /* in a hold the clock is looked at behind each piece of memory */
-#define PIECE_REQUESTS 64
+#define ROUNDS 8 /* of reading again until all that the chain touches is there */
 #define PIECE_STEPS 64
 
 void snapshot_reader_init(struct snapshot_reader *reader, struct python *python, size_t max_frames)
@@ -96,166 +89,6 @@ bool snapshot_reader_is_late(struct snapshot_reader *reader)
 bool snapshot_reader_is_late_at(struct snapshot_reader *reader, unsigned *step)
 {
 	return ++*step % PIECE_STEPS == 0 && snapshot_reader_is_late(reader);
-}
-
-static bool read_in_pieces(struct snapshot_reader *reader, const struct read_request *request)
-{
-	struct target *target = python_target(reader->python);
-
-	for (size_t done = 0, part; done < request->length; done += part) {
-		part = request->length - done < PIECE_BYTES ? request->length - done : PIECE_BYTES;
-		if (snapshot_reader_is_late(reader) ||
-			!target_read(target, request->address + done, (char *)request->data + done, part))
-			return false;
-	}
-	return true;
-}
-
-/* target_read_batch, but that it ends when a thread that is held has to be let go, or pyrope has to end. */
-static size_t read_requests(struct snapshot_reader *reader, const struct read_request *requests, size_t count)
-{
-	struct target *target = python_target(reader->python);
-	size_t done = 0;
-
-	if (!reader->deadline_ns && count <= PIECE_REQUESTS)
-		return target_read_batch(target, requests, count);
-	while (done < count && !snapshot_reader_is_late(reader)) {
-		size_t end = done, bytes = 0, read;
-
-		while (end < count && end - done < PIECE_REQUESTS &&
-			bytes + requests[end].length <= PIECE_BYTES)
-			bytes += requests[end++].length;
-		if (end == done) {
-			if (!read_in_pieces(reader, &requests[done]))
-				return done;
-			done++;
-			continue;
-		}
-		read = target_read_batch(target, requests + done, end - done);
-		done += read;
-		if (done < end)
-			return done;
-	}
-	return done;
-}
-
-/* ---- reading ---- */
-
-static void add_request(
-	struct snapshot_reader *reader, size_t *count, raddr_t address, void *data, size_t length)
-{
-	array_reserve(&reader->requests, &reader->request_capacity, *count + 1, sizeof(*reader->requests));
-	reader->requests[(*count)++] =
-		(struct read_request){ .address = address, .data = data, .length = length };
-}
-
-static void add_range_request(
-	struct snapshot_reader *reader, struct thread *thread, size_t *count, struct range *range)
-{
-	if (!range || range->asked == reader->snapshots)
-		return;
-	range->asked = reader->snapshots;
-	add_request(reader, count, range->start, thread->copy + range->offset, range->length);
-}
-
-/*
- * What changes most comes first, right behind what points at it: the innermost frames of the last walk, one
- * after the other. The less time lies between them, the fewer looks are a mixture of two moments.
- */
-static void add_ranges(struct snapshot_reader *reader, struct thread *thread, size_t *count)
-{
-	const struct walk *walk = &thread->walk;
-
-	for (size_t i = 0; i < walk->count && i < ORDERED_FRAMES; i++)
-		add_range_request(reader, thread, count, thread_range_of(thread, walk->frames[i].address));
-	for (size_t i = 0; i < thread->range_count; i++)
-		add_range_request(reader, thread, count, &thread->ranges[i]);
-}
-
-static void add_checks(struct snapshot_reader *reader, struct thread *thread, size_t *count)
-{
-	size_t at = 0;
-
-	array_reserve(&reader->check_bytes, &reader->check_capacity,
-		thread->checked_count * CODE_CHECKS * CODE_CHECK_BYTES, 1);
-	array_reserve(
-		&reader->checked, &reader->checked_capacity, thread->checked_count, sizeof(*reader->checked));
-	reader->checked_count = thread->checked_count;
-	for (size_t i = 0; i < thread->checked_count; i++) {
-		const struct code *code = thread->checked[i];
-
-		reader->checked[i] = (struct checked_code){ code, at };
-		for (size_t j = 0; j < code->check_count; j++, at += CODE_CHECK_BYTES)
-			add_request(reader, count, code->checks[j].address, reader->check_bytes + at,
-				code->checks[j].length);
-	}
-}
-
-/* Removes the range or check that could not be read. False: it was the thread state itself. */
-static bool drop_unreadable(struct thread *thread, raddr_t address)
-{
-	if (thread->pointers_length && address == thread->pointers) {
-		thread->pointers_length = 0;
-		return true;
-	}
-	for (size_t i = 0; i < thread->range_count; i++) {
-		if (thread->ranges[i].start == address) {
-			thread_clear_ranges(thread);
-			return true;
-		}
-	}
-	for (size_t i = 0; i < thread->checked_count; i++) {
-		for (size_t j = 0; j < thread->checked[i]->check_count; j++) {
-			if (thread->checked[i]->checks[j].address == address) {
-				/* its memory is gone: decoded anew when met again */
-				thread->checked[i]->is_volatile = true;
-				thread->checked[i]->listed = 0;
-				thread->checked[i] = thread->checked[--thread->checked_count];
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-static enum snapshot_result read_once(
-	struct snapshot_reader *reader, struct thread *thread, const struct gil *gil)
-{
-	size_t count = 0, done;
-
-	thread->last_read = ++reader->snapshots;
-	array_reserve(&thread->copy, &thread->copy_capacity, thread->bytes, 1);
-	reader->has_read = false;
-	if (gil)
-		add_request(reader, &count, gil->address, reader->gil_before, gil->length);
-	add_request(reader, &count, thread->identity.state, thread->state, reader->state_bytes);
-	if (thread->pointers_length)
-		add_request(reader, &count, thread->pointers, thread->pointer_bytes, thread->pointers_length);
-	add_ranges(reader, thread, &count);
-	thread->has_after = gil && thread->hardness > HARD_ENOUGH;
-	if (thread->has_after && !thread->state_after)
-		thread->state_after = xcalloc(1, reader->state_bytes);
-	if (thread->has_after)
-		add_request(reader, &count, thread->identity.state, thread->state_after, reader->state_bytes);
-	if (thread->has_after && thread->pointers_length)
-		add_request(reader, &count, thread->pointers, thread->pointer_bytes_after,
-			thread->pointers_length);
-	add_checks(reader, thread, &count);
-	if (gil)
-		add_request(reader, &count, gil->address, reader->gil_after, gil->length);
-	done = read_requests(reader, reader->requests, count);
-	reader->has_read = done == count;
-	if (done == count)
-		return SNAPSHOT_WHOLE;
-	if (snapshot_reader_is_late(reader))
-		return SNAPSHOT_LATE;
-	return drop_unreadable(thread, reader->requests[done].address) ? SNAPSHOT_BROKEN : SNAPSHOT_FOREIGN;
-}
-
-void snapshot_warm(struct snapshot_reader *reader, struct thread *thread, const struct gil *gil)
-{
-	if (thread->hardness > HARD_ENOUGH)
-		read_once(reader, thread, gil);
 }
 
 /* ---- walking what was read ---- */
@@ -426,7 +259,7 @@ enum snapshot_result snapshot_take(
 
 	rebuild(thread);
 	for (int round = 0; round < ROUNDS; round++) {
-		enum snapshot_result result = read_once(reader, thread, gil);
+		enum snapshot_result result = snapshot_read(reader, thread, gil);
 		enum walk_status status;
 		raddr_t miss_address;
 
@@ -463,114 +296,6 @@ enum snapshot_result snapshot_take(
 			scout_walk(reader, thread);
 	}
 	return SNAPSHOT_BROKEN;
-}
-
-/* ---- decoding ---- */
-
-/*
- * Room for all frames of the walk. Fresh memory is cleared by the kernel when it is used: a thread may be
- * held.
- */
-static void memo_reset(struct snapshot_reader *reader, struct thread *thread)
-{
-	const size_t count = thread->walk.count;
-
-	if (thread->memo_capacity >= count && thread->memo_generation == reader->code_generation)
-		return;
-	if (thread->memo_capacity < count)
-		thread->memo_capacity = count <= 16 ? 16 : count + count / 2;
-	free(thread->memo);
-	thread->memo = xcalloc(thread->memo_capacity, sizeof(*thread->memo));
-	thread->memo_generation = reader->code_generation;
-}
-
-/* The entry for a frame's code object; *loaded is set when this snapshot did not check what it says. */
-static struct code *frame_code(
-	struct snapshot_reader *reader, struct thread *thread, raddr_t address, bool *loaded)
-{
-	struct code *code = python_code_known(reader->python, address);
-	struct error ignored = { 0 };
-
-	if (!code) {
-		code = snapshot_reader_is_late(reader) ? NULL
-						       : python_code_load(reader->python, address, &ignored);
-		if (!code)
-			return NULL;
-		thread_check_code(thread, code);
-		if (reader->deadline_ns)
-			code->sure = reader->hold;
-		*loaded = true;
-	} else if (code_may_go(code) && !thread_checks_code(thread, code)) {
-		thread_check_code(thread, code);
-		*loaded = true;
-	}
-	return code;
-}
-
-enum resolve_result snapshot_resolve(struct snapshot_reader *reader, struct thread *thread)
-{
-	const struct walk *walk = &thread->walk;
-	uint64_t path = hash_seed();
-	bool loaded = false;
-	unsigned steps = 0;
-
-	array_reserve(&thread->frames, &thread->frame_capacity, walk->count, sizeof(*thread->frames));
-	memo_reset(reader, thread);
-	thread->frame_count = 0;
-	thread->innermost.code = 0;
-	for (size_t k = 0; k < walk->count; k++) {
-		const struct raw_frame *frame = &walk->frames[walk->count - 1 - k];
-		struct memo *memo = &thread->memo[k];
-
-		if (memo->code != frame->code || memo->instruction != frame->instruction ||
-			code_may_go(memo->entry) || frame->traced_line) {
-			struct code *code = frame_code(reader, thread, frame->code, &loaded);
-			int line = code ? python_frame_line(reader->python, code, frame) : -1;
-
-			memo->code = 0;
-			if (line < 0) {
-				/*
-				 * torn, or the entry is of an object that has been freed: the next snapshot
-				 * tells
-				 */
-				if (code)
-					thread_check_code(thread, code);
-				return RESOLVE_TORN;
-			}
-			*memo = (struct memo){ .code = frame->code,
-				.instruction = frame->instruction,
-				.entry = code,
-				.line = line,
-				.function_id = code->function->id };
-		}
-		if (!python_frame_visible(reader->python, memo->entry, frame))
-			continue;
-		if (snapshot_reader_is_late_at(reader, &steps))
-			return RESOLVE_TORN;
-		path = known_stacks_path(path, memo->function_id, memo->line);
-		thread->frames[thread->frame_count++] =
-			(struct resolved_frame){ memo->entry, path, memo->line,
-				code_may_go(memo->entry) && memo->entry->checked_look == thread->last_read };
-		thread->innermost = *frame;
-	}
-	return loaded ? RESOLVE_LOADED : RESOLVED;
-}
-
-bool snapshot_has_checked(struct thread *thread)
-{
-	const struct code *last = NULL;
-	bool all = true;
-
-	for (size_t i = 0; i < thread->frame_count; i++) {
-		struct code *code = thread->frames[i].code;
-
-		if (code == last || thread_checks_code(thread, code))
-			continue;
-		last = code;
-		thread_check_code(thread, code);
-		all = false;
-	}
-	return all;
 }
 
 enum snapshot_result snapshot_finish(struct snapshot_reader *reader, struct thread *thread)

@@ -62,42 +62,16 @@ enum snapshot_result snapshot_take(
 	struct snapshot_reader *reader, struct thread *thread, const struct gil *gil);
 
 /*
- * Reads what look would and forgets it, where the last snapshots were hard: behind a sleep the first read
- * takes several times as long as the next one, and the longer it takes, the more often it is a mixture of two
- * moments.
- */
-void snapshot_warm(struct snapshot_reader *reader, struct thread *thread, const struct gil *gil);
-/*
  * Walks what the last snapshot has copied once more: from the thread state as it was behind the ranges, or as
  * it was before them. SNAPSHOT_BROKEN: no chain, or it was not read a second time.
  */
 enum snapshot_result snapshot_walk_from(struct snapshot_reader *reader, struct thread *thread, bool after);
-
-enum resolve_result {
-	RESOLVED, /* thread->frames is the stack, outermost first */
-	/* code objects were met that were not known or not checked; they are now: look again */
-	RESOLVE_LOADED,
-	/*
-	 * a frame's instruction is not one of its code object's, or there is no code object (or no time for
-	 * it)
-	 */
-	RESOLVE_TORN,
-};
-
-/* Decodes thread->walk into thread->frames. */
-enum resolve_result snapshot_resolve(struct snapshot_reader *reader, struct thread *thread);
 
 /*
  * A code object was found to be the same as ever at that time: from some age on that need not be checked in
  * every snapshot.
  */
 void snapshot_settle(struct code *code, int64_t now_ns);
-
-/*
- * Has the last snapshot checked that all code objects of thread->frames are those that they were? If not,
- * the next snapshot does.
- */
-bool snapshot_has_checked(struct thread *thread);
 
 /*
  * The thread that is looked at is held, until deadline_ns at most: from then on nothing more is read or
@@ -118,18 +92,6 @@ void snapshot_learn_held(struct snapshot_reader *reader, struct thread *thread);
  */
 enum snapshot_result snapshot_finish(struct snapshot_reader *reader, struct thread *thread);
 
-enum check_result {
-	CHECK_DONE,    /* each code object of thread->frames is the one that it was when it was decoded */
-	CHECK_CHANGED, /* one was not, and is decoded anew: look again */
-	CHECK_LATE,    /* code->sure says which are */
-};
-/*
- * Asks of the code objects of thread->frames in a hold: of those behind the first `known` frames, which are a
- * proven stack, and then of those as well until known_until_ns.
- */
-enum check_result snapshot_check_held(
-	struct snapshot_reader *reader, struct thread *thread, size_t known, int64_t known_until_ns);
-
 /*
  * Remembers where the frames of the last walk lie, which was whole, for a thread that has been hard to look
  * at.
@@ -141,5 +103,53 @@ void snapshot_learn_outer(struct snapshot_reader *reader, struct thread *thread)
  * its first round fails.
  */
 void snapshot_find_outer(struct snapshot_reader *reader, struct thread *thread);
+
+/* ---- snapshot_read.c ---- */
+
+/* Reads what a snapshot takes, once: SNAPSHOT_BROKEN when something could not be read that was predicted. */
+enum snapshot_result snapshot_read(
+	struct snapshot_reader *reader, struct thread *thread, const struct gil *gil);
+/*
+ * Reads what a snapshot would and forgets it, where the last snapshots were hard: behind a sleep the first
+ * read takes several times as long as the next one, and the longer it takes, the more often it is a mixture
+ * of two moments.
+ */
+void snapshot_warm(struct snapshot_reader *reader, struct thread *thread, const struct gil *gil);
+
+/* ---- resolve.c ---- */
+
+enum resolve_result {
+	RESOLVED, /* thread->frames is the stack, outermost first */
+	/* code objects were met that were not known or not checked; they are now: look again */
+	RESOLVE_LOADED,
+	/*
+	 * a frame's instruction is not one of its code object's, or there is no code object (or no time for
+	 * it)
+	 */
+	RESOLVE_TORN,
+};
+
+/* Decodes thread->walk into thread->frames. */
+enum resolve_result snapshot_resolve(struct snapshot_reader *reader, struct thread *thread);
+
+/*
+ * Has the last snapshot checked that all code objects of thread->frames are those that they were? If not,
+ * the next snapshot does.
+ */
+bool snapshot_has_checked(struct thread *thread);
+
+/* ---- held_codes.c ---- */
+
+enum check_result {
+	CHECK_DONE,    /* each code object of thread->frames is the one that it was when it was decoded */
+	CHECK_CHANGED, /* one was not, and is decoded anew: look again */
+	CHECK_LATE,    /* code->sure says which are */
+};
+/*
+ * Asks of the code objects of thread->frames in a hold: of those behind the first `known` frames, which are a
+ * proven stack, and then of those as well until known_until_ns.
+ */
+enum check_result snapshot_check_held(
+	struct snapshot_reader *reader, struct thread *thread, size_t known, int64_t known_until_ns);
 
 #endif
