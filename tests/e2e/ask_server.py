@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-DEADLINE_S = 60
+DEADLINE_S = 240
 
 
 def parse():
@@ -25,7 +25,7 @@ def parse():
 
 
 def ask(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
     try:
         connection.request("GET", "/", headers={"Connection": "close"})
         response = connection.getresponse()

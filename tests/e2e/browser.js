@@ -12,7 +12,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 
-const DEADLINE_MS = 120000; // of one answer, on a machine that is busy
+const DEADLINE_MS = 240000; // of one answer, on a machine that is busy
 
 // name of a key -> code, and what the protocol calls windowsVirtualKeyCode
 const KEYS = {
@@ -72,8 +72,15 @@ class Page {
 		}
 	}
 
-	move(x, y) {
-		return this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x, y });
+	// Until all that was asked for by now is drawn.
+	frame() {
+		return this.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => resolve(true))));
+	}
+
+	// Where the pointer goes is told to a page once a frame.
+	async move(x, y) {
+		await this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x, y });
+		await this.frame();
 	}
 
 	async click(x, y) {

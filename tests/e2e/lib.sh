@@ -24,7 +24,7 @@ pyrope=${PYROPE:-$PWD/pyrope}
 scale=${PYROPE_TEST_SCALE:-1}
 expected_versions="2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15"
 expected_versions+=" 3.13t 3.14t 3.4 3.5 3.10-lto 3.11-lto 3.14-tail 3.14-jit 3.14d 3.15d"
-deadline_s=60
+deadline_s=120
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/pyrope-e2e.XXXXXX")
 programs=$scratch/programs # the targets, at the same path inside and outside of every chroot
@@ -183,7 +183,7 @@ probe_candidate() {
 	command=$(candidate_command "$1")
 	case ${1##*/} in *-*) flavour=-${1##*-} ;; esac
 	# shellcheck disable=SC2086 # the command is meant to be split
-	timeout 20 $command -c '
+	timeout 60 $command -c '
 import sys
 try:
     from sysconfig import get_config_var
@@ -367,9 +367,13 @@ cpu_time() {
 	cat "/proc/$1/task/"*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%.0f\n", sum } # mawk has %d of 32 bits only'
 }
 
-# runs_since NANOSECONDS: the target has run for longer than that; what cpu_time has said of it before.
+# runs_since NANOSECONDS: the target has run for longer than that; what cpu_time has said of it before. runs_on waits for it.
 runs_since() {
 	[ "$(cpu_time "$target")" -gt "$1" ]
+}
+
+runs_on() {
+	wait_until runs_since "$(cpu_time "$target")"
 }
 
 # No thread of the target is traced, or left stopped by one who traced it.

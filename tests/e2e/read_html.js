@@ -20,7 +20,12 @@ const ROW = 48;
 
 // ---- what a page shows ----
 
-const settle = (page) => page.until(() => document.body.getAttribute('aria-busy') === 'false');
+// Time is drawn with the next frame, all else after that.
+async function settle(page) {
+	await page.frame();
+	await page.until(() => document.body.getAttribute('aria-busy') === 'false');
+	await page.frame();
+}
 const text_of = (page, id) => page.evaluate((name) => document.getElementById(name).textContent, id);
 const box_of = (page, selector) => page.evaluate((name) => {
 	const element = document.querySelector(name);
@@ -684,6 +689,7 @@ async function check_all(browser, folder) {
 			console.log(String(error.stack || error).replace(/^/gm, '# '));
 		}
 	}
+	console.log('ok all of it was done');
 }
 
 async function print_functions(browser, file) {

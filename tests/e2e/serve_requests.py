@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-DEADLINE_S = 120
+DEADLINE_S = 240
 
 
 def connect(port):

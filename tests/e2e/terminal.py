@@ -18,7 +18,7 @@ import time
 
 from sampler_sleeps import sampler_sleeps
 
-DEADLINE_S = 60
+DEADLINE_S = 200
 LOOKS = 40
 
 

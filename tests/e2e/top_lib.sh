@@ -3,24 +3,28 @@
 #
 # A terminal for pyrope top, which is tmux: keys go in, the screen comes out. Each test waits for what is to be seen.
 
-tmux_command=(tmux -L "pyrope-$$" -f /dev/null)
+terminals=0
+tmux_command=()
 
 command -v tmux >/dev/null || skip_all "tmux is missing: ./autogen.sh --deps installs it"
 
 end_tmux() {
-	"${tmux_command[@]}" kill-server 2>/dev/null
+	[ "$terminals" = 0 ] || "${tmux_command[@]}" kill-server 2>/dev/null
 	clean_up
 }
 trap end_tmux EXIT
 
-# open_terminal COLUMNS ROWS [VARIABLE=VALUE...]: a shell in a new terminal.
+# open_terminal COLUMNS ROWS [VARIABLE=VALUE...]: a shell in a new terminal. Each is a server of its own: one that is told to end has
+# not ended yet.
 open_terminal() {
 	local columns=$1 rows=$2
 	shift 2
-	"${tmux_command[@]}" kill-server 2>/dev/null
+	[ "$terminals" = 0 ] || "${tmux_command[@]}" kill-server 2>/dev/null
+	terminals=$((terminals + 1))
+	tmux_command=(tmux -L "pyrope-$$-$terminals" -f /dev/null)
 	env "$@" "${tmux_command[@]}" new-session -d -x "$columns" -y "$rows" \
 		"env PS1='prompt> ' ${*:-LANG=C.UTF-8} bash --norc --noprofile -i"
-	wait_until shows 'prompt>'
+	see_prompt
 }
 
 screen() {
@@ -40,6 +44,15 @@ see() {
 
 keys() {
 	"${tmux_command[@]}" send-keys "$@"
+}
+
+# The shell waits for a command: its prompt is the last line.
+has_prompt() {
+	screen | grep . | tail -n 1 | grep -q -x 'prompt> *'
+}
+
+see_prompt() {
+	wait_until has_prompt
 }
 
 # types TEXT: a command for the shell.

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-LIMIT = 300
+LIMIT = 900
 
 signal.alarm(LIMIT)
 
