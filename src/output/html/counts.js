@@ -3,6 +3,8 @@
 // Counting: how many samples of a range end at each node of the tree of stacks, and what that makes for nodes, functions and states.
 'use strict';
 
+const RUNS_A_STEP = 1 << 15;
+
 // How many samples of a run are before this time. Only the first and the last have times of their own: the others lie evenly between them.
 function ticks_before(runs, run, time) {
 	const start = runs.start[run], last = runs.last[run], weight = runs.weight[run];
@@ -12,6 +14,9 @@ function ticks_before(runs, run, time) {
 		return weight;
 	return Math.ceil((time - start) * (weight - 1) / (last - start));
 }
+
+const ticks_between = (runs, run, from, to) =>
+	runs.start[run] >= from && runs.last[run] < to ? runs.weight[run] : ticks_before(runs, run, to) - ticks_before(runs, run, from);
 
 // The first run of the thread that ends after this time.
 function find_run(thread, time) {
@@ -33,8 +38,7 @@ function each_run(thread, [from, to], states, use) {
 	for (let run = find_run(thread, from); run < end && runs.start[run] < to; run++) {
 		if (!(states >> runs.state[run] & 1))
 			continue;
-		const is_inside = runs.start[run] >= from && runs.last[run] < to;
-		const ticks = is_inside ? runs.weight[run] : ticks_before(runs, run, to) - ticks_before(runs, run, from);
+		const ticks = ticks_between(runs, run, from, to);
 		if (ticks)
 			use(run, ticks);
 	}
@@ -42,24 +46,26 @@ function each_run(thread, [from, to], states, use) {
 
 const is_counted = (thread) => view.thread < 0 || view.thread === thread;
 
-// All samples of a range: by node, by state and thread.
-function count_range(which) {
+// All samples of a range: by node, by state and thread. In steps: it yields now and then.
+function* count_range([from, to]) {
 	const self = new Float64Array(profile.node_count), { runs } = profile;
 	const states = Array.from(profile.threads, () => new Float64Array(STATES.length));
-	let all = 0;
-	profile.threads.forEach((_, thread) => {
-		if (!is_counted(thread))
-			return;
-		const mine = states[thread];
-		each_run(thread, which, 255, (run, ticks) => {
-			const state = runs.state[run];
+	let all = 0, left = RUNS_A_STEP;
+	for (let thread = 0; thread < states.length; thread++) {
+		const mine = states[thread], end = is_counted(thread) ? profile.first[thread + 1] : 0;
+		for (let run = find_run(thread, from); run < end && runs.start[run] < to; run++) {
+			const state = runs.state[run], ticks = ticks_between(runs, run, from, to);
 			mine[state] += ticks;
-			if (!counts_state(state))
-				return;
-			self[runs.stack[run]] += ticks;
-			all += ticks;
-		});
-	});
+			if (counts_state(state)) {
+				self[runs.stack[run]] += ticks;
+				all += ticks;
+			}
+			if (--left)
+				continue;
+			left = RUNS_A_STEP;
+			yield;
+		}
+	}
 	return { self, states, all };
 }
 
@@ -119,13 +125,16 @@ function count_functions(self, total) {
 // What the range has, counted once for all that show it.
 let counted = null;
 
-function count_again() {
-	counted = count_range(range());
-	counted.total = add_up(counted.self, profile.node_parent);
-	counted.functions = count_functions(counted.self, counted.total);
-	counted.kept = null;
+function* count_again() {
+	const counts = yield* count_range(range());
+	counts.total = add_up(counts.self, profile.node_parent);
+	yield;
+	counts.functions = count_functions(counts.self, counts.total);
+	counts.kept = null;
 	if (view.kept) {
-		counted.kept = count_range(view.kept);
-		counted.kept.total = add_up(counted.kept.self, profile.node_parent);
+		yield;
+		counts.kept = yield* count_range(view.kept);
+		counts.kept.total = add_up(counts.kept.self, profile.node_parent);
 	}
+	counted = counts;
 }

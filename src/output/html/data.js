@@ -89,7 +89,7 @@ function read_runs(profile, numbers) {
 	const { threads } = profile, count = threads.reduce((sum, thread) => sum + thread.runs, 0);
 	const runs = {
 		start: new Float64Array(count), last: new Float64Array(count), end: new Float64Array(count),
-		weight: new Uint32Array(count), stack: new Uint32Array(count), state: new Uint8Array(count),
+		weight: new Uint32Array(count), stack: new Uint32Array(count), depth: new Uint32Array(count), state: new Uint8Array(count),
 	};
 	let at = 0;
 	profile.first = new Uint32Array(threads.length + 1);
@@ -109,7 +109,8 @@ function read_runs(profile, numbers) {
 			runs.end[at] = now + profile.interval;
 			runs.weight[at] = numbers.next();
 			const stack = runs.stack[at] = numbers.next();
-			const is_idle = profile.node_depth[stack] <= 1 &&
+			runs.depth[at] = profile.node_depth[stack];
+			const is_idle = runs.depth[at] <= 1 &&
 				(!stack || profile.functions[profile.node_function[stack]][4] === KIND_IDLE);
 			runs.state[at] = is_idle ? IDLE : head & RUN_COLLECTS ? GC : head & 7;
 			at++;

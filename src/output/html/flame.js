@@ -16,7 +16,7 @@ const LESS = [[63, 127, 224], [47, 99, 184]], SAME = [[220, 223, 227], [65, 69, 
 const flame = {
 	stage: null, trees: {}, inverted: false, by_thread: false,
 	root: 0, thread: -1, // what was clicked
-	frames: [], height: 0, cursor: -1, all: 0, kept: 0,
+	frames: [], height: 0, cursor: -1, all: 0, kept: 0, turn: 0,
 	search: null, hits: null,
 };
 
@@ -123,15 +123,15 @@ function tree_now() {
 // ---- frames ----
 
 // Frames below `node`, which begins at x and is `scale` pixels a sample; a stack of its own, for there may be very deep ones.
-function lay_out(tree, counts, kept, node, x, scale, row, thread) {
+function lay_out(plan, tree, counts, kept, node, x, scale, row, thread) {
 	const work = [[node, x, row]];
 	while (work.length) {
 		const [at, left, line] = work.pop(), total = counts.total[at];
-		flame.frames.push({
+		plan.frames.push({
 			node: at, thread, x: left, width: total * scale, row: line, total,
 			self: flame.inverted ? 0 : counts.own[at], before: kept ? kept.total[at] : 0,
 		});
-		flame.height = Math.max(flame.height, line + 1);
+		plan.height = Math.max(plan.height, line + 1);
 		let next = left;
 		for (const child of tree.children_of(at)) {
 			const width = counts.total[child] * scale;
@@ -143,15 +143,15 @@ function lay_out(tree, counts, kept, node, x, scale, row, thread) {
 }
 
 // The callers of what was clicked, as wide as everything.
-function lay_out_above(tree, counts, kept, width) {
+function lay_out_above(plan, tree, counts, kept, width) {
 	const path = [];
 	for (let node = flame.root; node; node = tree.parent[node])
 		path.push(tree.parent[node]);
 	path.reverse();
 	if (flame.by_thread && flame.thread >= 0)
-		flame.frames.push({ node: 0, thread: -1, x: 0, width, row: 0, total: flame.all, self: 0, before: flame.kept, above: true });
+		plan.frames.push({ node: 0, thread: -1, x: 0, width, row: 0, total: flame.all, self: 0, before: flame.kept, above: true });
 	const row = flame.by_thread && flame.thread >= 0 ? 1 : 0;
-	path.forEach((node, i) => flame.frames.push({
+	path.forEach((node, i) => plan.frames.push({
 		node, thread: flame.thread, x: 0, width, row: i + row, total: counts.total[node],
 		self: counts.own[node], before: kept ? kept.total[node] : 0, above: true,
 	}));
@@ -166,43 +166,43 @@ function thread_counts(tree, thread, which) {
 	return tree.totals(self);
 }
 
-function lay_out_threads(tree, width) {
+function* lay_out_threads(plan, tree, width) {
 	const threads = profile.threads.map((_, thread) => thread).filter((thread) => is_counted(thread) && (flame.thread < 0 || thread === flame.thread));
 	let x = 0;
 	if (flame.thread < 0) {
-		flame.frames.push({ node: 0, thread: -1, x: 0, width, row: 0, total: flame.all, self: 0, before: flame.kept });
-		flame.height = 1;
+		plan.frames.push({ node: 0, thread: -1, x: 0, width, row: 0, total: flame.all, self: 0, before: flame.kept });
 	}
 	for (const thread of threads) {
+		yield;
 		const counts = thread_counts(tree, thread, range()), kept = view.kept ? thread_counts(tree, thread, view.kept) : null;
 		if (!counts.total[0])
 			continue;
 		if (flame.thread >= 0) {
-			const row = lay_out_above(tree, counts, kept, width);
-			lay_out(tree, counts, kept, flame.root, 0, width / Math.max(counts.total[flame.root], 1), row, thread);
+			const row = lay_out_above(plan, tree, counts, kept, width);
+			lay_out(plan, tree, counts, kept, flame.root, 0, width / Math.max(counts.total[flame.root], 1), row, thread);
 			return;
 		}
-		lay_out(tree, counts, kept, 0, x, width / flame.all, 1, thread);
+		lay_out(plan, tree, counts, kept, 0, x, width / flame.all, 1, thread);
 		x += counts.total[0] * width / flame.all;
 	}
 }
 
-function lay_out_flame() {
+function* lay_out_flame(plan) {
 	const width = flame.stage.box.clientWidth, tree = tree_now();
-	flame.frames = [];
-	flame.height = 1;
 	flame.all = counted.all;
 	flame.kept = counted.kept?.all ?? 0;
 	if (!flame.all || !width)
 		return;
 	if (flame.by_thread) {
-		lay_out_threads(tree, width);
+		yield* lay_out_threads(plan, tree, width);
 		return;
 	}
-	const counts = tree.totals(counted.self), kept = counted.kept ? tree.totals(counted.kept.self) : null;
+	const counts = tree.totals(counted.self);
+	yield;
+	const kept = counted.kept ? tree.totals(counted.kept.self) : null;
 	if (!counts.total[flame.root])
 		flame.root = 0;
-	lay_out(tree, counts, kept, flame.root, 0, width / counts.total[flame.root], lay_out_above(tree, counts, kept, width), -1);
+	lay_out(plan, tree, counts, kept, flame.root, 0, width / counts.total[flame.root], lay_out_above(plan, tree, counts, kept, width), -1);
 }
 
 // ---- drawing ----
@@ -271,12 +271,23 @@ function frame_text(frame) {
 
 const frame_at = (x, y) => flame.frames.findIndex((frame) => Math.floor(y / FLAME_ROW) === frame.row && x >= frame.x && x < frame.x + Math.max(frame.width, 1));
 
-function show_flame() {
+// In steps. What is half laid out is not drawn; who begins later has the last word.
+function* flame_steps() {
+	const turn = ++flame.turn;
+	tree_now();
+	yield;
+	const plan = { frames: [], height: 1 };
+	yield* lay_out_flame(plan);
+	if (turn !== flame.turn)
+		return;
+	flame.frames = plan.frames;
+	flame.height = plan.height;
 	flame.cursor = -1;
-	lay_out_flame();
 	flame.stage.show(Math.max(flame.height, 3) * FLAME_ROW, Math.max(innerHeight * 0.7, 200));
 	show_search();
 }
+
+const show_flame = () => all_steps(flame_steps());
 
 function zoom_flame(frame) {
 	flame.root = frame ? frame.node : 0;

@@ -5,10 +5,14 @@
 'use strict';
 
 const CELLS = 50, CELL_HEIGHT = 6, HEAT_LEFT = 60, HEAT_AXIS = 20, LEAST_CELL = 3;
-const heat = { stage: null, cells: null, columns: 0, step: 1, most: 0, cursor: [0, 0] };
+const heat = { stage: null, cells: null, columns: 0, step: 1, most: 0, cursor: [0, 0], of: null };
 
 // The whole run is shown, so that a cell can be found again: a range is framed in it.
 function count_cells(width) {
+	const of = [width, view.states, view.thread].join();
+	if (heat.of === of)
+		return;
+	heat.of = of;
 	const seconds = Math.max(Math.ceil(profile.length / 1e6), 1), room = Math.max(Math.floor((width - HEAT_LEFT) / LEAST_CELL), 1);
 	heat.step = Math.ceil(seconds / room);
 	heat.columns = Math.ceil(seconds / heat.step);

@@ -4,7 +4,7 @@
 'use strict';
 
 const tabs = {
-	flame: { start: () => start_flame(), show: () => show_flame() },
+	flame: { start: () => start_flame(), show: () => show_flame(), steps: () => flame_steps() },
 	table: { start: () => start_table(), show: () => show_table() },
 	lines: { start: () => {}, show: () => show_lines() },
 	heat: { start: () => start_heat(), show: () => show_heat() },
@@ -124,12 +124,17 @@ function start_range() {
 
 // ---- all of it ----
 
-function show_afterwards(what) {
+function* show_afterwards(what) {
 	if (what >= RANGE) {
-		count_again();
+		yield* count_again();
 		show_summary();
 		show_range();
-		tabs[tab].show();
+		yield;
+		if (tabs[tab].steps)
+			yield* tabs[tab].steps();
+		else
+			tabs[tab].show();
+		yield;
 	}
 	show_sample();
 }
@@ -162,6 +167,7 @@ async function main() {
 	profile = await read_profile(data);
 	by_id('loading').hidden = true;
 	by_id('page').hidden = false;
+	all_steps(count_again()); // of nothing yet
 	view.to = Math.max(profile.length, 1);
 	profile.length = view.to;
 	show_head();

@@ -7,7 +7,7 @@
 
 const AXIS = 22, PROCESS_ROW = 20, COUNTER_ROW = 26, LEAST_ROW = 14, HIGHEST_ROW = 48, DRAG = 4;
 
-let stage, rows = [], rows_height = 0, deepest = 1, common = null, drag = null;
+let stage, rows = [], rows_height = 0, deepest = 1, common = null, drag = null, image = null;
 
 const gutter = (width) => width < 600 ? 84 : 168;
 
@@ -59,58 +59,98 @@ function add_to_column(x, time, state, depth, shared) {
 		column_depth[x] = depth;
 }
 
+function add_run(run, left, right, width) {
+	const { runs } = profile, state = runs.state[run], depth = runs.depth[run], shared = common ? common[runs.stack[run]] : 0;
+	let x = Math.floor(left);
+	const last = Math.min(Math.floor(right), width - 1);
+	if (x >= last) {
+		if (x < width)
+			add_to_column(x, right - left, state, depth, shared);
+		return;
+	}
+	add_to_column(x, x + 1 - left, state, depth, shared);
+	for (x++; x < last; x++)
+		add_to_column(x, 1, state, depth, shared);
+	if (right > last)
+		add_to_column(last, right - last, state, depth, shared);
+}
+
+// A part of a group's time into one column; `scale` are pixels a microsecond.
+function add_part(x, levels, group, scale) {
+	const from = group * STATES.length, to = x * STATES.length;
+	let sum = 0;
+	for (let state = 0; state < STATES.length; state++) {
+		const time = levels.times[from + state] * scale;
+		column_states[to + state] += time;
+		sum += time;
+	}
+	column_time[x] += sum;
+	if (common)
+		column_common[x] += levels.shared[group] * scale;
+	if (levels.depth[group] > column_depth[x])
+		column_depth[x] = levels.depth[group];
+}
+
+// A group that is narrower than a column: into the one or the two in which it lies.
+function add_group(levels, group, left, right, width, scale) {
+	const x = Math.floor(left), part = right >= x + 1 ? (x + 1 - left) / (right - left) : 1;
+	if (x >= 0 && x < width)
+		add_part(x, levels, group, scale * part);
+	if (part < 1 && x + 1 < width)
+		add_part(x + 1, levels, group, scale * (1 - part));
+}
+
+// As many runs at once as are narrower than half a column.
 function fill_columns(thread, width) {
-	const { runs, node_depth } = profile, end = profile.first[thread + 1];
-	const scale = width / (view.to - view.from), shift = view.from;
+	const { runs } = profile, end = profile.first[thread + 1], levels = levels_of(thread);
+	const scale = width / (view.to - view.from), shift = view.from, most = 0.5 / scale;
 	clear_columns(width);
-	for (let run = find_run(thread, view.from); run < end && runs.start[run] < view.to; run++) {
-		const left = Math.max((runs.start[run] - shift) * scale, 0), right = Math.min((runs.end[run] - shift) * scale, width);
-		const state = runs.state[run], depth = node_depth[runs.stack[run]], shared = common ? common[runs.stack[run]] : 0;
-		let x = Math.floor(left);
-		const last = Math.min(Math.floor(right), width - 1);
-		if (x >= last) {
-			if (x < width)
-				add_to_column(x, right - left, state, depth, shared);
-			continue;
-		}
-		add_to_column(x, x + 1 - left, state, depth, shared);
-		for (x++; x < last; x++)
-			add_to_column(x, 1, state, depth, shared);
-		if (right > last)
-			add_to_column(last, right - last, state, depth, shared);
+	levels.share(common);
+	let level = 0;
+	for (let run = find_run(thread, view.from); run < end && runs.start[run] < view.to; run += level_size(level)) {
+		while (level && !levels.has(level, run, most))
+			level--;
+		while (level < levels.top && levels.has(level + 1, run, most))
+			level++;
+		const left = (runs.start[run] - shift) * scale;
+		if (level)
+			add_group(levels, levels.group(level, run), left, (runs.end[Math.min(run + level_size(level), end) - 1] - shift) * scale, width, scale);
+		else
+			add_run(run, Math.max(left, 0), Math.min((runs.end[run] - shift) * scale, width), width);
 	}
 }
 
-// Colours as the bytes of a canvas: in full, pale, and of what does not count.
+// Colours as the bytes of a canvas: of what is common, and what is above that; paler is what does not count.
 function palette() {
 	const paper = is_dark.matches ? [27, 29, 33] : [255, 255, 255];
 	const mix = (hex, part) => {
 		const colour = [1, 3, 5].map((at, i) => Math.round(parseInt(hex.slice(at, at + 2), 16) * part + paper[i] * (1 - part)));
 		return (255 << 24 | colour[2] << 16 | colour[1] << 8 | colour[0]) >>> 0;
 	};
-	const colours = STATES.map((_, state) => state_colour(state));
-	return { full: colours.map((hex) => mix(hex, 1)), pale: colours.map((hex) => mix(hex, 0.35)), out: colours.map((hex) => mix(hex, 0.18)) };
+	const row = (part) => Uint32Array.from(STATES, (_, state) => mix(state_colour(state), counts_state(state) ? part : 0.18));
+	return { low: row(1), above: row(0.35) };
 }
 
 // Pixels of one row, bottom up, into an image of the same width.
 function paint_columns(pixels, width, height, from, to, high, colours) {
+	const top = Math.max(from, 0), scale = (high - 2) / deepest;
 	for (let x = 0; x < width; x++) {
 		const time = column_time[x];
 		if (!time)
 			continue;
-		const tall = Math.max(Math.round(Math.min(column_depth[x] / deepest, 1) * (high - 2)), 2);
-		const shared = common ? Math.round(Math.min(column_common[x] / time / deepest, 1) * (high - 2)) : tall;
+		const tall = Math.max(Math.round(Math.min(column_depth[x] * scale, high - 2)), 2);
+		const shared = common ? Math.round(Math.min(column_common[x] / time * scale, high - 2)) : tall;
 		let y = 0, sum = 0;
-		for (const state of STATE_ORDER) {
-			const part = column_states[x * STATES.length + state];
+		for (let i = 0; i < STATE_ORDER.length; i++) {
+			const state = STATE_ORDER[i], part = column_states[x * STATES.length + state];
 			if (!part)
 				continue;
 			sum += part;
-			const end = Math.round(sum / time * tall), counts = counts_state(state);
+			const end = Math.round(sum / time * tall), low = colours.low[state], above = colours.above[state];
 			for (; y < end; y++) {
 				const line = to - 1 - y;
-				if (line >= from && line >= 0 && line < height)
-					pixels[line * width + x] = (!counts ? colours.out : y < shared ? colours.full : colours.pale)[state];
+				if (line >= top && line < height)
+					pixels[line * width + x] = y < shared ? low : above;
 			}
 		}
 	}
@@ -137,24 +177,52 @@ function draw_axis(context, width, left, colours) {
 	context.fillRect(0, AXIS - 1, width, 1);
 }
 
+// The first of a sorted list that is after this one.
+function find_after(list, value) {
+	let low = 0, high = list.length;
+	while (low < high) {
+		const middle = low + high >>> 1;
+		if (list[middle] <= value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const cpu_between = (process, from, to) => (process.cpu[to] - process.cpu[from]) / Math.max(process.time[to] - process.time[from], 1);
+
+function most_of(process) {
+	let cpu = 0.01;
+	for (let i = 1; i < process.time.length; i++)
+		cpu = Math.max(cpu, cpu_between(process, i - 1, i));
+	const memory = highest_levels(process.memory);
+	return { cpu, levels: memory, memory: Math.max(1, ...memory.at(-1)) };
+}
+
+// Of CPU time the mean of some neighbours, of memory the most, so that there are not many more than pixels.
+function draw_counter_values(context, process, is_memory, most, top, height, width, left) {
+	const { time } = process, scale = (width - left) / (view.to - view.from);
+	const from = Math.max(find_after(time, view.from) - 1, 0), to = Math.min(find_after(time, view.to), time.length - 1);
+	const level = Math.min(Math.max(Math.floor(Math.log2((to - from) / width)), 0), process.most.levels.length - 1), by = 1 << level;
+	for (let i = Math.floor(from / by) * by; i < to; i += by) {
+		const next = Math.min(i + by, time.length - 1), x = left + (time[i] - view.from) * scale, end = left + (time[next] - view.from) * scale;
+		const value = is_memory ? process.most.levels[level][level ? i / by : next] : cpu_between(process, i, next);
+		const high = value / most * (height - 4);
+		context.fillRect(x, top + height - 1 - high, Math.max(end - x, 1), high);
+	}
+}
+
 function draw_counter(context, row, top, width, left, colours) {
-	const process = profile.processes[row.index], is_memory = row.kind === 'memory', { time } = process;
-	const value = (i) => is_memory ? process.memory[i] : (process.cpu[i] - process.cpu[i - 1]) / Math.max(time[i] - time[i - 1], 1);
-	const scale = (width - left) / (view.to - view.from), x_of = (at) => left + (at - view.from) * scale;
-	let most = is_memory ? 1 : 0.01;
-	for (let i = 1; i < time.length; i++)
-		most = Math.max(most, value(i));
-	row.most = most;
+	const process = profile.processes[row.index], is_memory = row.kind === 'memory';
+	process.most ??= most_of(process);
+	const most = process.most[row.kind];
 	context.save();
 	context.beginPath();
 	context.rect(left, top, width - left, row.height);
 	context.clip();
 	context.fillStyle = is_memory ? (is_dark.matches ? '#8a6fb0' : '#9f86c0') : (is_dark.matches ? '#3f8f8a' : '#63a8a3');
-	for (let i = 1; i < time.length; i++) {
-		const x = x_of(time[i - 1]), end = x_of(time[i]), high = value(i) / most * (row.height - 4);
-		if (end >= left && x <= width)
-			context.fillRect(x, top + row.height - 1 - high, Math.max(end - x, 1), high);
-	}
+	draw_counter_values(context, process, is_memory, most, top, row.height, width, left);
 	context.restore();
 	context.fillStyle = colours.faint;
 	context.fillText(fit_text(context, is_memory ? `memory, up to ${memory_text(most)}` : `CPU, up to ${Math.round(most * 100)}%`, left - 14), 12,
@@ -167,7 +235,9 @@ function draw_threads(context, shown, width, height, left, top, scale) {
 	const wide = Math.round((width - left) * scale), high = Math.round(height * scale);
 	if (wide < 1)
 		return;
-	const image = context.createImageData(wide, high), pixels = new Uint32Array(image.data.buffer), colours = palette();
+	if (image?.width !== wide || image.height !== high)
+		image = context.createImageData(wide, high);
+	const pixels = new Uint32Array(image.data.buffer), colours = palette();
 	pixels.fill(is_dark.matches ? 0xff211d1b : 0xffffffff);
 	for (const row of shown) {
 		if (row.kind !== 'thread')
@@ -309,8 +379,8 @@ function tip_of(x, y) {
 	if (row.kind === 'process')
 		return [process_text(row.index)];
 	if (row.kind !== 'thread') {
-		const process = profile.processes[row.index], i = process.time.findIndex((at) => at >= time);
-		if (i < 1)
+		const process = profile.processes[row.index], i = find_after(process.time, time - 0.001);
+		if (i < 1 || i === process.time.length)
 			return null;
 		const cpu = (process.cpu[i] - process.cpu[i - 1]) / Math.max(process.time[i] - process.time[i - 1], 1);
 		return [`${when}: ${process_text(row.index)}`, row.kind === 'memory' ? `memory: ${memory_text(process.memory[i])}` : `CPU: ${percent(cpu, 1)}`];

@@ -18,8 +18,34 @@ const view = {
 const range = () => view.selection ?? [view.from, view.to];
 const counts_state = (state) => (view.states >> state & 1) === 1;
 
-const at_once = [], afterwards = [];
-let is_drawing = false, waits = 0, runs_later = 0;
+const SLICE_MS = 12;
+const at_once = [], afterwards = []; // afterwards are generators: they yield wherever they may be interrupted
+let is_drawing = false, waits = 0, runs_later = 0, steps_left = null;
+
+// All that follows is done in slices, so that the page answers meanwhile. A change begins it anew.
+function do_slice() {
+	const end = performance.now() + SLICE_MS;
+	while (performance.now() < end) {
+		if (!steps_left.next().done)
+			continue;
+		steps_left = null;
+		runs_later = 0;
+		document.body.setAttribute('aria-busy', 'false');
+		return;
+	}
+	waits = setTimeout(do_slice, 0);
+}
+
+// Without a pause.
+function all_steps(steps) {
+	while (!steps.next().done)
+		continue;
+}
+
+function* all_afterwards(what) {
+	for (const show of afterwards)
+		yield* show(what);
+}
 
 function draw_at_once() {
 	is_drawing = false;
@@ -28,13 +54,8 @@ function draw_at_once() {
 	if (!runs_later)
 		return;
 	clearTimeout(waits);
-	waits = setTimeout(() => {
-		const what = runs_later;
-		runs_later = 0;
-		for (const draw of afterwards)
-			draw(what);
-		document.body.setAttribute('aria-busy', 'false');
-	}, 0);
+	steps_left = all_afterwards(runs_later);
+	waits = setTimeout(do_slice, 0);
 }
 
 // What else has to be shown anew: nothing, what depends on the sample, or what depends on the range.
