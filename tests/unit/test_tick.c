@@ -232,6 +232,38 @@ START_TEST(test_not_read_again)
 }
 END_TEST
 
+/*
+ * Nobody has the GIL. Whoever had it last may have taken it again meanwhile and let it go: that changes
+ * neither the switch number nor the last holder. The other one cannot have run.
+ */
+START_TEST(test_last_holder_read_again)
+{
+	begin(versions[_i], MODE_WALL);
+	put_gil(0, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2 1:f7;f8");
+	put_frame(FAR_FRAME(1), FAR_FRAME(0), 9, 10);
+	put_frame(FRAME(2), FRAME(1), 3, 10);
+	ck_assert_str_eq(tick(), "0:f0;f1;f3 1:f7;f8");
+	end();
+}
+END_TEST
+
+/*
+ * CPython sets the last holder before it counts the switch: with the number of before, another last holder
+ * says that the GIL has changed hands, and the one before may have run until then.
+ */
+START_TEST(test_switch_not_counted_yet)
+{
+	begin(versions[_i], MODE_WALL);
+	put_gil(STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f2 1:f7;f8");
+	put_frame(FRAME(2), FRAME(1), 3, 10);
+	put_gil(OTHER_STATE, 2);
+	ck_assert_str_eq(tick(), "0:f0;f1;f3 1:f7;f8");
+	end();
+}
+END_TEST
+
 /* Nobody has the GIL, and both sleep: with -x there is nothing to take. */
 START_TEST(test_all_asleep)
 {
@@ -262,6 +294,8 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_holder_unknown, 0, count);
 	tcase_add_loop_test(tests, test_every_thread, 0, count);
 	tcase_add_loop_test(tests, test_not_read_again, 0, count);
+	tcase_add_loop_test(tests, test_last_holder_read_again, 0, count);
+	tcase_add_loop_test(tests, test_switch_not_counted_yet, 0, count);
 	tcase_add_loop_test(tests, test_all_asleep, 0, count);
 	tcase_add_loop_test(tests, test_on_cpu, 0, count);
 }
