@@ -92,7 +92,7 @@ struct sink {
 	 * done for that.
 	 */
 	int (*flush)(struct sink *sink, struct error *err);
-	/* The end: nothing follows. What is not written yet is written. */
+	/* The end: nothing follows. What is not written yet is written. NULL: there is nothing to write. */
 	int (*finish)(struct sink *sink, struct error *err);
 	void (*free)(struct sink *sink);
 };
@@ -109,7 +109,7 @@ static inline int sink_flush(struct sink *sink, struct error *err)
 
 static inline int sink_finish(struct sink *sink, struct error *err)
 {
-	return sink->finish(sink, err);
+	return sink->finish ? sink->finish(sink, err) : 0;
 }
 
 /* Accepts NULL. */

@@ -53,13 +53,6 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 								: sink_take(&top->spool.sink, event, err);
 }
 
-static int finish(struct sink *sink, struct error *err)
-{
-	(void)sink;
-	(void)err;
-	return 0;
-}
-
 /* ---- what keys ask for ---- */
 
 static void leave(struct top *top)
@@ -249,7 +242,7 @@ static void begin(struct top *top, const struct options *options)
 
 	top->options = *options;
 	top->status = -1;
-	top->sink = (struct sink){ .take = take, .finish = finish };
+	top->sink = (struct sink){ .take = take };
 	recording->options = &top->options;
 	recording->attend = attend;
 	recording->functions = functions_new();

@@ -84,16 +84,9 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	return 0;
 }
 
-static int finish(struct sink *sink, struct error *err)
-{
-	(void)sink;
-	(void)err;
-	return 0;
-}
-
 void top_spool_init(struct top_spool *spool)
 {
-	*spool = (struct top_spool){ .sink = { .take = take, .finish = finish }, .fd = -1 };
+	*spool = (struct top_spool){ .sink = { .take = take }, .fd = -1 };
 }
 
 void top_spool_release(struct top_spool *spool)

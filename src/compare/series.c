@@ -256,13 +256,6 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	return 0;
 }
 
-static int finish(struct sink *sink, struct error *err)
-{
-	(void)sink;
-	(void)err;
-	return 0;
-}
-
 /* ---- interface ---- */
 
 static void no_free(struct sink *sink)
@@ -274,7 +267,7 @@ struct series *series_new(struct keys *keys, enum compare_part part)
 {
 	struct series *series = xcalloc(1, sizeof(*series));
 
-	series->sink = (struct sink){ .take = take, .finish = finish, .free = no_free };
+	series->sink = (struct sink){ .take = take, .free = no_free };
 	series->keys = keys;
 	series->part = part;
 	series->entry_limit = ENTRIES_LIMIT;

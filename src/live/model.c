@@ -503,13 +503,6 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	return 0;
 }
 
-static int finish(struct sink *sink, struct error *err)
-{
-	(void)sink;
-	(void)err;
-	return 0;
-}
-
 struct sink *model_sink(struct model *model)
 {
 	return &model->sink;
@@ -595,7 +588,7 @@ struct model *model_new(struct functions *functions, int64_t interval_ns)
 {
 	struct model *model = xcalloc(1, sizeof(*model));
 
-	model->sink = (struct sink){ .take = take, .finish = finish };
+	model->sink = (struct sink){ .take = take };
 	model->functions = functions;
 	model->interval_ns = interval_ns;
 	begin_stacks(model);

@@ -52,13 +52,6 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	return 0;
 }
 
-static int finish(struct sink *sink, struct error *err)
-{
-	(void)sink;
-	(void)err;
-	return 0;
-}
-
 static void release(struct sink *sink)
 {
 	struct timestamps *timestamps = (struct timestamps *)sink;
@@ -72,7 +65,7 @@ static struct sink *open_timestamps(struct output_file *file, const struct outpu
 {
 	struct timestamps *timestamps = xcalloc(1, sizeof(*timestamps));
 
-	timestamps->sink = (struct sink){ .take = take, .finish = finish, .free = release };
+	timestamps->sink = (struct sink){ .take = take, .free = release };
 	timestamps->file = file;
 	timestamps->options = options;
 	return &timestamps->sink;

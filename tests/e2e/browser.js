@@ -7,6 +7,7 @@
 //        with_browser(async (browser) => { const page = await browser.open('file:///tmp/x.svg'); ... });
 'use strict';
 
+const assert = require('assert/strict');
 const { spawn, spawnSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
@@ -277,7 +278,31 @@ async function with_browser(use, options) {
 	await browser.close();
 }
 
-module.exports = { with_browser, program };
+// Runs checks, which are [FILE, WHAT, use]: opens FILE of the folder (null: the page before stays), and prints "ok WHAT", or "not ok WHAT" when
+// use(page, browser, folder) throws or the page has had errors. is_left_out(FILE): not the checks of that file. open(path): the page.
+async function run_checks(browser, folder, checks, is_left_out, open) {
+	let page, current = null;
+	for (const [file, what, use] of checks) {
+		current = file ?? current;
+		if (is_left_out(current))
+			continue;
+		try {
+			if (file) {
+				await page?.close();
+				page = null;
+				page = await open(path.join(folder, file));
+			}
+			await use(page, browser, folder);
+			assert.deepEqual(page.errors, []);
+			console.log(`ok ${what}`);
+		} catch (error) {
+			console.log(`not ok ${what}`);
+			console.log(String(error.stack || error).replace(/^/gm, '# '));
+		}
+	}
+}
+
+module.exports = { with_browser, run_checks, program };
 
 // node browser.js: is there a browser to drive?
 if (require.main === module)

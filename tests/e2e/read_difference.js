@@ -9,7 +9,7 @@
 const assert = require('assert/strict');
 const fs = require('fs');
 const path = require('path');
-const { with_browser } = require('./browser.js');
+const { with_browser, run_checks } = require('./browser.js');
 const { url_of, shown_frames, find, click, press, text_of, fragment, tip, search } = require('./read_svg.js');
 
 const is_near = (found, wanted) => assert.ok(Math.abs(found - wanted) < 1, `${found} is not ${wanted}`);
@@ -151,24 +151,8 @@ const CHECKS = [
 ];
 
 async function check_all(browser, folder) {
-	let page;
-	for (const [file, what, use] of CHECKS) {
-		if (file && !fs.existsSync(path.join(folder, file)))
-			continue;
-		try {
-			if (file) {
-				await page?.close();
-				page = null;
-				page = await browser.open(url_of(path.join(folder, file)));
-			}
-			await use(page, browser, folder);
-			assert.deepEqual(page.errors, []);
-			console.log(`ok ${what}`);
-		} catch (error) {
-			console.log(`not ok ${what}`);
-			console.log(String(error.stack || error).replace(/^/gm, '# '));
-		}
-	}
+	const is_missing = (file) => file && !fs.existsSync(path.join(folder, file));
+	await run_checks(browser, folder, CHECKS, is_missing, (file) => browser.open(url_of(file)));
 }
 
 with_browser((browser) => check_all(browser, process.argv[2]));

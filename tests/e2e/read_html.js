@@ -10,7 +10,7 @@
 
 const assert = require('assert/strict');
 const path = require('path');
-const { with_browser } = require('./browser.js');
+const { with_browser, run_checks } = require('./browser.js');
 
 const url_of = (file) => `file://${path.resolve(file)}`;
 const GUTTER = 168, AXIS = 22, FLAME_ROW = 18; // as timeline.js and flame.js have them
@@ -668,27 +668,8 @@ async function open(browser, file) {
 }
 
 async function check_all(browser, folder) {
-	let page;
 	const only = process.env.PYROPE_HTML_FILES;
-	let current = null;
-	for (const [file, what, use] of CHECKS) {
-		current = file ?? current;
-		if (only && current !== only)
-			continue;
-		try {
-			if (file) {
-				await page?.close();
-				page = null;
-				page = await open(browser, path.join(folder, file));
-			}
-			await use(page);
-			assert.deepEqual(page.errors, []);
-			console.log(`ok ${what}`);
-		} catch (error) {
-			console.log(`not ok ${what}`);
-			console.log(String(error.stack || error).replace(/^/gm, '# '));
-		}
-	}
+	await run_checks(browser, folder, CHECKS, (file) => only && file !== only, (file) => open(browser, file));
 	console.log('ok all of it was done');
 }
 

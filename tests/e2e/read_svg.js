@@ -10,7 +10,7 @@
 const assert = require('assert/strict');
 const fs = require('fs');
 const path = require('path');
-const { with_browser } = require('./browser.js');
+const { with_browser, run_checks } = require('./browser.js');
 
 const url_of = (file) => `file://${path.resolve(file)}`;
 
@@ -307,25 +307,8 @@ async function with_page(browser, use) {
 }
 
 async function check_all(browser, folder) {
-	let page;
 	const only = process.env.PYROPE_SVG_FILES;
-	for (const [file, what, use] of CHECKS) {
-		if (only && file !== only)
-			continue;
-		try {
-			if (file) {
-				await page?.close();
-				page = null;
-				page = await browser.open(url_of(path.join(folder, file)));
-			}
-			await use(page, browser, folder);
-			assert.deepEqual(page.errors, []);
-			console.log(`ok ${what}`);
-		} catch (error) {
-			console.log(`not ok ${what}`);
-			console.log(String(error.stack || error).replace(/^/gm, '# '));
-		}
-	}
+	await run_checks(browser, folder, CHECKS, (file) => only && file !== only, (file) => browser.open(url_of(file)));
 }
 
 // "NAME SAMPLES" for each name: what a search for the function finds.

@@ -8,19 +8,25 @@
 
 #include <check.h>
 
-static inline int suite_run(const char *name, void (*add_tests)(TCase *tests))
+/* Runs the suite, and frees it. */
+static inline int suite_print(Suite *suite)
 {
-	Suite *suite = suite_create(name);
-	TCase *tests = tcase_create(name);
-	SRunner *runner;
+	SRunner *runner = srunner_create(suite);
 
-	add_tests(tests);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	srunner_free(runner);
 	return 0;
+}
+
+static inline int suite_run(const char *name, void (*add_tests)(TCase *tests))
+{
+	Suite *suite = suite_create(name);
+	TCase *tests = tcase_create(name);
+
+	add_tests(tests);
+	suite_add_tcase(suite, tests);
+	return suite_print(suite);
 }
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "../child.h"
 #include "python/decode.h"
+#include "suite.h"
 
 #define MEMORY_BYTES (1u << 20)
 #define IDENT UINT64_C(0x7f12345678c0)
@@ -344,16 +345,12 @@ START_TEST(test_too_many)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("names");
-	TCase *tests = tcase_create("rows");
-	SRunner *runner;
 	int rows = 0;
 
 	while (layout_rows()[rows])
 		rows++;
-	child = child_start(MEMORY_BYTES);
 	tcase_add_loop_test(tests, test_type_is_read_once, 0, rows);
 	tcase_add_loop_test(tests, test_name, 0, rows);
 	tcase_add_loop_test(tests, test_no_threading, 0, rows);
@@ -361,11 +358,14 @@ int main(void)
 	tcase_add_loop_test(tests, test_broken, 0, rows);
 	tcase_add_loop_test(tests, test_too_many, 0, rows);
 	tcase_set_timeout(tests, 60);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
+}
+
+int main(void)
+{
+	int result;
+
+	child = child_start(MEMORY_BYTES);
+	result = suite_run("names", add_tests);
 	child_end(&child);
-	return 0;
+	return result;
 }

@@ -8,6 +8,7 @@
 
 #include "../child.h"
 #include "python/decode.h"
+#include "suite.h"
 
 #define MEMORY_BYTES (8u << 20)
 #define DATA_AT 4096 /* of a str that is not compact */
@@ -247,13 +248,8 @@ START_TEST(test_bytes)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("strings");
-	TCase *tests = tcase_create("strings");
-	SRunner *runner;
-
-	child = child_start(MEMORY_BYTES);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, test_unicode, 0, LAYOUTS);
 	tcase_add_loop_test(tests, test_long, 0, LAYOUTS);
@@ -262,11 +258,14 @@ int main(void)
 	tcase_add_loop_test(tests, test_at_the_end, 0, LAYOUTS);
 	tcase_add_loop_test(tests, test_byte_string, 0, 2);
 	tcase_add_loop_test(tests, test_bytes, 0, 2);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
+}
+
+int main(void)
+{
+	int result;
+
+	child = child_start(MEMORY_BYTES);
+	result = suite_run("strings", add_tests);
 	child_end(&child);
-	return 0;
+	return result;
 }

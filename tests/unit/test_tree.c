@@ -726,16 +726,11 @@ int main(void)
 {
 	Suite *suite = suite_create("tree");
 	TCase *scripted = tcase_create("scripted"), *real = tcase_create("real");
-	SRunner *runner;
 
 	tcase_set_timeout(scripted, 120);
 	add_scripted_tests(scripted);
 	add_tests(real);
 	suite_add_tcase(suite, scripted);
 	suite_add_tcase(suite, real);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return 0;
+	return suite_print(suite);
 }

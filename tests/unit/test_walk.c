@@ -11,6 +11,7 @@
 
 #include "python/internal.h"
 #include "sampling/outer_frames.h"
+#include "suite.h"
 
 #define MEMORY_BASE UINT64_C(0x7f0000001000)
 #define MEMORY_BYTES (1u << 20)
@@ -497,12 +498,9 @@ START_TEST(test_trunk_of_free_frames)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("walk");
-	TCase *tests = tcase_create("rows");
-	SRunner *runner;
-	int rows = row_count();
+	const int rows = row_count();
 
 	tcase_add_loop_test(tests, test_chain, 0, rows);
 	tcase_add_loop_test(tests, test_call_without_frame_yet, 0, rows);
@@ -521,11 +519,13 @@ int main(void)
 	tcase_add_loop_test(tests, test_trunk, 0, rows);
 	tcase_add_loop_test(tests, test_trunk_of_other_calls, 0, rows);
 	tcase_add_loop_test(tests, test_trunk_of_free_frames, 0, rows);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
+}
+
+int main(void)
+{
+	int result;
+
+	result = suite_run("walk", add_tests);
 	walk_release(&walk);
-	return 0;
+	return result;
 }
