@@ -8,6 +8,7 @@
 #include "pyrope/base.h"
 #include "pyrope/compare.h"
 #include "pyrope/event.h"
+#include "pyrope/locks.h"
 #include "pyrope/profile.h"
 #include "pyrope/values.h"
 
@@ -228,6 +229,7 @@ struct dump_header {
 	bool colour;              /* for a terminal */
 	bool short_paths;         /* as in output_options */
 	const char *const *roots;
+	const struct waits *waits; /* NULL: not asked for; borrowed */
 };
 
 struct dump_thread {
@@ -237,6 +239,9 @@ struct dump_thread {
 	bool lacks_variables; /* they were asked for, and could not be read */
 	/* it waits for the GIL: NULL, or the sample of the thread that holds it; borrowed */
 	const struct sample *holder;
+	/* it sleeps in a lock: NULL, or what is known of that, and of the thread that it waits for; borrowed */
+	const struct thread_wait *wait;
+	const struct sample *owner;
 };
 
 struct dump_format {

@@ -359,6 +359,11 @@ size_t python_code_count(const struct python *python);
  */
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame);
 /*
+ * Which instruction unit of its code object the frame is at. -1: none yet, or it is none of this code
+ * object's.
+ */
+int64_t python_frame_unit(struct python *python, const struct code *code, const struct raw_frame *frame);
+/*
  * Is the frame one that may not have executed anything yet? (From 3.13 on it may also be at its first
  * instruction.)
  */

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "pyrope/locks.h"
 #include "pyrope/native.h"
 #include "pyrope/python.h"
 #include "pyrope/sample.h"
@@ -73,6 +74,8 @@ struct sampling_options {
 	uint64_t seed; /* of the ticks' random points; 0: from the clock */
 	/* with `once`: NULL, or where the variables of each thread go; borrowed */
 	struct values *values;
+	/* with `once`: NULL, or where it goes who waits for whom; borrowed */
+	struct waits *waits;
 };
 
 enum sampling_end {

@@ -168,7 +168,7 @@ enum task_activity {
 struct task_state {
 	enum task_activity activity;
 	long syscall_number;                         /* -1: none or not known */
-	uint64_t first_argument;                     /* of the system call */
+	uint64_t first_argument, fourth_argument;    /* of the system call */
 	uint64_t stack_pointer, instruction_pointer; /* 0 when running or not known */
 };
 
@@ -193,6 +193,11 @@ bool target_task_schedstat(struct target *target, pid_t tid, uint64_t *cpu_ns, u
 bool target_task_sched(struct target *target, pid_t tid, uint64_t *switches, uint64_t *exec_ns);
 /* Now, by that clock on the CPU of the calling thread; 0: not known. */
 uint64_t own_exec_start(void);
+/*
+ * The same on that CPU, to which the calling thread goes for that, and may be put anywhere afterwards as before;
+ * 0: not known, or it may not go there.
+ */
+uint64_t own_exec_start_on(int cpu);
 /* The CPU that the thread is on, or was last; -1: not known. */
 int target_task_cpu(struct target *target, pid_t tid);
 /* The kernel's comm, cleaned, at most 63 bytes. "" when the thread is gone. */

@@ -38,6 +38,7 @@ struct dumped {
 	struct dump_thread *threads;
 	size_t count, capacity;
 	struct values values;
+	struct waits waits;
 };
 
 static int dump_sample(void *context, const struct sample *sample, struct error *err)
@@ -67,6 +68,7 @@ static void dumped_release(struct dumped *dumped)
 	}
 	free(dumped->threads);
 	values_release(&dumped->values);
+	waits_release(&dumped->waits);
 }
 
 static bool goes_to_terminal(const struct options *options)
@@ -117,6 +119,7 @@ static int collect(const struct dump *dump, struct python *python, struct dumped
 		.want_states = true,
 		.mark_syscalls = options->mark_syscalls,
 		.max_depth = options->max_depth,
+		.waits = &dumped->waits,
 	};
 	struct sampler_callbacks callbacks = { .sample = dump_sample, .context = dumped };
 	const struct native_options native = { .show_all = options->native == NATIVE_ALL };
@@ -153,6 +156,26 @@ static void find_holders(struct dumped *dumped)
 				thread->holder = holder;
 		}
 	}
+}
+
+/* Who sleeps in a lock, and who has it: of those that slept in the sample, too. */
+static void find_waits(struct dumped *dumped)
+{
+	struct u64_map by_tid = { 0 };
+
+	for (size_t i = 0; i < dumped->count; i++)
+		u64_map_put(&by_tid, (uint64_t)dumped->threads[i].sample.tid, i);
+	for (size_t i = 0; i < dumped->waits.count; i++) {
+		const struct thread_wait *wait = &dumped->waits.list[i];
+		const uint64_t *at = u64_map_get(&by_tid, (uint64_t)wait->tid);
+		const uint64_t *owner = u64_map_get(&by_tid, (uint64_t)wait->owner);
+
+		if (!at || dumped->threads[*at].sample.state != THREAD_SLEEPING)
+			continue;
+		dumped->threads[*at].wait = wait;
+		dumped->threads[*at].owner = owner ? &dumped->threads[*owner].sample : NULL;
+	}
+	u64_map_release(&by_tid);
 }
 
 static void write_separator(struct dump *dump)
@@ -202,7 +225,9 @@ static int write_process(struct dump *dump, struct target *target, struct python
 	header.obstacle = obstacle;
 	if (python)
 		result = collect(dump, python, &dumped, err);
+	header.waits = &dumped.waits;
 	find_holders(&dumped);
+	find_waits(&dumped);
 	for (size_t i = 0; i < dumped.count; i++)
 		dump->threads += dumped.threads[i].sample.quality != SAMPLE_FAILED;
 	if (result == 0)

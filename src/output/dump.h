@@ -12,6 +12,7 @@ enum dump_style {
 	DUMP_STYLE_TID,
 	DUMP_STYLE_HOLDER,
 	DUMP_STYLE_STATE,
+	DUMP_STYLE_DEADLOCK,
 	DUMP_STYLE_FUNCTION,
 	DUMP_STYLE_PLACE,
 };
@@ -25,6 +26,16 @@ void dump_append_process(struct buffer *text, const struct dump_header *header);
 void dump_append_thread(struct buffer *text, const struct dump_header *header, const struct sample *sample);
 /* "sleeps in futex"; of several threads "sleep in futex". */
 void dump_append_state(struct buffer *buffer, const struct sample *sample, bool is_one);
+/* " for 12 s, waits for Lock jobs, which 4713 worker holds"; nothing where it sleeps in no lock. */
+void dump_append_wait(struct buffer *buffer, const struct dump_thread *thread, bool is_one);
+/* Do both wait for the same, in all that is said of it but for how long? */
+bool dump_same_wait(const struct dump_thread *left, const struct dump_thread *right);
+/* A paragraph for each cycle of threads that wait for each other. */
+void dump_append_deadlocks(struct buffer *buffer, const struct dump_header *header,
+	const struct dump_thread *threads, size_t count);
+/* One of them. */
+void dump_append_deadlock(struct buffer *buffer, const struct dump_header *header,
+	const struct deadlock *deadlock, const struct dump_thread *threads, size_t count);
 /* "function (file:line)" */
 void dump_append_frame(
 	struct buffer *buffer, const struct dump_header *header, const struct sample_frame *frame);

@@ -18,6 +18,7 @@ struct seen {
 	struct sample_frame innermost; /* function: NULL: there are no frames */
 	uint64_t stack;                /* hash of all frames */
 	bool is_met;                   /* it is in the next dump, too */
+	bool is_deadlocked;
 };
 
 struct seen_process {
@@ -241,6 +242,27 @@ static void append_unchanged(
 	buffer_release(&title);
 }
 
+/* ---- deadlocks ---- */
+
+static void append_new_deadlocks(struct dump_history *history, struct buffer *text,
+	const struct dump_header *header, const struct dump_thread *threads, size_t count)
+{
+	for (size_t i = 0; header->waits && i < header->waits->deadlock_count; i++) {
+		const struct deadlock *deadlock = &header->waits->deadlocks[i];
+		bool is_known = true;
+
+		for (size_t j = 0; j < count; j++) {
+			const uint64_t *index =
+				u64_map_get(&history->before.by_tid, thread_key(&threads[j].sample));
+
+			if (threads[j].sample.tid == deadlock->tids[0])
+				is_known = index && history->before.threads[*index].is_deadlocked;
+		}
+		if (!is_known)
+			dump_append_deadlock(text, header, deadlock, threads, count);
+	}
+}
+
 /* ---- processes ---- */
 
 /* True: it was in the dump before. */
@@ -276,10 +298,12 @@ void dump_history_add(struct dump_history *history, struct output_file *file,
 
 	if (history->says_processes && !(is_known && header->obstacle))
 		dump_append_process(&text, header);
+	append_new_deadlocks(history, &text, header, threads, count);
 	for (size_t i = 0; i < count; i++) {
 		struct seen *now = moment_add(&history->now, header->pid, &threads[i].sample);
 		struct seen *before = find_before(history, now);
 
+		now->is_deadlocked = threads[i].wait && threads[i].wait->is_deadlocked;
 		if (!before) {
 			append_new(&text, header, now);
 			continue;

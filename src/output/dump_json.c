@@ -148,6 +148,59 @@ static void append_frame(
 	buffer_append_char(buffer, '}');
 }
 
+/* Of a thread that sleeps in a lock. */
+static void append_wait(struct buffer *text, const struct thread_wait *wait)
+{
+	append_key(text, "asleep_seconds");
+	if (wait->asleep_ns >= 0)
+		buffer_printf(text, "%lld.%03d,", (long long)(wait->asleep_ns / 1000000000),
+			(int)(wait->asleep_ns / 1000000 % 1000));
+	else
+		buffer_append_string(text, "null,");
+	if (!wait->has_lock)
+		return;
+	append_key(text, "waits_for");
+	buffer_append_char(text, '{');
+	append_key(text, "kind");
+	buffer_append_json(text, wait_kind_names[wait->wait.kind]);
+	buffer_append_char(text, ',');
+	append_key(text, "name");
+	buffer_append_json(text, wait->wait.label);
+	buffer_append_char(text, ',');
+	append_key(text, "timeout");
+	buffer_append_string(text, wait->has_timeout ? "true," : "false,");
+	append_key(text, "owner");
+	if (wait->owner)
+		buffer_append_int(text, wait->owner);
+	else
+		buffer_append_string(text, "null");
+	buffer_append_char(text, ',');
+	append_key(text, "deadlock");
+	buffer_append_string(text, wait->is_deadlocked ? "true}," : "false},");
+}
+
+static void append_deadlocks(struct buffer *text, const struct waits *waits)
+{
+	append_key(text, "deadlocks");
+	buffer_append_char(text, '[');
+	for (size_t i = 0; i < waits->deadlock_count; i++) {
+		const struct deadlock *deadlock = &waits->deadlocks[i];
+
+		buffer_append_string(text, i ? ",[" : "[");
+		for (size_t j = 0; j < deadlock->count; j++) {
+			if (j)
+				buffer_append_char(text, ',');
+			buffer_append_int(text, deadlock->tids[j]);
+		}
+		buffer_append_char(text, ']');
+	}
+	buffer_append_string(text, "],");
+	if (waits->is_partial) {
+		append_key(text, "waits_partial");
+		buffer_append_string(text, "true,");
+	}
+}
+
 static void append_header(struct buffer *text, const struct dump_header *header)
 {
 	buffer_append_char(text, '{');
@@ -183,6 +236,8 @@ static void append_header(struct buffer *text, const struct dump_header *header)
 		buffer_append_json(text, header->obstacle);
 		buffer_append_char(text, ',');
 	}
+	if (header->waits)
+		append_deadlocks(text, header->waits);
 	append_key(text, "threads");
 	buffer_append_char(text, '[');
 }
@@ -212,6 +267,8 @@ static void append_thread(struct buffer *text, const struct dump_thread *thread)
 	append_key(text, "syscall");
 	append_syscall(text, sample);
 	buffer_append_char(text, ',');
+	if (thread->wait)
+		append_wait(text, thread->wait);
 	append_key(text, "interpreter");
 	append_number(text, sample->interpreter_id);
 	buffer_append_char(text, ',');

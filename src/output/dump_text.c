@@ -22,6 +22,7 @@ void dump_append_styled(
 		[DUMP_STYLE_TID] = "1",
 		[DUMP_STYLE_HOLDER] = "1;32",
 		[DUMP_STYLE_STATE] = "33",
+		[DUMP_STYLE_DEADLOCK] = "1;31",
 		[DUMP_STYLE_FUNCTION] = "36",
 		[DUMP_STYLE_PLACE] = "2",
 	};
@@ -72,6 +73,7 @@ static void append_state(struct buffer *buffer, const struct dump_thread *thread
 
 	dump_append_state(buffer, sample, is_one);
 	append_holder(buffer, thread->holder);
+	dump_append_wait(buffer, thread, is_one);
 	if (sample->quality == SAMPLE_UNVERIFIED)
 		buffer_append_string(buffer,
 			sample->state == THREAD_SLEEPING ? ", read when it fell asleep or woke up"
@@ -247,7 +249,7 @@ static bool same_place(const struct dump_thread *left, const struct dump_thread 
 
 	if (a->frame_count != b->frame_count || a->syscall_number != b->syscall_number ||
 		a->interpreter_id != b->interpreter_id || a->quality != b->quality ||
-		left->lacks_variables != right->lacks_variables)
+		left->lacks_variables != right->lacks_variables || !dump_same_wait(left, right))
 		return false;
 	for (size_t i = 0; i < a->frame_count; i++)
 		if (!same_frame(left, i, right, i))
@@ -338,6 +340,7 @@ static void write_text(struct output_file *file, const struct dump_header *heade
 	dump_append_process(&text, header);
 	if (header->command_line)
 		buffer_printf(&text, "    %s\n", header->command_line);
+	dump_append_deadlocks(&text, header, threads, count);
 	output_write(file, text.data, text.length);
 	fold_threads(&fold, threads, count);
 	for (int rank = 0; rank <= rank_of(THREAD_SLEEPING); rank++) {

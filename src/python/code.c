@@ -436,6 +436,13 @@ static int64_t frame_unit(struct python *python, const struct code *code, const 
 	return (int64_t)unit;
 }
 
+int64_t python_frame_unit(struct python *python, const struct code *code, const struct raw_frame *frame)
+{
+	const int64_t unit = frame_unit(python, code, frame);
+
+	return unit < (int64_t)code->unit_count ? unit : -1;
+}
+
 int python_frame_line(struct python *python, const struct code *code, const struct raw_frame *frame)
 {
 	int64_t unit = frame_unit(python, code, frame);

@@ -357,6 +357,7 @@ static void fill_frames(
 	layout->code_object.local_count = row->code_object.local_count + shift;
 	layout->code_object.names = row->code_object.names + shift;
 	layout->code_object.kinds = row->code_object.kinds + shift;
+	layout->code_object.exception_table = row->code_object.exception_table + shift;
 	/*
 	 * int _co_firsttraceable; void *co_extra; then co_tlbc, in builds that have it, and co_code_adaptive.
 	 */
@@ -383,6 +384,11 @@ static void fill_objects(
 	layout->set.used = row->set.used + shift;
 	layout->set.mask = row->set.mask + shift;
 	layout->set.table = row->set.table + shift;
+	layout->lock.lock = row->lock.lock + shift;
+	layout->lock.owner = row->lock.owner + shift;
+	layout->builtin.definition = row->builtin.definition + shift;
+	layout->builtin.self = row->builtin.self + shift;
+	layout->descriptor.definition = row->descriptor.definition + shift;
 	layout->dict.used = row->dict.used + shift;
 	layout->method.self = row->method.self + shift;
 	layout->tuple.ob_item = value[tuple_object_ob_item];

@@ -48,14 +48,15 @@
 #define NO_FRAME \
 	.frame = { \
 		.size = OFFSET_NONE, .back = OFFSET_NONE, .code = OFFSET_NONE, .lasti = OFFSET_NONE, \
-		.lineno = OFFSET_NONE, .trace = OFFSET_NONE, .locals = OFFSET_NONE, \
+		.lineno = OFFSET_NONE, .trace = OFFSET_NONE, .block_count = OFFSET_NONE, \
+		.blocks = OFFSET_NONE, .globals = OFFSET_NONE, .locals = OFFSET_NONE, \
 		.localsplus = OFFSET_NONE, \
 	}
 #define NO_INTERPRETER_FRAME \
 	.interpreter_frame = { \
 		.size = OFFSET_NONE, .previous = OFFSET_NONE, .executable = OFFSET_NONE, \
-		.instruction = OFFSET_NONE, .locals = OFFSET_NONE, .localsplus = OFFSET_NONE, \
-		.owner = OFFSET_NONE, \
+		.instruction = OFFSET_NONE, .globals = OFFSET_NONE, .locals = OFFSET_NONE, \
+		.localsplus = OFFSET_NONE, .owner = OFFSET_NONE, \
 		.is_entry = OFFSET_NONE, .tlbc_index = OFFSET_NONE, \
 	}
 #define NO_UNICODE \
@@ -76,16 +77,19 @@
 #define OBJECTS(tuple_items_at) \
 	.object = { .ob_type = 8 }, .tuple = { .ob_item = (tuple_items_at) }, \
 	.module = { .dict = 16 }, .method = { .self = 24 }, .list = { .items = 24 }, .cell = { .ref = 16 }, \
-	.real = { .value = 16 }
+	.real = { .value = 16 }, .builtin = { .definition = 16, .self = 24 }
 #define SET(key_at) .set = { .used = 24, .mask = 32, .table = 40, .entry_key = (key_at) }
+/* lockobject and rlockobject, Modules/_threadmodule.c; 2.x has no RLock in C. */
+#define LOCKS_3 .lock = { .lock = 16, .owner = 24 }, .descriptor = { .definition = 40 }
 #define OBJECTS_3 \
 	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 32 }, .integer = { .size = 16, .digits = 24 }, \
-	SET(0)
+	SET(0), LOCKS_3
 #define OBJECTS_314 \
 	OBJECTS(32), .bytes = { .ob_size = 16, .ob_sval = 32 }, .integer = { .size = 16, .digits = 24 }, \
-	SET(0)
+	SET(0), LOCKS_3
 #define OBJECTS_2 \
 	OBJECTS(24), .bytes = { .ob_size = 16, .ob_sval = 36 }, SET(8), \
+	.lock = { .lock = 16, .owner = OFFSET_NONE }, .descriptor = { .definition = 32 }, \
 	.integer = { .size = OFFSET_NONE, .digits = 16 }, NO_UNICODE, \
 	.dict = { \
 		.mask = 32, .table = 40, .keys = OFFSET_NONE, .values = OFFSET_NONE, \
@@ -148,19 +152,20 @@
 		.datastack_top = OFFSET_NONE, .status = OFFSET_NONE, \
 	}
 
-/* PyFrameObject to 3.9. */
-#define FRAME_26(lasti_at, localsplus_at) \
+/* PyFrameObject to 3.9; before its blocks there is a char from 3.4 on. */
+#define FRAME_26(lasti_at, blocks_at, localsplus_at) \
 	.frame = { \
 		.size = (localsplus_at) + 8, .back = 24, .code = 32, .lasti = (lasti_at), \
-		.lineno = (lasti_at) + 4, .trace = 80, .locals = 56, .localsplus = (localsplus_at), \
+		.lineno = (lasti_at) + 4, .trace = 80, .block_count = (lasti_at) + 8, \
+		.blocks = (blocks_at), .globals = 48, .locals = 56, .localsplus = (localsplus_at), \
 	}
 
 /* _PyInterpreterFrame, 3.12 and later. */
 #define INTERPRETER_FRAME_312(localsplus_at, owner_at) \
 	.interpreter_frame = { \
 		.size = (localsplus_at) + 8, .previous = 8, .executable = 0, .instruction = 56, \
-		.locals = 40, .localsplus = (localsplus_at), .owner = (owner_at), .is_entry = OFFSET_NONE, \
-		.tlbc_index = OFFSET_NONE, \
+		.globals = 24, .locals = 40, .localsplus = (localsplus_at), .owner = (owner_at), \
+		.is_entry = OFFSET_NONE, .tlbc_index = OFFSET_NONE, \
 	}
 
 /* PyCodeObject to 3.10, and later. */
@@ -174,6 +179,7 @@
 		.keyword_only_count = (keyword_only_at), .local_count = (counts_at), \
 		.flags = (counts_at) + 8, .names = (code_at) + 24, \
 		.free_names = (code_at) + 32, .cell_names = (code_at) + 40, .kinds = OFFSET_NONE, \
+		.exception_table = OFFSET_NONE, \
 	}
 #define CODE_OBJECT_311(bytes, first_line_at, argcount_at, code_adaptive_at, version_at) \
 	.code_object = { \
@@ -183,26 +189,29 @@
 		.tlbc = OFFSET_NONE, .version = (version_at), .flags = 48, \
 		.keyword_only_count = (argcount_at) + 8, \
 		.local_count = (first_line_at) + 4, .names = 96, .cell_names = OFFSET_NONE, \
-		.free_names = OFFSET_NONE, .kinds = 104, \
+		.free_names = OFFSET_NONE, .kinds = 104, .exception_table = 40, \
 	}
 
 #define BEHAVIOUR_2 \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = INSTRUCTION_BYTE_INDEX, \
 	.lines = LINES_LNOTAB_UNSIGNED, .gil = GIL_CURRENT_SYMBOL, .strings = STRINGS_BYTES, \
 	.integers = INTEGERS_PLAIN, .dicts = DICT_TABLE, .instances = INSTANCE_DICT_OFFSET, \
+	.locks = LOCKS_APART, .withs = WITHS_IN_BLOCKS, \
 	.thread_name_attribute = "_Thread__name", .shim_owner = OWNER_NONE, .generator_owner = OWNER_NONE
 #define BEHAVIOUR_3(instruction_kind, line_kind, gil_kind, dict_kind) \
 	.frames = FRAMES_ON_HEAP, .root = ROOT_ANY, .instruction = (instruction_kind), .lines = (line_kind), \
 	.gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = INTEGERS_SIZED, .dicts = (dict_kind), \
-	.instances = INSTANCE_DICT_OFFSET, .thread_name_attribute = "_name", \
+	.instances = INSTANCE_DICT_OFFSET, .locks = LOCKS_APART, .withs = WITHS_IN_BLOCKS, \
+	.thread_name_attribute = "_name", \
 	.shim_owner = OWNER_NONE, \
 	.generator_owner = OWNER_NONE
 #define BEHAVIOUR_311( \
-	frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, shim) \
+	frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, lock_kind, with_kind, \
+	shim) \
 	.frames = (frames_kind), .root = (root_kind), .instruction = (instruction_kind), \
 	.lines = LINES_LOCATIONS, .gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = (integer_kind), \
 	.dicts = DICT_KEYS_LOG2, .instances = (instance_kind), .thread_name_attribute = "_name", \
-	.shim_owner = (shim), .generator_owner = OWNER_GENERATOR
+	.locks = (lock_kind), .withs = (with_kind), .shim_owner = (shim), .generator_owner = OWNER_GENERATOR
 
 /* ---- the rows ---- */
 
@@ -210,7 +219,7 @@ static const struct layout layout_26 = {
 	.name = "2.6", .version = 206, BEHAVIOUR_2,
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(80),
 	THREAD_STATE_26(152, 0, 144, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(120, 80, 104, 96, 32, 20, OFFSET_NONE),
+	FRAME_26(120, 132, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(120, 80, 104, 96, 32, 20, OFFSET_NONE),
 	OBJECTS_2, TYPE_OBJECT(OFFSET_NONE), NO_INSTANCE,
 };
 
@@ -218,7 +227,7 @@ static const struct layout layout_27 = {
 	.name = "2.7", .version = 207, BEHAVIOUR_2,
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(80),
 	THREAD_STATE_26(168, 0, 144, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(128, 80, 104, 96, 32, 20, OFFSET_NONE),
+	FRAME_26(120, 132, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(128, 80, 104, 96, 32, 20, OFFSET_NONE),
 	OBJECTS_2, TYPE_OBJECT(OFFSET_NONE), NO_INSTANCE,
 };
 
@@ -227,7 +236,7 @@ static const struct layout layout_34 = {
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_UNSIGNED, GIL_CURRENT_SYMBOL, DICT_KEYS_TABLE),
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(104),
 	THREAD_STATE_26(192, 8, 152, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 120, 112, 40, 24, 20),
+	FRAME_26(120, 136, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 120, 112, 40, 24, 20),
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT_34, DICT_KEYS_34, NO_INSTANCE,
 };
 
@@ -236,7 +245,7 @@ static const struct layout layout_35 = {
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_UNSIGNED, GIL_CURRENT_SYMBOL, DICT_KEYS_TABLE),
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(104),
 	THREAD_STATE_26(208, 8, 152, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 120, 112, 40, 24, 20),
+	FRAME_26(120, 136, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 120, 112, 40, 24, 20),
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT_34, DICT_KEYS_34, NO_INSTANCE,
 };
 
@@ -245,7 +254,7 @@ static const struct layout layout_36 = {
 	BEHAVIOUR_3(INSTRUCTION_BYTE_INDEX, LINES_LNOTAB_SIGNED, GIL_CURRENT_SYMBOL, DICT_KEYS_SPARSE),
 	NO_RUNTIME_STATE, NO_GIL_RUNTIME_STATE, INTERPRETER_STATE_26(120),
 	THREAD_STATE_26(2272, 8, 152, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(120, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 112, 36, 40, 24, 20),
+	FRAME_26(120, 136, 376), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 112, 36, 40, 24, 20),
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_36, NO_INSTANCE,
 };
 
@@ -269,7 +278,7 @@ static const struct layout layout_36 = {
 		.ceval_gil = OFFSET_NONE, .modules = 40, .gil_enabled = OFFSET_NONE, \
 	}, \
 	THREAD_STATE_26(280, 8, 176, OFFSET_NONE), NO_CFRAME, \
-	FRAME_26(104, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 112, 36, 40, 24, 20), \
+	FRAME_26(104, 120, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(144, 96, 112, 36, 40, 24, 20), \
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_36, NO_INSTANCE
 
 static const struct layout layout_37_0 = { .name = "3.7.0", LAYOUT_37(0) };
@@ -290,7 +299,7 @@ static const struct layout layout_38 = {
 		
 	},
 	THREAD_STATE_26(264, 8, 176, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(104, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48, 28, 24),
+	FRAME_26(104, 120, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48, 28, 24),
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_36, NO_INSTANCE,
 };
 
@@ -309,7 +318,7 @@ static const struct layout layout_39 = {
 		
 	},
 	THREAD_STATE_26(264, 8, 176, OFFSET_NONE), NO_CFRAME,
-	FRAME_26(104, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48, 28, 24),
+	FRAME_26(104, 120, 360), NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48, 28, 24),
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_36, NO_INSTANCE,
 };
 
@@ -332,7 +341,7 @@ static const struct layout layout_310 = {
 	/* trace: f_lineno is only set while a trace function runs, and then says what the line table says. */
 	.frame = {
 		.size = 360, .back = 24, .code = 32, .lasti = 96, .lineno = 100, .trace = OFFSET_NONE,
-		.locals = 56, .localsplus = 352,
+		.block_count = 104, .blocks = 112, .globals = 48, .locals = 56, .localsplus = 352,
 	},
 	NO_INTERPRETER_FRAME, CODE_OBJECT_26(176, 104, 120, 40, 48, 28, 24),
 	OBJECTS_3, TYPE_OBJECT(OFFSET_NONE), UNICODE(48, 72), DICT(0), DICT_KEYS_36, NO_INSTANCE,
@@ -341,7 +350,7 @@ static const struct layout layout_310 = {
 static const struct layout layout_311 = {
 	.name = "3.11", .version = 311,
 	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_ENTRY, INSTRUCTION_POINTER_LAST, GIL_IN_RUNTIME, INTEGERS_SIZED,
-		INSTANCE_APART, OWNER_NONE),
+		INSTANCE_APART, LOCKS_APART, WITHS_IN_TABLE, OWNER_NONE),
 	.runtime_state = {
 		.size = ARCH(166688, 166704), .interpreters_head = 40, 
 		.gilstate_tstate_current = ARCH(576, 592), .gc_collecting = OFFSET_NONE, 
@@ -362,7 +371,7 @@ static const struct layout layout_311 = {
 	.cframe = { .current_frame = 8, .previous = 16 },
 	NO_FRAME,
 	.interpreter_frame = {
-		.size = 80, .previous = 48, .executable = 32, .instruction = 56, .locals = 24,
+		.size = 80, .previous = 48, .executable = 32, .instruction = 56, .globals = 8, .locals = 24,
 		.localsplus = 72,
 		.owner = 69, .is_entry = 68, .tlbc_index = OFFSET_NONE,
 	},
@@ -374,7 +383,7 @@ static const struct layout layout_311 = {
 static const struct layout layout_312 = {
 	.name = "3.12", .version = 312,
 	BEHAVIOUR_311(FRAMES_BY_CFRAME, ROOT_SHIM, INSTRUCTION_POINTER_LAST, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_TAGGED, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_TAGGED, LOCKS_APART, WITHS_IN_TABLE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(459944, 459960), .interpreters_head = 40, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
@@ -403,7 +412,7 @@ static const struct layout layout_312 = {
 static const struct layout layout_313 = {
 	.name = "3.13", .version = 313, .has_debug_offsets = true,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_APART, WITHS_IN_TABLE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(283320, 283336), .interpreters_head = 632, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
@@ -431,7 +440,7 @@ static const struct layout layout_313 = {
 static const struct layout layout_314 = {
 	.name = "3.14", .version = 314, .has_debug_offsets = true, .pointer_tag_mask = TAG_BITS,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_INLINE, WITHS_IN_PAIRS, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(316616, 316632), .interpreters_head = 808, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 
@@ -459,7 +468,7 @@ static const struct layout layout_314 = {
 static const struct layout layout_315 = {
 	.name = "3.15", .version = 315, .has_debug_offsets = true, .pointer_tag_mask = TAG_BITS,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_INLINE, WITHS_IN_PAIRS, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(346568, 346584), .interpreters_head = 936, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 

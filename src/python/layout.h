@@ -56,6 +56,19 @@ enum integer_kind {
 	INTEGERS_TAGGED, /* 3.12+: the same count above three bits of lv_tag, the lowest two tell the sign */
 };
 
+/* What a threading.Lock is made of. */
+enum lock_kind {
+	LOCKS_APART,  /* to 3.13: a pointer to a semaphore */
+	LOCKS_INLINE, /* 3.14+: a byte in the object; who waits for it sleeps on its own stack */
+};
+
+/* Where a frame keeps what ends the `with` blocks that it is in. */
+enum with_kind {
+	WITHS_IN_BLOCKS, /* to 3.10: the frame lists its blocks; below the top of each a bound __exit__ */
+	WITHS_IN_TABLE,  /* 3.11 to 3.13: the code's exception table says how deep the stack is */
+	WITHS_IN_PAIRS,  /* 3.14+: the same; the __exit__ of the type, and the object above it */
+};
+
 /* How a dict holds its entries. */
 enum dict_kind {
 	DICT_TABLE,       /* 2.x: one open table of hash, key, value */
@@ -86,6 +99,8 @@ struct layout {
 	enum integer_kind integers;
 	enum dict_kind dicts;
 	enum instance_kind instances;
+	enum lock_kind locks;
+	enum with_kind withs;
 	const char *thread_name_attribute; /* of threading.Thread */
 	bool has_debug_offsets;    /* the block in _PyRuntime has the offsets; the row's are the usual ones */
 	bool free_threaded;        /* a Py_GIL_DISABLED build */
@@ -111,11 +126,12 @@ struct layout {
 		uint32_t current_frame, previous;
 	} cframe;
 	struct {
-		uint32_t size, back, code, lasti, lineno, trace, locals, localsplus;
+		uint32_t size, back, code, lasti, lineno, trace, globals, locals, localsplus;
+		uint32_t block_count, blocks; /* an int, and PyTryBlocks of three ints, the last is the level */
 	} frame; /* PyFrameObject, to 3.10 */
 	struct {
-		uint32_t size, previous, executable, instruction, locals, localsplus, owner, is_entry,
-			tlbc_index;
+		uint32_t size, previous, executable, instruction, globals, locals, localsplus, owner,
+			is_entry, tlbc_index;
 	} interpreter_frame; /* 3.11+ */
 	struct {
 		uint32_t size, filename, name, qualname, line_table, first_line, argcount;
@@ -127,7 +143,8 @@ struct layout {
 		uint32_t flags, keyword_only_count;
 		/* of its variables: how many, and a tuple of names; to 3.10 those of cells stand apart */
 		uint32_t local_count, names, cell_names, free_names;
-		uint32_t kinds; /* 3.11+: a bytes object, one byte for each variable */
+		uint32_t kinds;           /* 3.11+: a bytes object, one byte for each variable */
+		uint32_t exception_table; /* 3.11+: a bytes object */
 	} code_object;
 	struct {
 		uint32_t ob_type;
@@ -158,6 +175,15 @@ struct layout {
 	struct {
 		uint32_t used, mask, table, entry_key; /* entry_key: in an entry of two words */
 	} set;
+	struct {
+		uint32_t lock, owner; /* owner: of an RLock, the pthread_self() of a thread; 0: nobody */
+	} lock;                       /* lock: the semaphore or the byte, of both */
+	struct {
+		uint32_t definition, self; /* the PyMethodDef begins with the name */
+	} builtin;                         /* a bound method of a type that is written in C */
+	struct {
+		uint32_t definition;
+	} descriptor; /* the same before it is bound */
 	struct {
 		uint32_t size, digits; /* 2.x int: no size, the value itself at digits */
 	} integer;

@@ -51,4 +51,14 @@ void variable_reader_release(struct variable_reader *reader);
 /* The variables of a frame that executes the code object. */
 void variables_read(struct variable_reader *reader, raddr_t frame, raddr_t code, struct variables *variables);
 
+#define FRAME_STACK_LIMIT 64 /* words of what a frame computes with that are looked at */
+/*
+ * The words of a frame: its variables (what is in a cell in place of the cell), and behind them what it
+ * computes with, of which the last ones may be what is left of something else. At most limit; the count.
+ */
+size_t frame_slots(struct variable_reader *reader, raddr_t frame, raddr_t code, raddr_t *slots, size_t limit,
+	size_t *variable_count);
+/* What the variable in this word is called; NULL: it is none. Until the next frame is read. */
+const char *frame_slot_name(struct variable_reader *reader, raddr_t code, size_t index);
+
 #endif

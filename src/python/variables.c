@@ -339,6 +339,33 @@ void variables_read(struct variable_reader *reader, raddr_t frame, raddr_t code,
 	variables->is_partial |= reader->pages->is_late;
 }
 
+/* ---- the words themselves ---- */
+
+size_t frame_slots(struct variable_reader *reader, raddr_t frame, raddr_t code, raddr_t *slots, size_t limit,
+	size_t *variable_count)
+{
+	const struct layout *layout = reader->layout;
+	const struct variable_names *names = names_of(reader, code);
+	const size_t wanted = names->count + FRAME_STACK_LIMIT < limit ? names->count + FRAME_STACK_LIMIT : limit;
+	const size_t count = pages_read_upto(reader->pages, words_at(layout, frame), slots, wanted * sizeof(*slots)) /
+		sizeof(*slots);
+
+	*variable_count = names->count < count ? names->count : count;
+	for (size_t i = 0; i < count; i++) {
+		slots[i] &= ~layout->pointer_tag_mask;
+		if (i < *variable_count && slots[i])
+			slots[i] = behind_cell(reader, slots[i]);
+	}
+	return count;
+}
+
+const char *frame_slot_name(struct variable_reader *reader, raddr_t code, size_t index)
+{
+	const struct variable_names *names = names_of(reader, code);
+
+	return index < names->count ? names->list[index].text : NULL;
+}
+
 /* ---- for other stages ---- */
 
 struct value_reader {

@@ -230,6 +230,11 @@ bool watch_only_holders_ran(struct watch *watch, struct gil_state *now);
 /* The variables of all threads that are listed. */
 void watch_take_values(struct watch *watch, struct values *values);
 
+/* ---- waits.c ---- */
+
+/* Who waits for whom, of all threads that are listed. Nobody is held. */
+void watch_take_waits(struct watch *watch, struct waits *waits);
+
 /* ---- samples.c ---- */
 
 /* No thread does what is asked for: all sleep, or wait for a CPU. */

@@ -336,6 +336,8 @@ static bool tick_threads(struct watch *watch, int64_t now_ns, enum which which)
 	watch->has_last_states = watch->gil_count > 0;
 	if (!taken && which != EVERY)
 		watch_add_idle(watch, now_ns);
+	if (watch->options.once && watch->options.waits)
+		watch_take_waits(watch, watch->options.waits);
 	if (watch->options.once && watch->options.values)
 		watch_take_values(watch, watch->options.values);
 	return taken || which != EVERY || target_same_image(python_target(watch->python));

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,8 @@ struct task_state target_task_state(struct target *target, pid_t tid)
 
 		if (i == 0)
 			state.first_argument = argument;
+		else if (i == 3)
+			state.fourth_argument = argument;
 	}
 	state.stack_pointer = strtoull(at, &at, 16);
 	state.instruction_pointer = strtoull(at, &at, 16);
@@ -303,6 +306,21 @@ uint64_t own_exec_start(void)
 		return 0;
 	text[got] = '\0';
 	return sched_field(text, "\nse.exec_start", &exec_ns) ? exec_ns : 0;
+}
+
+uint64_t own_exec_start_on(int cpu)
+{
+	uint64_t exec_ns = 0;
+	cpu_set_t before, only;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(before), &before) != 0)
+		return 0;
+	CPU_ZERO(&only);
+	CPU_SET(cpu, &only);
+	if (sched_setaffinity(0, sizeof(only), &only) == 0)
+		exec_ns = own_exec_start();
+	sched_setaffinity(0, sizeof(before), &before);
+	return exec_ns;
 }
 
 int target_task_cpu(struct target *target, pid_t tid)

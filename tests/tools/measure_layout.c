@@ -126,6 +126,9 @@ void measure_frames(void)
 	FIELD("frame.lasti", PyFrameObject, f_lasti);
 	FIELD("frame.lineno", PyFrameObject, f_lineno);
 	FIELD("frame.trace", PyFrameObject, f_trace);
+	FIELD("frame.block_count", PyFrameObject, f_iblock);
+	FIELD("frame.blocks", PyFrameObject, f_blockstack);
+	FIELD("frame.globals", PyFrameObject, f_globals);
 	FIELD("frame.locals", PyFrameObject, f_locals);
 	FIELD("frame.localsplus", PyFrameObject, f_localsplus);
 	FIELD("code_object.code", PyCodeObject, co_code);
@@ -137,6 +140,8 @@ void measure_frames(void)
 	FIELD("code_object.local_count", PyCodeObject, co_nlocalsplus);
 	FIELD("code_object.names", PyCodeObject, co_localsplusnames);
 	FIELD("code_object.kinds", PyCodeObject, co_localspluskinds);
+	FIELD("code_object.exception_table", PyCodeObject, co_exceptiontable);
+	FIELD("interpreter_frame.globals", _PyInterpreterFrame, f_globals);
 	FIELD("interpreter_frame.locals", _PyInterpreterFrame, f_locals);
 	NUMBER("interpreter_frame.size", sizeof(_PyInterpreterFrame));
 	FIELD("interpreter_frame.previous", _PyInterpreterFrame, previous);
@@ -194,7 +199,9 @@ void measure_objects(void)
 	FIELD("set.entry_key", setentry, key);
 	FIELD("dict.used", PyDictObject, ma_used);
 	FIELD("type_object.tp_itemsize", PyTypeObject, tp_itemsize);
-	FIELD("builtin_method.self", PyCFunctionObject, m_self);
+	FIELD("builtin.definition", PyCFunctionObject, m_ml);
+	FIELD("builtin.self", PyCFunctionObject, m_self);
+	FIELD("descriptor.definition", PyMethodDescrObject, d_method);
 	FIELD("type_object.tp_name", PyTypeObject, tp_name);
 	FIELD("type_object.tp_basicsize", PyTypeObject, tp_basicsize);
 	FIELD("type_object.tp_flags", PyTypeObject, tp_flags);
