@@ -412,7 +412,7 @@ static const struct layout layout_312 = {
 static const struct layout layout_313 = {
 	.name = "3.13", .version = 313, .has_debug_offsets = true,
 	BEHAVIOUR_311(FRAMES_BY_CURRENT, ROOT_SHIM, INSTRUCTION_POINTER, GIL_PER_INTERPRETER,
-		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_APART, WITHS_IN_TABLE, OWNER_SHIM),
+		INTEGERS_TAGGED, INSTANCE_INLINE, LOCKS_EITHER, WITHS_IN_TABLE, OWNER_SHIM),
 	.runtime_state = {
 		.size = ARCH(283320, 283336), .interpreters_head = 632, 
 		.gilstate_tstate_current = OFFSET_NONE, .gc_collecting = OFFSET_NONE, 

@@ -58,7 +58,8 @@ enum integer_kind {
 
 /* What a threading.Lock is made of. */
 enum lock_kind {
-	LOCKS_APART,  /* to 3.13: a pointer to a semaphore */
+	LOCKS_APART,  /* to 3.12: a pointer to a semaphore */
+	LOCKS_EITHER, /* 3.13: the one or the other, which depends on its release */
 	LOCKS_INLINE, /* 3.14+: a byte in the object; who waits for it sleeps on its own stack */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which lock a thread sleeps in: the one whose semaphore it sleeps at (to 3.13), or the one that the entry of
- * the parking lot on its stack names (3.14+). Which ones it holds: the __exit__ of each `with` that a frame
+ * Which lock a thread sleeps in: the one whose semaphore it sleeps at, or (3.13+) the one that the entry of
+ * the parking lot on its stack names. Which ones it holds: the __exit__ of each `with` that a frame
  * is inside of lies on the frame's stack. What of that stack is there still says the list of blocks (to
  * 3.10) or the exception table (3.11+): above that there may be what is left of a `with` that has ended.
  *
@@ -202,10 +202,12 @@ static raddr_t find_slept_in(
 static raddr_t find_lock(
 	struct variable_reader *reader, const struct words *words, raddr_t futex, bool *is_rlock)
 {
-	raddr_t byte;
+	raddr_t byte, found = 0;
 
-	if (reader->layout->locks == LOCKS_APART)
-		return find_slept_in(reader, words, futex, is_rlock);
+	if (reader->layout->locks != LOCKS_INLINE)
+		found = find_slept_in(reader, words, futex, is_rlock);
+	if (found || reader->layout->locks == LOCKS_APART)
+		return found;
 	if (!pages_pointer(reader->pages, futex - PARKED_AT_BYTES, &byte) ||
 		!is_lock(reader, byte - reader->layout->lock.lock, is_rlock))
 		return 0;
@@ -254,7 +256,8 @@ static void put_label(struct variable_reader *reader, struct lock_wait *wait, ra
 	if (object != wait->lock)
 		append_type(reader, object, &type);
 	text = type.length ? type.data : "";
-	if (strcmp(text, "_RLock") == 0)
+	text += *text == '_'; /* 2.x: _Condition */
+	if (strcmp(text, "RLock") == 0)
 		text = "";
 	snprintf(wait->label, sizeof(wait->label), "%s%s%s%s%s", types[wait->kind],
 		*types[wait->kind] && *text ? " of " : "", text,
