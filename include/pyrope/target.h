@@ -194,7 +194,7 @@ bool target_task_sched(struct target *target, pid_t tid, uint64_t *switches, uin
 /* Now, by that clock on the CPU of the calling thread; 0: not known. */
 uint64_t own_exec_start(void);
 /*
- * The same on that CPU, to which the calling thread goes for that, and may be put anywhere afterwards as before;
+ * The same on that CPU, to which the calling thread goes for that; afterwards it may go anywhere as before.
  * 0: not known, or it may not go there.
  */
 uint64_t own_exec_start_on(int cpu);

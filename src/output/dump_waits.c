@@ -126,6 +126,5 @@ void dump_append_deadlocks(struct buffer *buffer, const struct dump_header *head
 		dump_append_deadlock(buffer, header, &header->waits->deadlocks[i], threads, count);
 	}
 	if (header->waits->is_partial)
-		buffer_append_string(
-			buffer, "\n[there was no time to find out what all threads wait for]\n");
+		buffer_append_string(buffer, "\n[there was no time to find out what all threads wait for]\n");
 }

@@ -206,8 +206,8 @@
 	.shim_owner = OWNER_NONE, \
 	.generator_owner = OWNER_NONE
 #define BEHAVIOUR_311( \
-	frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, lock_kind, with_kind, \
-	shim) \
+	frames_kind, root_kind, instruction_kind, gil_kind, integer_kind, instance_kind, lock_kind, \
+	with_kind, shim) \
 	.frames = (frames_kind), .root = (root_kind), .instruction = (instruction_kind), \
 	.lines = LINES_LOCATIONS, .gil = (gil_kind), .strings = STRINGS_UNICODE, .integers = (integer_kind), \
 	.dicts = DICT_KEYS_LOG2, .instances = (instance_kind), .thread_name_attribute = "_name", \

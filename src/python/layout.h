@@ -128,8 +128,9 @@ struct layout {
 	} cframe;
 	struct {
 		uint32_t size, back, code, lasti, lineno, trace, globals, locals, localsplus;
-		uint32_t block_count, blocks; /* an int, and PyTryBlocks of three ints, the last is the level */
-	} frame; /* PyFrameObject, to 3.10 */
+		uint32_t block_count,
+			blocks; /* an int, and PyTryBlocks of three ints, the last is the level */
+	} frame;                /* PyFrameObject, to 3.10 */
 	struct {
 		uint32_t size, previous, executable, instruction, globals, locals, localsplus, owner,
 			is_entry, tlbc_index;

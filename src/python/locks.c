@@ -86,8 +86,7 @@ static bool name_in(struct variable_reader *reader, const struct dict *dict, con
 		raddr_t key, value;
 
 		if (dict_entry(dict, &found->memory, place, &key, &value) && value == object)
-			return value_append_name(
-				       reader->layout, reader->pages, key, NAME_CHARACTERS, name) &&
+			return value_append_name(reader->layout, reader->pages, key, NAME_CHARACTERS, name) &&
 				name->length;
 	}
 	return false;
@@ -125,8 +124,8 @@ static void name_object(struct variable_reader *reader, const struct lock_frame 
 {
 	const struct layout *layout = reader->layout;
 	const struct found found = { { read_found }, reader->pages };
-	const uint32_t globals_at = layout->frames == FRAMES_ON_HEAP ? layout->frame.globals
-								     : layout->interpreter_frame.globals;
+	const uint32_t globals_at =
+		layout->frames == FRAMES_ON_HEAP ? layout->frame.globals : layout->interpreter_frame.globals;
 	const raddr_t self = self_of(reader, frame, words);
 	raddr_t globals;
 	struct dict dict;
@@ -244,8 +243,8 @@ static void append_type(struct variable_reader *reader, raddr_t object, struct b
 }
 
 /* "Lock", or the type of what the lock is a part of; and what that is called. */
-static void put_label(struct variable_reader *reader, struct lock_wait *wait, raddr_t object,
-	const struct buffer *name)
+static void put_label(
+	struct variable_reader *reader, struct lock_wait *wait, raddr_t object, const struct buffer *name)
 {
 	static const char *const types[WAIT_KINDS] = {
 		[WAIT_LOCK] = "Lock", [WAIT_RLOCK] = "RLock", [WAIT_NOTIFICATION] = "", [WAIT_THREAD] = ""
@@ -328,7 +327,7 @@ bool locks_find_wait(struct variable_reader *reader, const struct lock_frame *fr
 
 /* ---- which ones a frame has entered ---- */
 
-/* Six bits of a number, highest first; 0x40: more follow. False: the table ends, or the number is too long. */
+/* In pieces of six bits, highest first; 0x40: more follow. False: the table ends, or it is too long. */
 static bool table_number(const uint8_t *table, size_t length, size_t *at, uint64_t *number)
 {
 	*number = 0;
@@ -451,8 +450,7 @@ static raddr_t lock_behind(struct variable_reader *reader, raddr_t object)
 	return lock ? lock : object;
 }
 
-static void add_entered(
-	struct entering *entering, const struct lock_frame *frame, raddr_t word, raddr_t next)
+static void add_entered(struct entering *entering, const struct lock_frame *frame, raddr_t word, raddr_t next)
 {
 	raddr_t lock = with_object(entering->reader, word, next);
 

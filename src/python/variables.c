@@ -346,8 +346,10 @@ size_t frame_slots(struct variable_reader *reader, raddr_t frame, raddr_t code, 
 {
 	const struct layout *layout = reader->layout;
 	const struct variable_names *names = names_of(reader, code);
-	const size_t wanted = names->count + FRAME_STACK_LIMIT < limit ? names->count + FRAME_STACK_LIMIT : limit;
-	const size_t count = pages_read_upto(reader->pages, words_at(layout, frame), slots, wanted * sizeof(*slots)) /
+	const size_t wanted =
+		names->count + FRAME_STACK_LIMIT < limit ? names->count + FRAME_STACK_LIMIT : limit;
+	const size_t count =
+		pages_read_upto(reader->pages, words_at(layout, frame), slots, wanted * sizeof(*slots)) /
 		sizeof(*slots);
 
 	*variable_count = names->count < count ? names->count : count;

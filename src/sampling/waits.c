@@ -14,11 +14,11 @@
 
 #include "sampling/internal.h"
 
-#define FRAMES_LIMIT 500            /* of a thread that are walked */
-#define LOCKS_LIMIT 512             /* that are waited for and store no owner */
-#define ENTERED_LIMIT 64            /* of those that one thread is in */
-#define TIME_NS INT64_C(200000000)  /* for one reading of all threads */
-#define FORGET_EVERY 16             /* threads, so that what was read does not grow too large */
+#define FRAMES_LIMIT 500           /* of a thread that are walked */
+#define LOCKS_LIMIT 512            /* that are waited for and store no owner */
+#define ENTERED_LIMIT 64           /* of those that one thread is in */
+#define TIME_NS INT64_C(200000000) /* for one reading of all threads */
+#define FORGET_EVERY 16            /* threads, so that what was read does not grow too large */
 #define CPUS_LIMIT 1024
 
 /* What is known of one thread of the list. */
@@ -72,7 +72,8 @@ const struct thread_wait *waits_of(const struct waits *waits, pid_t tid)
 /* 0: it does not sleep at a futex. */
 static raddr_t futex_of(const struct task_state *state)
 {
-	return state->activity == TASK_SLEEPING && state->syscall_number == SYS_futex ? state->first_argument : 0;
+	return state->activity == TASK_SLEEPING && state->syscall_number == SYS_futex ? state->first_argument
+										      : 0;
 }
 
 static void look_first(struct looking *looking)
@@ -327,7 +328,8 @@ static void add_deadlock(const struct looking *looking, struct waits *waits, siz
 /* Each thread waits for one other at most: from where one leads, it comes back to itself or never. */
 static void find_deadlocks(const struct looking *looking, struct waits *waits)
 {
-	size_t *passed = xcalloc(looking->count + 1, sizeof(*passed)); /* from which one it was come by, plus 1 */
+	size_t *passed =
+		xcalloc(looking->count + 1, sizeof(*passed)); /* from which one it was come by, plus 1 */
 
 	for (size_t i = 0; i < looking->count; i++) {
 		size_t at = i;
