@@ -239,7 +239,7 @@ struct dump_thread {
 	bool lacks_variables; /* they were asked for, and could not be read */
 	/* it waits for the GIL: NULL, or the sample of the thread that holds it; borrowed */
 	const struct sample *holder;
-	/* it sleeps in a lock: NULL, or what is known of that, and of the thread that it waits for; borrowed */
+	/* it sleeps in a lock: NULL, or what is known of that; and whom it waits for; borrowed */
 	const struct thread_wait *wait;
 	const struct sample *owner;
 };
