@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What snapshots are worth; used by stop.c and capture.c. */
+/* What snapshots are worth; used by stop.c, moment.c and capture.c. */
 #ifndef PYROPE_SAMPLING_JUDGE_H
 #define PYROPE_SAMPLING_JUDGE_H
 
@@ -16,7 +16,7 @@ enum root_vote {
 	ROOT_SURE = 16,   /* it was in a system call or waited for the GIL */
 };
 
-/* samples for which what may be new is asked for strictly; see same_moment in capture.c */
+/* samples for which what may be new is asked for strictly; see moment.h */
 #define DOUBTS 24
 
 /* Decodes what the last snapshot brought; what it is worth is for the caller to say. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges and buffers of one thread. What is done with them is in snapshot.c. */
+/* Ranges and buffers of one thread. What is done with them is in snapshot_read.c and snapshot.c. */
 #include "config.h"
 
 #include "sampling/thread.h"

@@ -147,7 +147,7 @@ static enum outcome poll_thread(struct target *target, pid_t *tid, int *signal)
  * Waits for the stop. It takes a few microseconds when the thread is on another CPU, so that going to sleep
  * for it would only prolong the time that the thread is held. After SPIN_NS it is more likely that the two of
  * us share a CPU: then we sleep in sigtimedwait until the SIGCHLD that the stop sends (blocked in every
- * thread, see sampler.c); waitid itself knows no deadline.
+ * thread, see start_thread in sampler.c); waitid itself knows no deadline.
  */
 void pause_nap(struct target *target)
 {

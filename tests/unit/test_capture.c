@@ -91,6 +91,22 @@ START_TEST(test_waits_for_gil)
 }
 END_TEST
 
+/* The same calls, and the innermost one has gone on to the next line. */
+START_TEST(test_next_line)
+{
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	ck_assert_int_eq(taken->frames[2].line, 301);
+	put_gil(OTHER_STATE, 9);
+	put_frame(FRAME(2), FRAME(1), 2, 20);
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert_str_eq(shown(), "f0;f1;f2");
+	ck_assert_int_eq(taken->frames[1].line, 201);
+	ck_assert_int_eq(taken->frames[2].line, 302);
+	end();
+}
+END_TEST
+
 /*
  * Behind the thread state that was read: the frames of f0;f1;f2 have been popped, and f0;f3;f4 pushed in
  * their place.
@@ -751,6 +767,7 @@ static void add_tests(TCase *tests)
 
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, test_waits_for_gil, 0, count);
+	tcase_add_loop_test(tests, test_next_line, 0, count);
 	tcase_add_loop_test(tests, test_ran_between, 0, count);
 	tcase_add_loop_test(tests, test_takes_gil, 0, count);
 	tcase_add_loop_test(tests, test_torn, 0, count);

@@ -283,6 +283,40 @@ START_TEST(test_on_cpu)
 }
 END_TEST
 
+/* ---- the clock of a watch ---- */
+
+/* The sampler had no CPU for a hundred intervals: they are missed, and the next tick is one to come. */
+START_TEST(test_missed)
+{
+	int64_t before_ns;
+
+	begin(versions[_i], MODE_GIL);
+	before_ns = monotonic_ns();
+	watch_begin(watch, before_ns - 100 * INTERVAL_NS, before_ns - 100 * INTERVAL_NS);
+	ck_assert_uint_eq(watch->number, 0);
+	watch->housekeeping_ns = before_ns;
+	ck_assert(watch_tick(watch, before_ns));
+	ck_assert_uint_ge(watch->number, 100);
+	ck_assert_uint_eq(watch->statistics.missed_ticks, watch->number - 1);
+	ck_assert_int_ge(watch->due_ns, before_ns);
+	end();
+}
+END_TEST
+
+/* The run ends before the sampler has a CPU again. */
+START_TEST(test_miss_rest)
+{
+	begin(versions[_i], MODE_GIL);
+	watch_begin(watch, 1000, 1000 + 3 * INTERVAL_NS);
+	ck_assert_uint_eq(watch->number, 3);
+	watch_miss_rest(watch, 1000 + 10 * INTERVAL_NS);
+	ck_assert_uint_eq(watch->statistics.missed_ticks, 7);
+	watch_miss_rest(watch, 1000 + 10 * INTERVAL_NS);
+	ck_assert_uint_eq(watch->statistics.missed_ticks, 7);
+	end();
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	const int count = ARRAY_LENGTH(versions);
@@ -298,6 +332,8 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_switch_not_counted_yet, 0, count);
 	tcase_add_loop_test(tests, test_all_asleep, 0, count);
 	tcase_add_loop_test(tests, test_on_cpu, 0, count);
+	tcase_add_loop_test(tests, test_missed, 0, count);
+	tcase_add_loop_test(tests, test_miss_rest, 0, count);
 }
 
 int main(void)
