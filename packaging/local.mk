@@ -2,6 +2,7 @@
 # What is given to people who do not build: make static, wheel, deb, rpm. All of it ends up in release/ of the build.
 # STATIC_ARCHS="x86_64 aarch64" makes both.
 STATIC_ARCHS = $(shell uname -m)
+static_file = release/pyrope-$(VERSION)-linux-$(shell uname -m)
 
 static:
 	@for arch in $(STATIC_ARCHS); do \
@@ -27,14 +28,22 @@ deb: release-archive
 rpm: release-archive
 	@$(srcdir)/packaging/rpm.sh '$(VERSION)' $(release_archive) '$(abs_top_builddir)'
 
+# All of it, from nothing: with what is linked into the static files, their sources (some of their licences ask for that), and hashes.
+RELEASE_ARCHS = x86_64 aarch64
+release:
+	@rm -rf release && SOURCE_DATE_EPOCH=`$(srcdir)/packaging/epoch.sh` && export SOURCE_DATE_EPOCH && \
+		$(MAKE) -s deb rpm && $(MAKE) -s wheel STATIC_ARCHS='$(RELEASE_ARCHS)' && \
+		$(srcdir)/packaging/release.sh '$(VERSION)' '$(abs_top_builddir)'
+
 # Each of them used as its user would, in roots of its own; as root.
 check-release:
 	@for test in $(release_tests); do \
 		RELEASE='$(abs_top_builddir)/release' VERSION='$(VERSION)' bash $(srcdir)/$$test || exit 1; \
 	done
 
-release_scripts = packaging/deb.sh packaging/epoch.sh packaging/generate.sh packaging/rpm.sh packaging/static.sh \
+release_scripts = packaging/deb.sh packaging/epoch.sh packaging/generate.sh packaging/release.sh packaging/rpm.sh packaging/static.sh \
 	packaging/static_libraries.sh $(release_tests)
-release_tests = tests/release/static.test tests/release/wheel.test tests/release/packages.test
+release_tests = tests/release/static.test tests/release/wheel.test tests/release/packages.test tests/release/containers.test \
+	tests/release/release.test
 
-.PHONY: check-release deb release-archive rpm static wheel
+.PHONY: check-release deb release release-archive rpm static wheel

@@ -69,5 +69,13 @@ $STRIP --strip-all -R .comment -o "$out.new" pyrope
 size=$(wc -c <"$out.new")
 [ "$size" -lt 8000000 ] || fail "$out.new has $size bytes: 8 MB are the limit"
 mv "$out.new" "$out"
-cp "$prefix/versions.tsv" "$build/static/$arch.versions"
+
+# ---- what is in it, for the bill of materials: sources, and what the compiler adds: package, version, archive, hash ----
+
+ln -sfn "$(dirname "$prefix")/sources-$(cut -f 1 "$prefix/versions.tsv" | paste -s -d ' ' | sha256sum | cut -c 1-16)" "$build/static/sources"
+for archive in "/usr/lib/$triplet/libc.a" "$("$tools-gcc" -print-libgcc-file-name)"; do
+	owner=$(dpkg-query -S "$(readlink -f "$archive")" | cut -d ' ' -f 1)
+	printf '%s\t%s\t%s\n' "$(dpkg-query -W -f '${source:Package}\t${source:Version}' "${owner%:}")" "${archive##*/}" \
+		"$(sha256sum <"$archive" | cut -c 1-64)"
+done >"$build/static/$arch.toolchain"
 echo "$out: $size bytes"
