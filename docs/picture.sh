@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes the pictures of README.md, docs/{service,firefox,top,dump,doctor,numpy}.svg and docs/serve.png, of what is in examples/. The programs run as a copy in
+# Makes the pictures of README.md, docs/{service,firefox,top,dump,doctor,numpy}.svg, docs/serve.png and docs/report/*.png, of what is in examples/. The programs run as a copy in
 # a folder whose name says nothing, so that the files have no paths of this machine. The second one takes the Firefox Profiler's own command
 # line (tests/tools/readers.sh fetches it), the third one root, the last one numpy.
 #
@@ -38,8 +38,10 @@ if [ -e "$readers/.bin/profiler-cli" ]; then
 	"$python" "$docs/terminal_picture.py" <picture.txt >"$docs/firefox.svg"
 fi
 
-# A list of profiles, of four runs.
+# The views of a report, and a list of profiles, of four runs.
 if node "$docs/../tests/e2e/browser.js"; then
+	"$pyrope" -r 2ms --threads --embed-source -o report.html -t "$python" service 12
+	node "$docs/report_pictures.js" report.html "$docs/report"
 	"$pyrope" serve --listen 127.0.0.1:5000 "$folder/profiles" &
 	server=$!
 	until curl -s -o /dev/null http://127.0.0.1:5000/api/hello; do sleep 0.1; done

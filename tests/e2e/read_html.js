@@ -6,6 +6,7 @@
 // Usage: node read_html.js FOLDER (with the files that html.test writes; PYROPE_HTML_FILES: only this one)
 //        node read_html.js functions FILE
 //        node read_html.js source FILE NAME (the lines of the file whose name ends so)
+//        node read_html.js embedded FILE (name and text of each source in it, a line each)
 'use strict';
 
 const assert = require('assert/strict');
@@ -657,6 +658,7 @@ const CHECKS = [
 	['deep.html', '50,000 frames deep', is_deep],
 	['hostile.html', 'names that are markup', is_harmless],
 	[null, 'the policy', has_policy],
+	...require('./html_more.js')({ settle, text_of, open_tab, press, place }),
 ];
 
 async function open(browser, file) {
@@ -696,8 +698,19 @@ async function print_source(browser, file, name) {
 		console.log(`${self} ${total} ${line} ${text}`);
 }
 
+// And nothing of it has run.
+async function print_embedded(browser, file) {
+	const page = await open(browser, file);
+	await open_tab(page, 'lines');
+	for (const [name, text] of await page.evaluate('profile.sources'))
+		console.log(`${path.basename(name)}\t${text.replaceAll('\n', '|')}`);
+	console.log(`alerts\t${await page.evaluate(() => window.alerts)}`);
+}
+
 with_browser(async (browser) => {
-	if (process.argv[2] === 'source')
+	if (process.argv[2] === 'embedded')
+		await print_embedded(browser, process.argv[3]);
+	else if (process.argv[2] === 'source')
 		await print_source(browser, process.argv[3], process.argv[4]);
 	else if (process.argv[2] === 'functions')
 		await print_functions(browser, process.argv[3]);

@@ -198,6 +198,7 @@ function* lay_out_flame(plan) {
 		return;
 	}
 	const counts = tree.totals(counted.self);
+	plan.total = counts.total;
 	yield;
 	const kept = counted.kept ? tree.totals(counted.kept.self) : null;
 	if (!counts.total[flame.root])
@@ -285,6 +286,8 @@ function* flame_steps() {
 	flame.cursor = -1;
 	flame.stage.show(Math.max(flame.height, 3) * FLAME_ROW, Math.max(innerHeight * 0.7, 200));
 	show_search();
+	yield;
+	describe('flame', flame_words(plan.total ?? tree_now().totals(counted.self).total));
 }
 
 const show_flame = () => all_steps(flame_steps());

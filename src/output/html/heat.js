@@ -116,6 +116,7 @@ function show_heat() {
 	const width = heat.stage.box.clientWidth;
 	count_cells(width);
 	heat.stage.show(HEAT_AXIS + CELLS * CELL_HEIGHT + 8, 400);
+	describe('heat', heat_words());
 	show_heat_stacks();
 }
 

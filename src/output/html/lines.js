@@ -5,7 +5,7 @@
 'use strict';
 
 const FILES_SHOWN = 100, LINES_SHOWN = 4000;
-const lines = { file: null, outermost: null, sources: null };
+const lines = { file: null, shown: null, outermost: null, sources: null };
 
 function source_of(path) {
 	lines.sources ??= new Map(profile.sources);
@@ -65,6 +65,17 @@ function show_file(file) {
 	by_id('lines-source').replaceChildren(make('h3', {}, file.path), make('table', { 'aria-label': `Lines of ${file.path}` },
 		make('thead', {}, make('tr', {}, ...['self', 'total', 'line', source ? 'source' : 'function'].map((name) => make('th', { scope: 'col' }, name)))),
 		make('tbody', {}, ...rows)));
+	if (lines.shown !== file.path)
+		show_hottest(list, file);
+	lines.shown = file.path;
+}
+
+// A file is opened where most of its samples are, in the middle of the box.
+function show_hottest(list, file) {
+	const box = by_id('lines-source'), weight = (number) => (file.lines.get(number)?.self ?? 0) * 1e9 + (file.lines.get(number)?.total ?? 0);
+	const best = list.slice(0, LINES_SHOWN).reduce((one, number, i, all) => weight(number) > weight(all[one]) ? i : one, 0);
+	const row = box.querySelectorAll('tbody tr')[best];
+	box.scrollTop = row ? row.offsetTop - box.clientHeight / 2 : 0;
 }
 
 function choose_file(path) {

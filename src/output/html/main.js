@@ -25,6 +25,8 @@ function start_tabs() {
 	const names = Object.keys(tabs);
 	names.forEach((name, i) => {
 		tabs[name].start();
+		by_id(`tab-${name}`).setAttribute('aria-selected', String(name === tab));
+		by_id(`tab-${name}`).tabIndex = name === tab ? 0 : -1;
 		by_id(`tab-${name}`).addEventListener('click', () => open_tab(name));
 		by_id(`tab-${name}`).addEventListener('keydown', (event) => {
 			const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -129,6 +131,7 @@ function* show_afterwards(what) {
 		yield* count_again();
 		show_summary();
 		show_range();
+		describe('timeline', timeline_words());
 		yield;
 		if (tabs[tab].steps)
 			yield* tabs[tab].steps();

@@ -5,11 +5,12 @@
 // from all of a run down to single samples. Where a sample is selected, what other samples have in common with it is in full colour.
 'use strict';
 
-const AXIS = 22, PROCESS_ROW = 20, COUNTER_ROW = 26, LEAST_ROW = 14, HIGHEST_ROW = 48, DRAG = 4;
+const AXIS = 22, PROCESS_ROW = 20, COUNTER_ROW = 26, LEAST_ROW = 14, HIGHEST_ROW = 48;
 
-let stage, rows = [], rows_height = 0, deepest = 1, common = null, drag = null, image = null;
+let stage, rows = [], rows_height = 0, deepest = 1, common = null, image = null;
 
-const gutter = (width) => width < 600 ? 84 : 168;
+const is_narrow = (width) => width < 600;
+const gutter = (width) => is_narrow(width) ? 96 : 168;
 
 function layout_rows() {
 	const threads = profile.threads.map((_, thread) => thread).filter(is_counted);
@@ -22,6 +23,7 @@ function layout_rows() {
 	};
 	profile.processes.forEach((process, i) => {
 		const mine = threads.filter((thread) => profile.threads[thread].process === i);
+		mine.sort((a, b) => profile.threads[a].tid - profile.threads[b].tid); // the main thread is the first
 		if (!mine.length)
 			return;
 		add('process', i, PROCESS_ROW);
@@ -225,8 +227,8 @@ function draw_counter(context, row, top, width, left, colours) {
 	draw_counter_values(context, process, is_memory, most, top, row.height, width, left);
 	context.restore();
 	context.fillStyle = colours.faint;
-	context.fillText(fit_text(context, is_memory ? `memory, up to ${memory_text(most)}` : `CPU, up to ${Math.round(most * 100)}%`, left - 14), 12,
-		top + row.height / 2);
+	const text = is_memory ? memory_text(most) : `${Math.round(most * 100)}%`;
+	context.fillText(fit_text(context, `${is_memory ? 'memory' : 'CPU'}${is_narrow(width) ? '' : ', up to'} ${text}`, left - 14), 12, top + row.height / 2);
 }
 
 const memory_text = (kilobytes) => kilobytes >= 1e6 ? `${(kilobytes / 1048576).toFixed(2)} GB` : `${(kilobytes / 1024).toFixed(1)} MB`;
@@ -297,7 +299,7 @@ function draw_timeline(context, width, height, top, scale) {
 			context.font = '12px system-ui, sans-serif';
 		} else if (row.kind === 'thread') {
 			context.fillStyle = colours.ink;
-			context.fillText(fit_text(context, thread_text(row.index), left - 18), 12, y + row.height / 2);
+			context.fillText(fit_text(context, is_narrow(width) ? profile.threads[row.index].name : thread_text(row.index), left - 18), 12, y + row.height / 2);
 		} else {
 			draw_counter(context, row, y, width, left, colours);
 		}
@@ -393,73 +395,6 @@ function tip_of(x, y) {
 		stack ? `${function_name(profile.node_function[stack])} ${function_place(profile.node_function[stack], profile.frame_line[profile.node_frame[stack]])}` : ''];
 }
 
-// ---- pointer and keys ----
-
-function zoom(by, around = (view.from + view.to) / 2) {
-	set_window(around - (around - view.from) * by, around + (view.to - around) * by);
-}
-
-function pan(part) {
-	const span = view.to - view.from;
-	set_window(view.from + part * span, view.to + part * span);
-}
-
-function zoom_to_selection() {
-	if (!view.selection || view.selection[1] <= view.selection[0])
-		return;
-	const [from, to] = view.selection;
-	view.selection = null;
-	set_window(from, to);
-}
-
-function show_all() {
-	view.selection = null;
-	set_window(0, profile.length);
-	changed(RANGE);
-}
-
-const timeline_keys = {
-	'+': () => zoom(0.5), '=': () => zoom(0.5), '-': () => zoom(2), Home: show_all, Enter: zoom_to_selection,
-	ArrowLeft: (event) => view.sample && !event.shiftKey ? step_sample(-1) : pan(-0.2),
-	ArrowRight: (event) => view.sample && !event.shiftKey ? step_sample(1) : pan(0.2),
-	ArrowUp: () => view.sample && step_thread(-1),
-	ArrowDown: () => view.sample && step_thread(1),
-	Escape: () => view.sample ? select_sample(-1, 0) : select_range(null),
-};
-
-// The first sample of the first thread, for whoever has no pointer.
-function select_first() {
-	const thread = profile.threads.findIndex((_, i) => is_counted(i) && find_run(i, view.from) < profile.first[i + 1]);
-	if (thread >= 0)
-		select_sample(thread, find_run(thread, view.from));
-}
-
-function on_timeline_key(event) {
-	const act = event.key === ' ' ? select_first : timeline_keys[event.key];
-	if (!act || event.ctrlKey || event.metaKey || event.altKey)
-		return;
-	event.preventDefault();
-	act(event);
-}
-
-function on_timeline_move(event) {
-	const [x, , y] = stage.place(event);
-	if (!drag) {
-		show_tip(event, tip_of(x, y));
-		return;
-	}
-	drag.moved ||= Math.abs(x - drag.x) > DRAG;
-	if (drag.moved)
-		select_range(Math.min(drag.time, time_at(x)), Math.max(drag.time, time_at(x)));
-}
-
-function on_timeline_up(event) {
-	const [x, , y] = stage.place(event);
-	if (drag && !drag.moved)
-		click_timeline(x, y);
-	drag = null;
-}
-
 // As deep as all but one in 100 samples: the few that are deeper are as high as a row is.
 function usual_depth() {
 	const { runs, node_depth } = profile, samples = [];
@@ -477,27 +412,6 @@ function start_timeline() {
 	stage = new Stage('timeline', draw_timeline);
 	deepest = usual_depth();
 	layout_rows();
-	const { canvas } = stage;
-	canvas.addEventListener('pointerdown', (event) => {
-		const [x] = stage.place(event);
-		if (event.button === 0 && event.pointerType !== 'touch' || event.pointerType === 'touch') {
-			drag = { x, time: time_at(x), moved: false };
-			canvas.setPointerCapture(event.pointerId);
-		}
-	});
-	canvas.addEventListener('pointermove', on_timeline_move);
-	canvas.addEventListener('pointerup', on_timeline_up);
-	canvas.addEventListener('pointercancel', () => {
-		drag = null;
-	});
-	canvas.addEventListener('pointerleave', (event) => show_tip(event, null));
-	canvas.addEventListener('dblclick', zoom_to_selection);
-	canvas.addEventListener('keydown', on_timeline_key);
-	canvas.addEventListener('wheel', (event) => {
-		if (!event.ctrlKey && !event.metaKey && !event.shiftKey)
-			return;
-		event.preventDefault();
-		zoom(1.25 ** Math.sign(event.deltaY || event.deltaX), time_at(stage.place(event)[0]));
-	}, { passive: false });
+	start_navigation();
 	at_once.push(() => stage.show(rows_height, Math.max(innerHeight * 0.5, 160)));
 }
