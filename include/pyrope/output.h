@@ -27,6 +27,8 @@ struct output_file;
  * else.
  */
 int output_open(struct output_file **file, const char *path, struct error *err);
+/* Is standard output open for writing? */
+bool output_can_print(void);
 /*
  * A new file with this ending in the folder for temporary files ($TMPDIR, /tmp), which only its owner may
  * read; the caller frees *path.

@@ -29,8 +29,13 @@ static void fill_standard_descriptors(void)
 int print_text(const struct buffer *text, struct error *err)
 {
 	struct output_file *file = NULL;
-	int result = output_open(&file, NULL, err);
+	int result;
 
+	/* not the words of output_open: these commands have no -o, or have it for something else */
+	if (!output_can_print())
+		return error_set(err, ERROR_SYSTEM,
+			"cannot write standard output: it is closed: let it lead somewhere, as with >FILE");
+	result = output_open(&file, NULL, err);
 	if (result == 0) {
 		output_write(file, text->data, text->length);
 		result = output_commit(file, err);

@@ -2,7 +2,8 @@
 /*
  * pyrope report: what was recorded before, shown or written in any format. A recording gives the same bytes
  * as the run that made it would have given; collapsed stacks of any tool are read, too; several files are
- * added up.
+ * added up, by the
+ * time that their ticks stand for.
  */
 #include "config.h"
 
@@ -21,12 +22,18 @@ struct report {
 	struct sink sink;
 	struct roots roots;
 	bool damaged;
+	int64_t interval_ns; /* of what is written: that of the finest file */
+	struct {
+		int64_t interval_ns; /* 0: it has no ticks in time */
+		long double rest;    /* of ticks, of what was read before */
+	} file;
 };
 
 /* What the outputs have to know before the first event. */
 struct preview {
 	struct sink sink;
 	bool has_run;
+	bool has_begun; /* the file that is looked at */
 	int64_t interval_ns, epoch_ns;
 	enum sample_mode mode;
 };
@@ -36,30 +43,35 @@ static int take_preview(struct sink *sink, const struct event *event, struct err
 	struct preview *preview = (struct preview *)sink;
 
 	if (event->kind == EVENT_BEGIN) {
+		preview->has_begun = true;
+		if (!preview->has_run || event->run->interval_ns < preview->interval_ns)
+			preview->interval_ns = event->run->interval_ns;
+	}
+	if (event->kind == EVENT_BEGIN && !preview->has_run) {
 		preview->has_run = true;
-		preview->interval_ns = event->run->interval_ns;
 		preview->epoch_ns = event->run->realtime_ns - event->time_ns;
 		preview->mode = sample_mode_find(event->run->mode);
 	}
 	return error_set(err, ERROR_GONE, "seen");
 }
 
-/* The run of the first file that is a recording. */
+/* The run of the first file that is a recording, and the shortest interval of all of them. */
 static int preview_files(struct report *report, struct preview *preview, struct error *err)
 {
 	const struct options *options = report->options;
 
-	for (size_t i = 0; i < options->input_count && !preview->has_run; i++) {
+	for (size_t i = 0; i < options->input_count; i++) {
 		struct recording_end end;
 		struct error stop = { 0 };
 		int fd = input_open(options->inputs[i], err);
 
 		if (fd < 0)
 			return -1;
+		preview->has_begun = false;
 		if (input_is_recording(fd) &&
 			recording_read(fd, options->inputs[i], report->functions, &preview->sink, &end,
 				&stop) != 0 &&
-			!preview->has_run) {
+			!preview->has_begun) {
 			*err = stop;
 			close(fd);
 			return -1;
@@ -69,13 +81,41 @@ static int preview_files(struct report *report, struct preview *preview, struct 
 	return 0;
 }
 
+/* So many ticks of the file, in ticks of what is written. */
+static uint64_t scale(struct report *report, uint64_t ticks)
+{
+	const long double exact =
+		(long double)ticks * report->file.interval_ns / report->interval_ns + report->file.rest;
+	const uint64_t whole = exact < (long double)INT64_MAX ? (uint64_t)exact : INT64_MAX;
+
+	report->file.rest = exact < (long double)INT64_MAX ? exact - (long double)whole : 0;
+	return whole;
+}
+
+/* Of a file with a longer interval: each tick becomes as many as stand for the same time. */
+static int take_scaled(struct report *report, const struct event *event, struct error *err)
+{
+	struct event scaled = *event;
+
+	if (event->kind == EVENT_MISSED) {
+		scaled.missed = scale(report, event->missed);
+	} else if (event->kind == EVENT_SAMPLE || event->kind == EVENT_LEFT_OUT) {
+		scaled.weight = scale(report, event->weight);
+		scaled.last_ns += report->file.interval_ns - report->interval_ns;
+	}
+	return outputs_take(&report->outputs, &scaled, err);
+}
+
 static int take(struct sink *sink, const struct event *event, struct error *err)
 {
 	struct report *report = (struct report *)((char *)sink - offsetof(struct report, sink));
 
 	if (event->kind == EVENT_PROCESS)
 		roots_add_list(&report->roots, event->process->roots);
-	return outputs_take(&report->outputs, event, err);
+	if (event->kind == EVENT_BEGIN)
+		report->file.interval_ns = event->run->interval_ns;
+	return report->file.interval_ns > report->interval_ns ? take_scaled(report, event, err)
+							      : outputs_take(&report->outputs, event, err);
 }
 
 /*
@@ -107,6 +147,8 @@ static int read_one(struct report *report, const char *path, struct error *err)
 
 	if (fd < 0)
 		return -1;
+	report->file.interval_ns = 0;
+	report->file.rest = 0;
 	if (!input_is_recording(fd) && check_untimed(report, path, err) != 0) {
 		close(fd);
 		return -1;
@@ -121,7 +163,7 @@ static int open_outputs(struct report *report, const struct preview *preview, st
 	struct output_options output = output_options_of(options, mode);
 	struct filter_options filter = filter_options_of(options, mode);
 
-	output.interval_ns = preview->interval_ns;
+	output.interval_ns = report->interval_ns = preview->interval_ns;
 	output.epoch_ns = preview->epoch_ns;
 	output.roots = report->roots.list;
 	filter.selects = preview->has_run;

@@ -71,8 +71,7 @@ static void change_rate(struct top *top, int64_t interval_ns)
 	top->options.interval_ns = interval_ns;
 	top->recording.has_begun = false; /* a recording has one rate: the next one begins */
 	sampler_renew(top->recording.sampler, interval_ns);
-	live_say(top->live, "%.4g samples a second from now on; s writes what comes from here on",
-		1e9 / (double)interval_ns);
+	live_say(top->live, "%.4g samples a second from now on", 1e9 / (double)interval_ns);
 }
 
 static void switch_native(struct top *top, bool native)
@@ -95,16 +94,19 @@ static void switch_native(struct top *top, bool native)
 
 static void save(struct top *top, const char *path)
 {
-	const int fd = top_spool_open(&top->spool);
+	int fds[SPOOL_FILES];
+	size_t count = top_spool_open(&top->spool, fds);
 
-	if (fd < 0) {
+	if (!count) {
 		live_say(top->live, "nothing to write: %s",
 			top->spool.failure.message[0] ? top->spool.failure.message
 						      : "nothing was sampled yet");
 		return;
 	}
-	top_job_save(&top->job, top->live, fd, sample_mode_names[live_mode(top->live)], path);
-	close(fd);
+	top_job_save(&top->job, top->live, fds, count, sample_mode_names[live_mode(top->live)], path,
+		top->spool.has_forgotten ? " without what came before the last 32 changes of the rate" : "");
+	while (count)
+		close(fds[--count]);
 }
 
 static void do_request(struct top *top, const struct live_request *request)

@@ -37,19 +37,23 @@ bool top_signals_take_continue(void);
 
 /* ---- top_spool.c ---- */
 
-/* All events as a recording in a file without a name. */
+#define SPOOL_FILES 33
+
+/* All events as recordings in files without a name: one for each rate, in the order of time. */
 struct top_spool {
 	struct sink sink;
-	struct sink *recorder;
-	int fd; /* -1: there is none */
+	struct sink *recorder; /* writes the last one */
+	int files[SPOOL_FILES];
+	size_t count;
+	bool has_forgotten; /* the rate has changed more often than that: the first files are gone */
 	uint64_t bytes;
 	struct error failure; /* it is not kept any more, for this reason */
 };
 
 void top_spool_init(struct top_spool *spool);
 void top_spool_release(struct top_spool *spool);
-/* A descriptor of its own for what is there by now; -1: there is nothing. */
-int top_spool_open(struct top_spool *spool);
+/* Descriptors of their own for what is there by now. Their number; 0: there is nothing. */
+size_t top_spool_open(struct top_spool *spool, int fds[SPOOL_FILES]);
 
 /* ---- top_jobs.c ---- */
 
@@ -62,13 +66,15 @@ struct top_job {
 	int fd; /* what it says */
 	struct buffer text;
 	char *path;
+	const char *note; /* what is missing in the file; static */
 	pid_t processes[JOB_PROCESSES];
 	size_t count, next;
 	bool has_failed;
 };
 
-void top_job_save(
-	struct top_job *job, struct live *live, int recording_fd, const char *mode, const char *path);
+/* The descriptors are the caller's. note: what is said behind the name of the file; static. */
+void top_job_save(struct top_job *job, struct live *live, const int *recordings, size_t count,
+	const char *mode, const char *path, const char *note);
 void top_job_dump(struct top_job *job, struct live *live);
 /* Looks whether it has ended, and says so. */
 void top_job_poll(struct top_job *job, struct live *live);

@@ -21,7 +21,8 @@
 #define TEXT_LIMIT (16u << 20)
 
 /* As a shell would start it: what pyrope catches and blocks is its own affair. */
-static int spawn(pid_t *pid, char *const *arguments, int input, int output)
+static int spawn(
+	pid_t *pid, char *const *arguments, const int *recordings, size_t count, int input, int output)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
@@ -33,6 +34,9 @@ static int spawn(pid_t *pid, char *const *arguments, int input, int output)
 	sigdelset(&all, SIGKILL);
 	sigdelset(&all, SIGSTOP);
 	posix_spawn_file_actions_init(&files);
+	/* to itself: the one of the child outlives exec */
+	for (size_t i = 0; i < count; i++)
+		posix_spawn_file_actions_adddup2(&files, recordings[i], recordings[i]);
 	posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&files, output, STDERR_FILENO);
@@ -46,17 +50,22 @@ static int spawn(pid_t *pid, char *const *arguments, int input, int output)
 	return failed;
 }
 
-static void begin(struct top_job *job, struct live *live, char *const *arguments, int input)
+static void begin(
+	struct top_job *job, struct live *live, char *const *arguments, const int *recordings, size_t count)
 {
+	const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int ends[2], failed;
 
-	if (pipe2(ends, O_CLOEXEC) != 0) {
+	if (input < 0 || pipe2(ends, O_CLOEXEC) != 0) {
 		live_say(live, "cannot do that: %s", strerror(errno));
+		if (input >= 0)
+			close(input);
 		job->kind = LIVE_NOTHING;
 		return;
 	}
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	failed = spawn(&job->pid, arguments, input, ends[1]);
+	failed = spawn(&job->pid, arguments, recordings, count, input, ends[1]);
+	close(input);
 	close(ends[1]);
 	if (failed) {
 		close(ends[0]);
@@ -86,36 +95,37 @@ static void restart(struct top_job *job, enum live_wish kind)
 	job->kind = kind;
 }
 
-void top_job_save(
-	struct top_job *job, struct live *live, int recording_fd, const char *mode, const char *path)
+void top_job_save(struct top_job *job, struct live *live, const int *recordings, size_t count,
+	const char *mode, const char *path, const char *note)
 {
-	char program[] = "pyrope", report[] = "report", output[] = "-o", input[] = "/proc/self/fd/0";
-	char mode_option[32];
+	char program[] = "pyrope", report[] = "report", output[] = "-o";
+	char mode_option[32], inputs[SPOOL_FILES][32];
+	char *arguments[5 + SPOOL_FILES + 1] = { program, report, mode_option, output };
 
 	if (is_busy(job, live))
 		return;
 	restart(job, LIVE_SAVE);
 	job->path = xstrdup(path);
+	job->note = note;
 	snprintf(mode_option, sizeof(mode_option), "--mode=%s", mode);
-	{
-		char *const arguments[] = { program, report, mode_option, output, job->path, input, NULL };
-
-		live_say(live, "writing %s", path);
-		begin(job, live, arguments, recording_fd);
+	arguments[4] = job->path;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(inputs[i], sizeof(inputs[i]), "/proc/self/fd/%d", recordings[i]);
+		arguments[5 + i] = inputs[i];
 	}
+	live_say(live, "writing %s", path);
+	begin(job, live, arguments, recordings, count);
 }
 
 static void dump_next(struct top_job *job, struct live *live)
 {
 	char program[] = "pyrope", dump[] = "dump", pid[32];
 	char *const arguments[] = { program, dump, pid, NULL };
-	const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (job->next)
 		buffer_append_char(&job->text, '\n');
 	snprintf(pid, sizeof(pid), "%d", (int)job->processes[job->next++]);
-	begin(job, live, arguments, null);
-	close(null);
+	begin(job, live, arguments, NULL, 0);
 }
 
 void top_job_dump(struct top_job *job, struct live *live)
@@ -152,7 +162,7 @@ static void end(struct top_job *job, struct live *live, int status)
 	job->pid = 0;
 	if (job->kind == LIVE_SAVE) {
 		if (is_well)
-			live_say(live, "wrote %s", job->path);
+			live_say(live, "wrote %s%s", job->path, job->note);
 		else
 			live_say(live, "not written: %s", last_line(&job->text));
 		job->kind = LIVE_NOTHING;

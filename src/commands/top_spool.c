@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What pyrope top keeps for `s`: a recording of all events, in a file that has no name and so is gone with
- * pyrope. It begins anew when the rate changes, for a recording has one rate, and when it becomes very long.
+ * pyrope. A recording has one rate: when that changes, another file begins, and `pyrope report` adds them up.
  */
 #include "config.h"
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pyrope/recording.h"
@@ -24,7 +25,7 @@ static int write_all(void *context, const void *bytes, size_t length, struct err
 	const char *at = bytes;
 
 	while (length) {
-		const ssize_t count = write(spool->fd, at, length);
+		const ssize_t count = write(spool->files[spool->count - 1], at, length);
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -41,10 +42,21 @@ static void end(struct top_spool *spool)
 {
 	sink_free(spool->recorder);
 	spool->recorder = NULL;
-	if (spool->fd >= 0)
-		close(spool->fd);
-	spool->fd = -1;
+	while (spool->count)
+		close(spool->files[--spool->count]);
 	spool->bytes = 0;
+}
+
+/* The oldest one makes room. */
+static void forget_first(struct top_spool *spool)
+{
+	struct stat status;
+
+	if (fstat(spool->files[0], &status) == 0)
+		spool->bytes -= (uint64_t)status.st_size;
+	close(spool->files[0]);
+	memmove(spool->files, spool->files + 1, --spool->count * sizeof(spool->files[0]));
+	spool->has_forgotten = true;
 }
 
 static int begin(struct top_spool *spool, struct error *err)
@@ -53,15 +65,23 @@ static int begin(struct top_spool *spool, struct error *err)
 	const char *folder = getenv("TMPDIR");
 	char *path = xasprintf("%s/pyrope-XXXXXX", folder && *folder ? folder : "/tmp");
 
-	end(spool);
-	spool->fd = mkostemp(path, O_CLOEXEC);
-	if (spool->fd >= 0)
-		unlink(path);
-	else
-		error_set_errno(err, ERROR_SYSTEM, errno, "cannot keep what is sampled in '%.256s'", path);
+	int fd = -1;
+
+	if (!spool->recorder || sink_flush(spool->recorder, err) == 0) {
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(path);
+		else
+			error_set_errno(
+				err, ERROR_SYSTEM, errno, "cannot keep what is sampled in '%.256s'", path);
+	}
 	free(path);
-	if (spool->fd < 0)
+	if (fd < 0)
 		return -1;
+	sink_free(spool->recorder);
+	if (spool->count == SPOOL_FILES)
+		forget_first(spool);
+	spool->files[spool->count++] = fd;
 	spool->recorder = recorder_new(&file);
 	return 0;
 }
@@ -86,7 +106,7 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 
 void top_spool_init(struct top_spool *spool)
 {
-	*spool = (struct top_spool){ .sink = { .take = take }, .fd = -1 };
+	*spool = (struct top_spool){ .sink = { .take = take } };
 }
 
 void top_spool_release(struct top_spool *spool)
@@ -94,13 +114,19 @@ void top_spool_release(struct top_spool *spool)
 	end(spool);
 }
 
-int top_spool_open(struct top_spool *spool)
+size_t top_spool_open(struct top_spool *spool, int fds[SPOOL_FILES])
 {
-	char path[64];
+	size_t count = 0;
 
 	if (!spool->recorder || sink_flush(spool->recorder, &spool->failure) != 0)
-		return -1;
-	/* not a copy of the descriptor, which would have the same offset */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", spool->fd);
-	return open(path, O_RDONLY | O_CLOEXEC);
+		return 0;
+	for (size_t i = 0; i < spool->count; i++) {
+		char path[64];
+
+		/* not a copy of the descriptor, which would have the same offset */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", spool->files[i]);
+		fds[count] = open(path, O_RDONLY | O_CLOEXEC);
+		count += fds[count] >= 0;
+	}
+	return count;
 }

@@ -202,6 +202,14 @@ static struct output_file *file_new(void)
 	return file;
 }
 
+/* The placeholder that main puts there for a closed descriptor cannot be written to either. */
+bool output_can_print(void)
+{
+	const int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 int output_open(struct output_file **opened, const char *path, struct error *err)
 {
 	struct output_file *file = file_new();
@@ -209,11 +217,7 @@ int output_open(struct output_file **opened, const char *path, struct error *err
 	if (!path || strcmp(path, "-") == 0) {
 		file->fd = STDOUT_FILENO;
 		file->name = xstrdup("standard output");
-		/*
-		 * The placeholder that main puts there for a closed descriptor cannot be written to either.
-		 *
-		 */
-		if ((fcntl(file->fd, F_GETFL) & O_ACCMODE) == O_RDONLY || fcntl(file->fd, F_GETFL) < 0) {
+		if (!output_can_print()) {
 			output_close(file);
 			return error_set(
 				err, ERROR_SYSTEM, "cannot write standard output: it is closed: use -o FILE");

@@ -128,6 +128,12 @@ static void add_headers(const struct request *request, struct MHD_Response *resp
 		MHD_add_response_header(response, "Allow", "GET, HEAD, PUT, POST, DELETE");
 	if (request->status == MHD_HTTP_SERVICE_UNAVAILABLE)
 		MHD_add_response_header(response, "Retry-After", "2");
+	if (request->retry_seconds) {
+		char seconds[16];
+
+		snprintf(seconds, sizeof(seconds), "%u", request->retry_seconds);
+		MHD_add_response_header(response, "Retry-After", seconds);
+	}
 }
 
 enum MHD_Result answer_send(struct request *request)

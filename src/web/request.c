@@ -42,6 +42,7 @@ void request_free(struct request *request)
 	if (request->job)
 		jobs_cancel(&request->server->jobs, request->job);
 	upload_abort(request);
+	form_release(request);
 	buffer_release(&request->text);
 	buffer_release(&request->disposition);
 	buffer_release(&request->location);
@@ -74,30 +75,47 @@ void request_resume(struct request *request)
 
 /* ---- may it? ---- */
 
-static bool is_token(const struct request *request)
+enum token_shown { TOKEN_NONE, TOKEN_WRONG, TOKEN_RIGHT, TOKEN_TOO_OFTEN };
+
+/* Who has tried too many is not told whether this one is right. */
+static enum token_shown find_token(struct request *request)
 {
 	static const char bearer[] = "Bearer ";
 	const char *value = request_header(request, "Authorization");
+	const struct sockaddr *address =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+	struct tries *tries = &request->server->tries;
+	const int64_t now_ns = monotonic_ns();
 	struct buffer digest = { 0 };
 	bool is_right;
 
 	if (!value || strncmp(value, bearer, strlen(bearer)) != 0)
-		return false;
+		return TOKEN_NONE;
+	if (tries_wait_ns(tries, address, now_ns) > 0) {
+		request->retry_seconds = (unsigned)(tries_wait_ns(tries, address, now_ns) / 1000000000 + 1);
+		return TOKEN_TOO_OFTEN;
+	}
 	value += strlen(bearer);
 	buffer_append_sha256(&digest, value, strlen(value));
 	is_right = web_is_equal_secret(digest.data, request->server->token.digest.data);
 	buffer_release(&digest);
-	return is_right;
+	if (!is_right)
+		tries_note(tries, address, now_ns);
+	return is_right ? TOKEN_RIGHT : TOKEN_WRONG;
 }
 
-static bool is_authorized(const struct request *request)
+static void say_too_often(struct request *request)
+{
+	answer_say(request, MHD_HTTP_TOO_MANY_REQUESTS,
+		"too many wrong tokens came from this address: ask again in %u s", request->retry_seconds);
+}
+
+static bool has_cookie(const struct request *request)
 {
 	const struct server *server = request->server;
-	const char *cookie;
+	const char *cookie =
+		MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, server->token.cookie_name);
 
-	if (!server->token.digest.length || is_token(request))
-		return true;
-	cookie = MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, server->token.cookie_name);
 	return cookie && web_is_equal_secret(cookie, server->token.cookie.data);
 }
 
@@ -127,10 +145,20 @@ static bool check_token(struct request *request)
 {
 	const enum web_route route = request->target.route;
 	const char *accept = request_header(request, "Accept");
+	enum token_shown shown;
 
-	if (route == ROUTE_PAGE || route == ROUTE_LOGIN || is_authorized(request))
+	if (route == ROUTE_PAGE || route == ROUTE_LOGIN || !request->server->token.digest.length ||
+		has_cookie(request))
 		return true;
-	if ((route == ROUTE_PROFILE || route == ROUTE_DIFF) && accept && strstr(accept, "text/html"))
+	shown = find_token(request);
+	if (shown == TOKEN_RIGHT)
+		return true;
+	if (shown == TOKEN_TOO_OFTEN)
+		say_too_often(request);
+	else if (shown == TOKEN_WRONG)
+		answer_say(request, MHD_HTTP_UNAUTHORIZED,
+			"that is not the token of this server: use the one that its --token-file has");
+	else if ((route == ROUTE_PROFILE || route == ROUTE_DIFF) && accept && strstr(accept, "text/html"))
 		answer_page(request, MHD_HTTP_UNAUTHORIZED, "page.html");
 	else
 		answer_say(request, MHD_HTTP_UNAUTHORIZED,
@@ -297,8 +325,13 @@ static void list_profiles(struct request *request)
 static void login(struct request *request)
 {
 	const struct server *server = request->server;
+	const enum token_shown shown = server->token.digest.length ? find_token(request) : TOKEN_NONE;
 
-	if (!server->token.digest.length || !is_token(request)) {
+	if (shown == TOKEN_TOO_OFTEN) {
+		say_too_often(request);
+		return;
+	}
+	if (shown != TOKEN_RIGHT) {
 		answer_say(request, MHD_HTTP_UNAUTHORIZED, "that is not the token");
 		return;
 	}
@@ -371,10 +404,21 @@ static bool has_long_body(const struct request *request)
 
 static void take_body(struct request *request, const char *bytes, size_t length)
 {
-	if (request->state == REQUEST_UPLOADS)
+	request->form.bytes += request->form.parts ? length : 0;
+	if (request->state == REQUEST_UPLOADS && request->form.parts)
+		form_take(request, bytes, length);
+	else if (request->state == REQUEST_UPLOADS)
 		upload_take(request, bytes, length);
 	else
 		request->bytes += length;
+}
+
+/* Whoever sends on and on is cut off. */
+static bool is_endless(const struct request *request)
+{
+	const uint64_t most = request->server->options->upload_bytes + DRAINED;
+
+	return request->bytes > most || request->form.bytes > most;
 }
 
 enum MHD_Result request_handle(struct request *request, const char *method, const char *bytes, size_t *length)
@@ -390,7 +434,7 @@ enum MHD_Result request_handle(struct request *request, const char *method, cons
 	if (*length) {
 		take_body(request, bytes, *length);
 		*length = 0;
-		return request->bytes > request->server->options->upload_bytes + DRAINED ? MHD_NO : MHD_YES;
+		return is_endless(request) ? MHD_NO : MHD_YES;
 	}
 	if (request->state == REQUEST_UPLOADS)
 		upload_end(request);

@@ -27,7 +27,7 @@
 #include "web/token.h"
 
 #define SILENCE_SECONDS 60                    /* of a connection, at any place of a request */
-#define REQUEST_NS (INT64_C(60) * 1000000000) /* for the head of one, however slowly it comes */
+#define REQUEST_NS (INT64_C(60) * 1000000000) /* at most, for the head of one, however slowly it comes */
 #define CONNECTION_BYTES 65536                /* of memory, for the head and a part of the body */
 #define SWEEP_MS 500
 #define WRITTEN_BYTES (UINT64_C(1) << 30) /* by a child: a report of a small profile has more bytes than it */
@@ -40,6 +40,14 @@ bool web_available(void)
 
 /* ---- connections ---- */
 
+/* The head of a request has no more time than an upload. */
+static int64_t head_deadline_ns(const struct server *server)
+{
+	const int64_t upload_ns = server->options->upload_ns;
+
+	return monotonic_ns() + (upload_ns < REQUEST_NS ? upload_ns : REQUEST_NS);
+}
+
 static void take_peer(void *context, struct MHD_Connection *connection, void **own,
 	enum MHD_ConnectionNotificationCode code)
 {
@@ -49,7 +57,7 @@ static void take_peer(void *context, struct MHD_Connection *connection, void **o
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		peer = xcalloc(1, sizeof(*peer));
 		peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		peer->deadline_ns = monotonic_ns() + REQUEST_NS;
+		peer->deadline_ns = head_deadline_ns(server);
 		peer->next = server->peers;
 		peer->before = &server->peers;
 		if (peer->next)
@@ -112,7 +120,7 @@ static void end_request(
 	(void)connection;
 	(void)code;
 	if (request) {
-		request->peer->deadline_ns = monotonic_ns() + REQUEST_NS;
+		request->peer->deadline_ns = head_deadline_ns(request->server);
 		request->peer->is_answered = false;
 	}
 	request_free(request);

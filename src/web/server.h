@@ -7,6 +7,7 @@
 
 #include "web/index.h"
 #include "web/job.h"
+#include "web/tries.h"
 
 #define CONNECTIONS 256
 
@@ -38,6 +39,7 @@ struct server {
 	const char **hosts; /* that it is called by; the strings are lent, but for own_host */
 	size_t host_count;
 	char own_host[256];
+	struct tries tries;
 	size_t uploads; /* that are coming in */
 	struct {
 		char **files; /* in the folder, that have still to be looked at, from next on */
@@ -69,6 +71,11 @@ struct request {
 	int fd;                /* -1: none; of what is made for an answer, too */
 	uint64_t bytes;
 	struct web_labels labels;
+	struct {
+		struct MHD_PostProcessor *parts; /* NULL: it is no form */
+		bool has_file;
+		uint64_t bytes; /* of all of it */
+	} form;
 
 	/* the answer */
 	unsigned status;
@@ -76,6 +83,7 @@ struct request {
 	struct buffer text;        /* or the file in fd, when has_file */
 	bool has_file;
 	struct buffer disposition, location, cookie; /* headers, where they are not empty */
+	unsigned retry_seconds;                      /* 0: it does not matter when it asks again */
 };
 
 /* ---- answer.c ---- */
@@ -104,6 +112,18 @@ void upload_take(struct request *request, const char *bytes, size_t length);
 void upload_end(struct request *request);
 /* What is not a profile by now is removed. */
 void upload_abort(struct request *request);
+
+/* ---- form.c ---- */
+
+/* Does this Content-Type say so? NULL: there is none. */
+bool form_is_one(const char *type);
+/* Of an upload that has begun. False: it is no form that can be read. */
+bool form_begin(struct request *request);
+/* A part of the body; request->state says whether it was taken. */
+void form_take(struct request *request, const char *bytes, size_t length);
+/* All of it is there; false: not so, and the answer says why. */
+bool form_end(struct request *request);
+void form_release(struct request *request);
 
 /* ---- request.c ---- */
 

@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define MEGABYTE UINT64_C(1000000)
+#define FORM_BYTES UINT64_C(16384) /* around the file */
 
 static void refuse_size(struct request *request)
 {
@@ -51,14 +53,15 @@ bool upload_begin(struct request *request)
 	struct error err = { 0 };
 	int64_t announced = 0;
 
-	if (type && strncmp(type, "multipart/", strlen("multipart/")) == 0) {
+	if (type && strncasecmp(type, "multipart/", strlen("multipart/")) == 0 && !form_is_one(type)) {
 		answer_say(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-			"send the file as it is: curl -T FILE, or --data-binary @FILE");
+			"send the file as it is, or in a form: curl -T FILE, curl -F file=@FILE");
 		return false;
 	}
 	if (length &&
 		(parse_integer(length, "length", 0, INT64_MAX, &announced, &err) != 0 ||
-			(uint64_t)announced > server->options->upload_bytes)) {
+			(uint64_t)announced >
+				server->options->upload_bytes + (form_is_one(type) ? FORM_BYTES : 0))) {
 		refuse_size(request);
 		return false;
 	}
@@ -75,6 +78,12 @@ bool upload_begin(struct request *request)
 		return false;
 	}
 	server->uploads++;
+	if (form_is_one(type) && !form_begin(request)) {
+		upload_abort(request);
+		answer_say(request, MHD_HTTP_BAD_REQUEST,
+			"the form has no boundary: curl -F file=@FILE, or curl -T FILE");
+		return false;
+	}
 	request->state = REQUEST_UPLOADS;
 	request->peer->deadline_ns = monotonic_ns() + server->options->upload_ns;
 	return true;
@@ -175,6 +184,10 @@ void upload_end(struct request *request)
 {
 	struct job *job;
 
+	if (request->form.parts && !form_end(request)) {
+		request->state = REQUEST_ANSWERS;
+		return;
+	}
 	if (!request->bytes) {
 		upload_abort(request);
 		answer_say(request, MHD_HTTP_BAD_REQUEST,

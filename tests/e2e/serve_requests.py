@@ -79,6 +79,25 @@ def slow(port):
             sys.exit("it was never cut off")
 
 
+def slow_head(port):
+    """Sends a head that has no end, a line at a time, until the server has had enough."""
+    with connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        end = time.monotonic() + DEADLINE_S
+        while time.monotonic() < end:
+            try:
+                connection.sendall(b"X-A: b\r\n")
+                connection.settimeout(0.2)
+                if connection.recv(1000) == b"":
+                    break
+            except socket.timeout:
+                continue
+            except OSError:
+                break
+        else:
+            sys.exit("it was never cut off")
+
+
 def truncated(port):
     """Promises more than it sends, and goes."""
     with connect(port) as connection:
@@ -92,9 +111,19 @@ def hold(port, count):
         connection = connect(port)
         connection.sendall(b"PUT /held.txt HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n" + b"a.py:f:1 1\n" * 1000)
         connections.append(connection)
+    # one that is answered and stays open, one that has said nothing, and one in the middle of its head
+    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    idle.request("GET", "/page.js")
+    idle.getresponse().read()
+    connections += [idle, connect(port), connect(port)]
+    connections[-1].sendall(b"GET / HTTP/1.1\r\nHost: 127")
     print("ready", flush=True)
     while True:
-        time.sleep(1)
+        try:
+            connections[-1].sendall(b"0")
+        except OSError:
+            pass  # the server has gone
+        time.sleep(0.2)
 
 
 def many(port, clients, uploads, megabytes, pid):
@@ -138,4 +167,5 @@ def many(port, clients, uploads, megabytes, pid):
 if __name__ == "__main__":
     what, arguments = sys.argv[1], sys.argv[2:]
     {"raw": lambda port, text: raw(int(port), text), "slow": lambda port: slow(int(port)), "many": many,
+     "slow_head": lambda port: slow_head(int(port)),
      "truncated": lambda port: truncated(int(port)), "hold": lambda port, count: hold(int(port), count)}[what](*arguments)

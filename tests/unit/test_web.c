@@ -4,7 +4,9 @@
 
 #include "web/entry.h"
 #include "web/sandbox.h"
+#include "web/tries.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -139,6 +141,69 @@ START_TEST(test_senders)
 }
 END_TEST
 
+/* An address as a number. */
+static struct sockaddr_storage address_of(const char *text)
+{
+	struct sockaddr_storage storage = { .ss_family = strchr(text, ':') ? AF_INET6 : AF_INET };
+
+	ck_assert_int_eq(
+		inet_pton(storage.ss_family, text,
+			storage.ss_family == AF_INET6 ? (void *)&((struct sockaddr_in6 *)&storage)->sin6_addr
+						      : (void *)&((struct sockaddr_in *)&storage)->sin_addr),
+		1);
+	return storage;
+}
+
+static int64_t wait_of(const struct tries *tries, const char *address, int64_t now_ns)
+{
+	const struct sockaddr_storage storage = address_of(address);
+
+	return tries_wait_ns(tries, (const struct sockaddr *)&storage, now_ns);
+}
+
+static void note(struct tries *tries, const char *address, int64_t now_ns)
+{
+	const struct sockaddr_storage storage = address_of(address);
+
+	tries_note(tries, (const struct sockaddr *)&storage, now_ns);
+}
+
+START_TEST(test_tries)
+{
+	struct tries *tries = calloc(1, sizeof(*tries));
+	const int64_t start = INT64_C(1000000000000);
+	char other[32];
+
+	for (int i = 0; i < TRIES_AT_ONCE; i++) {
+		ck_assert_int_eq(wait_of(tries, "192.0.2.1", start), 0);
+		note(tries, "192.0.2.1", start);
+	}
+	ck_assert_int_eq(wait_of(tries, "192.0.2.1", start), TRY_NS);
+	ck_assert_int_eq(wait_of(tries, "192.0.2.1", start + TRY_NS), 0);
+	ck_assert_int_eq(wait_of(tries, "192.0.2.2", start), 0);
+	ck_assert_int_eq(wait_of(tries, "::ffff:192.0.2.1", start), TRY_NS);
+	/* one more in each interval, and all again after a minute */
+	note(tries, "192.0.2.1", start + TRY_NS);
+	ck_assert_int_gt(wait_of(tries, "192.0.2.1", start + TRY_NS), 0);
+	ck_assert_int_eq(wait_of(tries, "192.0.2.1", start + 20 * TRY_NS), 0);
+	/* a network of IPv6 is one */
+	for (int i = 0; i < TRIES_AT_ONCE; i++) {
+		snprintf(other, sizeof(other), "2001:db8::%x", i + 1);
+		note(tries, other, start);
+	}
+	ck_assert_int_gt(wait_of(tries, "2001:db8::ffff", start), 0);
+	ck_assert_int_eq(wait_of(tries, "2001:db8:0:1::1", start), 0);
+	/* who has tried once makes room, who may not try stays */
+	for (int i = 0; i < 2 * TRIED_ADDRESSES; i++) {
+		snprintf(other, sizeof(other), "10.0.%d.%d", i / 256, i % 256);
+		note(tries, other, start);
+	}
+	ck_assert_uint_eq(tries->count, TRIED_ADDRESSES);
+	ck_assert_int_gt(wait_of(tries, "2001:db8::1", start), 0);
+	free(tries);
+}
+END_TEST
+
 START_TEST(test_entry)
 {
 	struct web_entry entry = { .id = "0123456789abcdef",
@@ -223,6 +288,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_labels);
 	tcase_add_test(tests, test_targets);
 	tcase_add_test(tests, test_senders);
+	tcase_add_test(tests, test_tries);
 	tcase_add_test(tests, test_entry);
 	tcase_add_test(tests, test_sandbox);
 }
