@@ -104,7 +104,10 @@ static void save(struct top *top, const char *path)
 		return;
 	}
 	top_job_save(&top->job, top->live, fds, count, sample_mode_names[live_mode(top->live)], path,
-		top->spool.has_forgotten ? " without what came before the last 32 changes of the rate" : "");
+		top->spool.is_full ? ": the first gigabyte of what was sampled"
+			: top->spool.has_forgotten
+			? " without what came before the last 32 changes of the rate"
+			: "");
 	while (count)
 		close(fds[--count]);
 }

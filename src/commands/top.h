@@ -46,6 +46,7 @@ struct top_spool {
 	int files[SPOOL_FILES];
 	size_t count;
 	bool has_forgotten; /* the rate has changed more often than that: the first files are gone */
+	bool is_full;       /* what came later is not kept */
 	uint64_t bytes;
 	struct error failure; /* it is not kept any more, for this reason */
 };

@@ -17,7 +17,9 @@
 
 #include "pyrope/recording.h"
 
+#ifndef SPOOL_BYTES
 #define SPOOL_BYTES (UINT64_C(1) << 30)
+#endif
 
 static int write_all(void *context, const void *bytes, size_t length, struct error *err)
 {
@@ -93,12 +95,16 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	int result = 0;
 
 	(void)err;
-	if (event->kind == EVENT_BEGIN && spool->failure.kind == ERROR_NONE)
+	if (event->kind == EVENT_BEGIN && spool->failure.kind == ERROR_NONE && !spool->is_full)
 		result = begin(spool, &spool->failure);
 	if (result == 0 && spool->recorder)
 		result = sink_take(spool->recorder, event, &spool->failure);
-	if (result == 0 && spool->bytes > SPOOL_BYTES)
-		result = error_set(&spool->failure, ERROR_SYSTEM, "what was sampled is more than 1 GB");
+	if (result == 0 && spool->recorder && spool->bytes > SPOOL_BYTES) {
+		result = sink_flush(spool->recorder, &spool->failure);
+		sink_free(spool->recorder);
+		spool->recorder = NULL;
+		spool->is_full = true;
+	}
 	if (result != 0)
 		end(spool);
 	return 0;
@@ -118,7 +124,7 @@ size_t top_spool_open(struct top_spool *spool, int fds[SPOOL_FILES])
 {
 	size_t count = 0;
 
-	if (!spool->recorder || sink_flush(spool->recorder, &spool->failure) != 0)
+	if (spool->recorder && sink_flush(spool->recorder, &spool->failure) != 0)
 		return 0;
 	for (size_t i = 0; i < spool->count; i++) {
 		char path[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profile that comes in a form, as of curl -F or of a page: libmicrohttpd takes it apart, and the file in it
- * goes the way of any other upload, within the same limits. There is one file in it, and nothing else.
+ * A profile that comes in a form, as of curl -F or of a page: libmicrohttpd takes it apart, and the file in
+ * it goes the way of any other upload, within the same limits. There is one file in it, and nothing else.
  */
 #include "config.h"
 

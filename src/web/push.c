@@ -134,10 +134,56 @@ static int refused(struct push *push, const char *url, long status, struct error
 	utf8_clean(&clean, push->answer, push->answer_length);
 	while (clean.length && clean.data[clean.length - 1] == ' ')
 		clean.data[--clean.length] = '\0';
+	if (clean.data[0] == '<') {
+		buffer_clear(&clean);
+		buffer_append_string(&clean,
+			"with a page, as 'pyrope serve' does not: is that another server, or a proxy before "
+			"it?");
+	}
 	error_set(err, ERROR_SYSTEM, "cannot send to '%.256s': the server says %ld%s%.*s", url, status,
 		clean.length ? ": " : "", (int)clean.length, clean.data);
 	buffer_release(&clean);
 	return -1;
+}
+
+/* It may be another one, and http instead of https: it is for the user to say so. */
+static int moved(struct push *push, const char *url, long status, struct error *err)
+{
+	struct buffer clean = { 0 };
+	const char *place = NULL;
+
+	push->calls->curl_easy_getinfo(push->curl, CURLINFO_REDIRECT_URL, &place);
+	buffer_append(&clean, "", 0);
+	if (place)
+		utf8_clean(&clean, place, strnlen(place, ANSWER_BYTES));
+	error_set(err, ERROR_SYSTEM,
+		"cannot send to '%.256s': the server says %ld, and leads to '%s': name that server", url,
+		status, clean.data);
+	buffer_release(&clean);
+	return -1;
+}
+
+/* What to do about what libcurl says. */
+static const char *remedy(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT:
+		return ": does 'pyrope serve' run there, and may it be reached? (serve --listen "
+		       "ADDRESS:PORT)";
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return ": check the name, or use the address";
+	case CURLE_SSL_CONNECT_ERROR:
+		return ": 'pyrope serve' speaks http, and https where a proxy is before it: use http://";
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return ": let this system trust the certificate of the server";
+	case CURLE_GOT_NOTHING:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return ": that is no 'pyrope serve', or one behind https";
+	default:
+		return "";
+	}
 }
 
 static int perform(struct push *push, const char *url, struct error *err)
@@ -149,9 +195,11 @@ static int perform(struct push *push, const char *url, struct error *err)
 		return error_set(err, ERROR_SYSTEM,
 			"cannot send to '%.256s': pyrope was told to end before all was sent", url);
 	if (code != CURLE_OK)
-		return error_set(err, ERROR_SYSTEM, "cannot send to '%.256s': %.200s", url,
-			push->reason[0] ? push->reason : push->calls->curl_easy_strerror(code));
+		return error_set(err, ERROR_SYSTEM, "cannot send to '%.256s': %.200s%s", url,
+			push->reason[0] ? push->reason : push->calls->curl_easy_strerror(code), remedy(code));
 	push->calls->curl_easy_getinfo(push->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 300 && status < 400)
+		return moved(push, url, status, err);
 	return status >= 200 && status < 300 ? 0 : refused(push, url, status, err);
 }
 

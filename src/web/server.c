@@ -200,6 +200,17 @@ static int bind_socket(
 		return error_set(err, ERROR_SYSTEM,
 			"cannot listen on '%.100s': another program does: name another port with --listen",
 			listen_on);
+	if (errno == EADDRNOTAVAIL)
+		return error_set(err, ERROR_SYSTEM,
+			"cannot listen on '%.100s': this machine has no such address: use one that "
+			"'ip address' shows, or 127.0.0.1",
+			listen_on);
+	if (errno == EACCES)
+		return error_set(err, ERROR_SYSTEM,
+			"cannot listen on '%.100s': not permitted: ports below 1024 are for root: name "
+			"another "
+			"port with --listen",
+			listen_on);
 	return error_set_errno(err, ERROR_SYSTEM, errno, "cannot listen on '%.100s'", listen_on);
 }
 

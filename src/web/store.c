@@ -88,17 +88,28 @@ static void sweep(const struct store *store)
 		closedir(list);
 }
 
+/* Of errno. */
+static int bad_folder(const char *what, const char *path, struct error *err)
+{
+	const int reason = errno;
+
+	return error_set(err, ERROR_SYSTEM, "cannot %s the folder '%.256s': %s: %s: pyrope serve DIR", what,
+		path, strerror(reason),
+		reason == ENOENT ? "make the one above it first, or name another"
+				 : "name one that you may write to");
+}
+
 int store_open(struct store *store, const char *path, struct error *err)
 {
 	*store = (struct store){ .folder = -1, .lock = -1, .path = xstrdup(path) };
 	if (mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot make the folder '%.256s'", path);
+		return bad_folder("make", path, err);
 	store->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (store->folder < 0)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot open the folder '%.256s'", path);
+		return bad_folder("open", path, err);
 	store->lock = openat(store->folder, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (store->lock < 0)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot write to the folder '%.256s'", path);
+		return bad_folder("write to", path, err);
 	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0)
 		return error_set(err, ERROR_SYSTEM,
 			"another pyrope serves the folder '%.256s': stop that one, or name another folder",

@@ -16,6 +16,11 @@ int token_read(const char *path, char token[TOKEN_MOST + 1], struct error *err)
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t length;
 
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERROR_USAGE,
+			"there is no token in '%.256s', for there is no such file: make one with: "
+			"openssl rand -hex 32",
+			path);
 	if (fd < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "cannot read the token in '%.256s'", path);
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || (status.st_mode & (S_IRWXO | S_IWGRP))) {

@@ -5,6 +5,7 @@ Usage: serve_requests.py WHAT PORT [ARG...]
 """
 import concurrent.futures
 import http.client
+import http.server
 import json
 import os
 import socket
@@ -164,8 +165,28 @@ def many(port, clients, uploads, megabytes, pid):
         sys.exit("memory has grown")
 
 
+def answer(status, put_status):
+    """Another server: this status to all, and that one to what is sent. Prints its port."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(int(put_status if self.command == "PUT" else status))
+            if status.startswith("3"):
+                self.send_header("Location", "https://elsewhere.example/")
+            self.end_headers()
+            self.wfile.write(b"<html>a page\x1b[31m</html>" if status == "413" else b"because\x1b[31m of that\n")
+
+        do_PUT = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    print("port %d." % server.server_address[1], flush=True)
+    server.serve_forever()
+
+
 if __name__ == "__main__":
     what, arguments = sys.argv[1], sys.argv[2:]
-    {"raw": lambda port, text: raw(int(port), text), "slow": lambda port: slow(int(port)), "many": many,
+    {"answer": answer, "raw": lambda port, text: raw(int(port), text), "slow": lambda port: slow(int(port)), "many": many,
      "slow_head": lambda port: slow_head(int(port)),
      "truncated": lambda port: truncated(int(port)), "hold": lambda port, count: hold(int(port), count)}[what](*arguments)
