@@ -120,9 +120,13 @@ static int note(struct sink *sink, const struct event *event, struct error *err)
 			&notes->text, "missed %d %llu\n", event->pid, (unsigned long long)event->missed);
 		break;
 	case EVENT_COUNTERS:
-		buffer_printf(&notes->text, "counters %d %llu %llu %llu\n", event->pid,
+		buffer_printf(&notes->text, "counters %d %llu %llu %llu %llu %llu %llu %llu\n", event->pid,
 			(unsigned long long)event->counters->user_ns,
+			(unsigned long long)event->counters->system_ns,
 			(unsigned long long)event->counters->resident_bytes,
+			(unsigned long long)event->counters->minor_faults,
+			(unsigned long long)event->counters->major_faults,
+			(unsigned long long)event->counters->voluntary_switches,
 			(unsigned long long)event->counters->involuntary_switches);
 		break;
 	case EVENT_CLOCK:
@@ -275,9 +279,13 @@ static void give_tick(struct script *script, unsigned process, uint64_t weight)
 static void give_other(struct script *script)
 {
 	struct event event = { .time_ns = script->now_ns, .pid = 100 + (pid_t)random_below(PROCESSES) };
-	const struct process_counters counters = {
-		.user_ns = script->now_ns, .resident_bytes = UINT64_MAX, .involuntary_switches = 3
-	};
+	const struct process_counters counters = { .user_ns = script->now_ns,
+		.system_ns = 5,
+		.resident_bytes = UINT64_MAX,
+		.minor_faults = 70,
+		.major_faults = 7,
+		.voluntary_switches = 2,
+		.involuntary_switches = 3 };
 	const struct process_info process = { 1, "python3", "python3 app.py --x", "3.13.0",
 		"/srv/app/\n/srv/\n", true };
 
@@ -599,6 +607,115 @@ START_TEST(a_newer_format_is_told)
 }
 END_TEST
 
+/*
+ * A block whose checksum is right and whose numbers lie. All but `value`, which takes the place of one of
+ * them, are those of one tick of one thread, in f at m.py:1.
+ */
+#define NUMBERS 8
+#define BEGIN_AGAIN (-1)
+
+static const struct {
+	int column; /* with the number at that place in it */
+	size_t place;
+	int64_t value;
+	bool is_signed;
+	const char *note;
+} lies[] = {
+	{ COLUMN_FRAMES, 0, 0, .note = "" }, /* the truth */
+	{ COLUMN_FUNCTIONS, 0, FUNCTION_KINDS, .note = "makes no sense" },
+	{ COLUMN_FUNCTIONS, 1, 2, .note = "makes no sense" },
+	{ COLUMN_FRAMES, 0, 1, .note = "makes no sense" },
+	{ COLUMN_NODES, 0, 0, .note = "makes no sense" },
+	{ COLUMN_NODES, 0, 2, .note = "makes no sense" },
+	{ COLUMN_NODES, 1, 1, .note = "makes no sense" },
+	{ COLUMN_THREADS, 0, 1, .note = "makes no sense" },
+	{ COLUMN_THREADS, 3, 2, .note = "makes no sense" },
+	{ COLUMN_TIMES, 0, -1001, true, "makes no sense" },
+	{ COLUMN_TIMES, 0, INT64_C(1) << 60, true, "makes no sense" },
+	{ COLUMN_TIMES, 0, INT64_MAX, true, "makes no sense" },
+	{ COLUMN_SLOTS, 0, 2, .note = "makes no sense" },
+	{ COLUMN_SLOTS, 1, 1, .note = "makes no sense" },
+	{ COLUMN_STACKS, 0, RECENT_NODES + 2, .note = "makes no sense" },
+	{ COLUMN_STATES, 0, STATE_BITS + 1, .note = "makes no sense" },
+	{ COLUMN_VALUES, 0, 1, .note = "makes no sense" },
+	{ BEGIN_AGAIN, .note = "out of order" },
+};
+
+static void put_begin(struct packer *packer, uint32_t number)
+{
+	static const char *const texts[] = { "interval_ns", "1000000", "step_ns", "1000", "time_ns", "1000" };
+	struct buffer plain = { 0 };
+
+	wire_put(&plain, RECORDING_FORMAT);
+	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
+		wire_put_text(&plain, texts[i]);
+	packer_pack(packer, BLOCK_BEGIN, number, &plain, &file);
+	buffer_release(&plain);
+}
+
+static void put_column(struct buffer *plain, int column, int lie)
+{
+	static const struct {
+		size_t count;
+		uint64_t numbers[NUMBERS];
+	} truth[COLUMNS] = {
+		[COLUMN_FUNCTIONS] = { 4, { FUNCTION_PYTHON, 0, 1, 2 } },
+		[COLUMN_FRAMES] = { 2, { 0, 0 } },
+		[COLUMN_NODES] = { 2, { 1, 0 } },
+		[COLUMN_PROCESSES] = { 1, { 100 } },
+		[COLUMN_THREADS] = { 5, { 0, 101, 0, 1, 1 } },
+		[COLUMN_OPERATIONS] = { 2, { OPERATION_SELECT, OPERATION_LIST } },
+		[COLUMN_TIMES] = { 1, { 0 } },
+		[COLUMN_SLOTS] = { 2, { 1, 0 } },
+		[COLUMN_STACKS] = { 1, { RECENT_NODES + 1 } },
+		[COLUMN_STATES] = { 1, { 0 } },
+		[COLUMN_VALUES] = { 1, { 0 } },
+	};
+	struct buffer bytes = { 0 };
+
+	if (column == COLUMN_TEXTS) {
+		wire_put_text(&bytes, "m.py");
+		wire_put_text(&bytes, "f");
+	}
+	for (size_t i = 0; i < truth[column].count; i++) {
+		if (lies[lie].column != column || lies[lie].place != i)
+			wire_put(&bytes, truth[column].numbers[i]);
+		else if (lies[lie].is_signed)
+			wire_put_signed(&bytes, lies[lie].value);
+		else
+			wire_put(&bytes, (uint64_t)lies[lie].value);
+	}
+	wire_put(plain, bytes.length);
+	buffer_append(plain, bytes.length ? bytes.data : "", bytes.length);
+	buffer_release(&bytes);
+}
+
+START_TEST(a_number_that_lies_is_damage)
+{
+	struct packer *packer = packer_new();
+	struct buffer plain = { 0 };
+	struct notes notes;
+	struct recording_end how;
+	struct error err;
+
+	buffer_clear(&file);
+	buffer_append(&file, RECORDING_SIGNATURE, SIGNATURE_BYTES);
+	put_begin(packer, 0);
+	for (int column = 0; column < COLUMNS; column++)
+		put_column(&plain, column, _i);
+	if (lies[_i].column == BEGIN_AGAIN)
+		put_begin(packer, 1);
+	else
+		packer_pack(packer, BLOCK_EVENTS, 1, &plain, &file);
+	ck_assert_int_eq(read_file(file.data, file.length, &notes, &how, &err), 0);
+	ck_assert_int_eq(how.is_damaged, lies[_i].note[0] != '\0');
+	ck_assert_msg(strstr(how.note, lies[_i].note) != NULL, "%s", how.note);
+	packer_free(packer);
+	buffer_release(&plain);
+	notes_release(&notes);
+}
+END_TEST
+
 /* 16 MB of zeros pack to some hundred bytes; a header that promises less than comes out is refused. */
 START_TEST(what_unpacks_to_more_than_it_says_is_damage)
 {
@@ -683,6 +800,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, a_block_of_another_kind_is_passed_over);
 	tcase_add_loop_test(tests, what_is_no_recording_is_told, 0, ARRAY_LENGTH(others));
 	tcase_add_test(tests, a_newer_format_is_told);
+	tcase_add_loop_test(tests, a_number_that_lies_is_damage, 0, ARRAY_LENGTH(lies));
 	tcase_add_test(tests, what_unpacks_to_more_than_it_says_is_damage);
 	tcase_add_test(tests, an_idle_hour_takes_little);
 	tcase_add_test(tests, numbers_and_checksums);
