@@ -137,6 +137,19 @@ static bool walk_thread(struct looking *looking, const struct looked *looked)
 	return status == WALK_CUT;
 }
 
+/* Who holds it is to be found out. */
+static void add_lock(struct looking *looking, raddr_t lock)
+{
+	for (size_t i = 0; i < looking->lock_count; i++) {
+		if (looking->locks[i] == lock)
+			return;
+	}
+	if (looking->lock_count < LOCKS_LIMIT)
+		looking->locks[looking->lock_count++] = lock;
+	else
+		looking->is_partial = true;
+}
+
 static void read_waits(struct looking *looking)
 {
 	const int64_t deadline_ns = monotonic_ns() + TIME_NS;
@@ -150,8 +163,8 @@ static void read_waits(struct looking *looking)
 			continue;
 		looked->has_lock =
 			lock_reader_wait(looking->reader, &looking->walk, looked->futex, &looked->wait);
-		if (looked->has_lock && looked->wait.kind == WAIT_LOCK && looking->lock_count < LOCKS_LIMIT)
-			looking->locks[looking->lock_count++] = looked->wait.lock;
+		if (looked->has_lock && looked->wait.kind == WAIT_LOCK)
+			add_lock(looking, looked->wait.lock);
 		looking->is_partial |= lock_reader_is_late(looking->reader);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks in two frames of a target's memory: byte 0 chooses the layout, the rest is the memory, which is mapped
- * at CHILD_ADDRESS and begins with a code object; the frames lie behind it, and the thread sleeps at FUTEX_AT.
+ * Locks in two frames of a target's memory: byte 0 chooses the layout, the rest is the memory, which is
+ * mapped at CHILD_ADDRESS and begins with a code object; the frames lie behind it, and the thread sleeps at
+ * FUTEX_AT.
  */
 #include "config.h"
 
