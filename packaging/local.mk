@@ -11,7 +11,7 @@ static:
 
 wheel: static
 	@for arch in $(STATIC_ARCHS); do \
-		python3 $(srcdir)/packaging/wheel.py --architecture $$arch --version '$(VERSION)' --readme $(srcdir)/README.md \
+		SOURCE_DATE_EPOCH=`$(srcdir)/packaging/epoch.sh` python3 $(srcdir)/packaging/wheel.py --architecture $$arch --version '$(VERSION)' --readme $(srcdir)/README.md \
 			--licence $(srcdir)/LICENSE --into release release/pyrope-$(VERSION)-linux-$$arch || exit 1; \
 	done
 
