@@ -68,11 +68,13 @@ static size_t repetition(const char **at)
 	return most + 1;
 }
 
-static bool is_too_large(const char *text)
+/* *unmatched: the first parenthesis that closes none; NULL where there is no such. */
+static bool is_too_large(const char *text, const char **unmatched)
 {
 	struct extent open[DEPTH_LIMIT] = { { .size = 0 } };
 	size_t depth = 0, growth = 0;
 
+	*unmatched = NULL;
 	if (strlen(text) > TEXT_LIMIT_BYTES)
 		return true;
 	for (const char *at = text; *at;) {
@@ -93,6 +95,8 @@ static bool is_too_large(const char *text)
 		} else {
 			extent->last = 1;
 			extent->last_levels = 0;
+			if (*at == ')' && !depth && !*unmatched)
+				*unmatched = at;
 			if (*at == ')' && depth) {
 				extent->last += extent->size;
 				extent = &open[--depth];
@@ -129,17 +133,25 @@ static size_t place_of_error(const char *text)
 
 int pattern_check(const char *text, struct error *err)
 {
+	const char *unmatched;
 	regex_t expression;
 	char reason[128];
 	int failed;
 
 	if (!*text)
 		return error_set(err, ERROR_USAGE, "the regular expression is empty");
-	if (is_too_large(text))
+	if (is_too_large(text, &unmatched))
 		return error_set(err, ERROR_USAGE,
 			"'%.64s' is too large a regular expression: it has more than %d bytes, or repeats "
 			"too much",
 			text, TEXT_LIMIT_BYTES);
+	/* regcomp(3) takes it for a character; but it would close the group that a whole name is matched by */
+	if (unmatched)
+		return error_set(err, ERROR_USAGE,
+			"'%.200s' is no regular expression: the ) at character %zu closes no group: write "
+			"\\) "
+			"for the character",
+			text, (size_t)(unmatched - text) + 1);
 	failed = compile(text, &expression);
 	if (!failed)
 		return 0;

@@ -65,6 +65,8 @@ static const struct {
 	{ "max", "((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+=5%", "is too large a regular expression" },
 	{ "max", "a{999}{999}=5%", "is too large a regular expression" },
 	{ "max", "((a|[^]]){2,99}){99}=5%", "is too large a regular expression" },
+	{ "max", "a)|(b=5%", "the ) at character 2 closes no group" },
+	{ "max", ":+ot|)++t?|)+++=5%", "the ) at character 6 closes no group" },
 	{ "max", "a=", "empty duration" },
 	{ "max", "a=5", "the limit '5' has no unit: use a time, as 5s, or a share" },
 	{ "max", "a=101%", "more than 100 percent" },
