@@ -145,7 +145,7 @@ int pattern_check(const char *text, struct error *err)
 			"'%.64s' is too large a regular expression: it has more than %d bytes, or repeats "
 			"too much",
 			text, TEXT_LIMIT_BYTES);
-	/* regcomp(3) takes it for a character; but it would close the group that a budget puts around a name */
+	/* regcomp(3) takes it for a character, but it would close the group around a whole name */
 	if (unmatched)
 		return error_set(err, ERROR_USAGE,
 			"'%.200s' is no regular expression: the ) at character %zu closes no group: write "
