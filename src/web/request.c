@@ -87,12 +87,14 @@ static enum token_shown find_token(struct request *request)
 	struct tries *tries = &request->server->tries;
 	const int64_t now_ns = monotonic_ns();
 	struct buffer digest = { 0 };
+	int64_t wait_ns;
 	bool is_right;
 
 	if (!value || strncmp(value, bearer, strlen(bearer)) != 0)
 		return TOKEN_NONE;
-	if (tries_wait_ns(tries, address, now_ns) > 0) {
-		request->retry_seconds = (unsigned)(tries_wait_ns(tries, address, now_ns) / 1000000000 + 1);
+	wait_ns = tries_wait_ns(tries, address, now_ns);
+	if (wait_ns > 0) {
+		request->retry_seconds = (unsigned)(wait_ns / 1000000000 + 1);
 		return TOKEN_TOO_OFTEN;
 	}
 	value += strlen(bearer);

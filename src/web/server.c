@@ -208,8 +208,7 @@ static int bind_socket(
 	if (errno == EACCES)
 		return error_set(err, ERROR_SYSTEM,
 			"cannot listen on '%.100s': not permitted: ports below 1024 are for root: name "
-			"another "
-			"port with --listen",
+			"another port with --listen",
 			listen_on);
 	return error_set_errno(err, ERROR_SYSTEM, errno, "cannot listen on '%.100s'", listen_on);
 }

@@ -279,12 +279,12 @@ async function with_browser(use, options) {
 }
 
 // Runs checks, which are [FILE, WHAT, use]: opens FILE of the folder (null: the page before stays), and prints "ok WHAT", or "not ok WHAT" when
-// use(page, browser, folder) throws or the page has had errors. is_left_out(FILE): not the checks of that file. open(path): the page.
+// use(page, browser, folder) throws or the page has had errors. is_left_out(FILE, WHAT): not that one. open(path): the page.
 async function run_checks(browser, folder, checks, is_left_out, open) {
 	let page, current = null;
 	for (const [file, what, use] of checks) {
 		current = file ?? current;
-		if (is_left_out(current))
+		if (is_left_out(current, what))
 			continue;
 		try {
 			if (file) {

@@ -670,8 +670,8 @@ async function open(browser, file) {
 }
 
 async function check_all(browser, folder) {
-	const only = process.env.PYROPE_HTML_FILES;
-	await run_checks(browser, folder, CHECKS, (file) => only && file !== only, (file) => open(browser, file));
+	const only = process.env.PYROPE_HTML_FILES, wanted = process.env.PYROPE_HTML_CHECKS;
+	await run_checks(browser, folder, CHECKS, (file, what) => (only && file !== only) || (wanted && !new RegExp(wanted).test(what)), (file) => open(browser, file));
 	console.log('ok all of it was done');
 }
 

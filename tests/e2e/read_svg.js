@@ -307,8 +307,8 @@ async function with_page(browser, use) {
 }
 
 async function check_all(browser, folder) {
-	const only = process.env.PYROPE_SVG_FILES;
-	await run_checks(browser, folder, CHECKS, (file) => only && file !== only, (file) => browser.open(url_of(file)));
+	const only = process.env.PYROPE_SVG_FILES, wanted = process.env.PYROPE_SVG_CHECKS;
+	await run_checks(browser, folder, CHECKS, (file, what) => (only && file !== only) || (wanted && !new RegExp(wanted).test(what)), (file) => browser.open(url_of(file)));
 }
 
 // "NAME SAMPLES" for each name: what a search for the function finds.

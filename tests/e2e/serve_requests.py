@@ -61,15 +61,15 @@ def raw(port, text):
         print(answer.split(b" ", 2)[1].decode() if answer.startswith(b"HTTP/") else 0)
 
 
-def slow(port):
-    """Sends the head of a request, and a byte of the body at times, until the server has had enough."""
+def send_until_cut(port, head, piece, pause_s):
+    """Sends a head, and then a piece at a time, until the server has had enough."""
     with connect(port) as connection:
-        connection.sendall(b"PUT /slow.txt HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n")
+        connection.sendall(head)
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end:
             try:
-                connection.sendall(b"a")
-                connection.settimeout(0.05)
+                connection.sendall(piece)
+                connection.settimeout(pause_s)
                 if connection.recv(1000) == b"":
                     break
             except socket.timeout:
@@ -78,25 +78,16 @@ def slow(port):
                 break
         else:
             sys.exit("it was never cut off")
+
+
+def slow(port):
+    """Sends the head of a request, and a byte of the body at times."""
+    send_until_cut(port, b"PUT /slow.txt HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n", b"a", 0.05)
 
 
 def slow_head(port):
-    """Sends a head that has no end, a line at a time, until the server has had enough."""
-    with connect(port) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-        end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end:
-            try:
-                connection.sendall(b"X-A: b\r\n")
-                connection.settimeout(0.2)
-                if connection.recv(1000) == b"":
-                    break
-            except socket.timeout:
-                continue
-            except OSError:
-                break
-        else:
-            sys.exit("it was never cut off")
+    """Sends a head that has no end, a line at a time."""
+    send_until_cut(port, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X-A: b\r\n", 0.2)
 
 
 def truncated(port):
