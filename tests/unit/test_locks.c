@@ -8,68 +8,21 @@
 #include <check.h>
 #include <string.h>
 
-#include "../child.h"
 #include "python/locks.h"
-#include "suite.h"
 
 #define MEMORY_BYTES (1u << 20)
+#define OBJECTS_BYTES (MEMORY_BYTES - 8192)
+#include "objects.h"
+#include "suite.h"
+
 #define FUTEX (CHILD_ADDRESS + MEMORY_BYTES - 4096) /* where the thread sleeps */
 #define VARIABLES 2
 #define UNIT 10 /* of the code that the frame is at */
 
-static struct child child;
-static size_t next_free;
-static struct layout layout;
-static struct pages pages;
 static struct variable_reader reader;
 static struct lock_wait wait_found;
 static struct lock_frame frame;
 static raddr_t stack; /* of the frame */
-
-static raddr_t allocate(size_t size)
-{
-	const raddr_t address = CHILD_ADDRESS + next_free;
-
-	next_free += (size + 15) / 16 * 16;
-	ck_assert_uint_le(next_free, MEMORY_BYTES - 8192);
-	return address;
-}
-
-static void put(raddr_t address, uint64_t value, size_t length)
-{
-	memcpy(child.bytes + (address - CHILD_ADDRESS), &value, length);
-}
-
-static raddr_t new_text(const char *text)
-{
-	const raddr_t at = allocate(strlen(text) + 1);
-
-	memcpy(child.bytes + (at - CHILD_ADDRESS), text, strlen(text));
-	return at;
-}
-
-static raddr_t new_object(const char *name, uint64_t flags)
-{
-	const raddr_t object = allocate(512), type = allocate(1024);
-
-	put(type + layout.type_object.tp_name, new_text(name), 8);
-	put(type + layout.type_object.tp_flags, flags | TYPE_IS_READY, 8);
-	put(object + layout.object.ob_type, type, 8);
-	return object;
-}
-
-static raddr_t new_str(const char *ascii)
-{
-	const bool is_2 = layout.strings == STRINGS_BYTES;
-	const raddr_t object = new_object("str", is_2 ? TYPE_IS_BYTES : TYPE_IS_STR);
-	const raddr_t data = object + (is_2 ? layout.bytes.ob_sval : layout.unicode.ascii_data);
-
-	put(object + (is_2 ? layout.bytes.ob_size : layout.unicode.length), strlen(ascii), 8);
-	if (!is_2)
-		put(object + layout.unicode.state, 0x19u << layout.unicode.kind_shift, 4);
-	memcpy(child.bytes + (data - CHILD_ADDRESS), ascii, strlen(ascii));
-	return object;
-}
 
 /* A lock that the thread sleeps in. */
 static raddr_t new_lock(const char *type)

@@ -9,50 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../child.h"
-#include "python/values.h"
+#define MEMORY_BYTES (1u << 20)
+#define OBJECTS_BYTES MEMORY_BYTES
+#include "objects.h"
 #include "suite.h"
 
-#define MEMORY_BYTES (1u << 20)
 #define NOWHERE UINT64_C(0x600000000000)
 
-static struct child child;
-static size_t next_free;
-static struct layout layout;
-static struct pages pages;
 static struct buffer text, type;
-
-static raddr_t allocate(size_t size)
-{
-	const raddr_t address = CHILD_ADDRESS + next_free;
-
-	next_free += (size + 15) / 16 * 16;
-	ck_assert_uint_le(next_free, MEMORY_BYTES);
-	return address;
-}
-
-static void put(raddr_t address, uint64_t value, size_t length)
-{
-	memcpy(child.bytes + (address - CHILD_ADDRESS), &value, length);
-}
-
-static raddr_t new_type(const char *name, uint64_t flags)
-{
-	const raddr_t made = allocate(1024), at = allocate(strlen(name) + 1);
-
-	memcpy(child.bytes + (at - CHILD_ADDRESS), name, strlen(name));
-	put(made + layout.type_object.tp_name, at, 8);
-	put(made + layout.type_object.tp_flags, flags | TYPE_IS_READY, 8);
-	return made;
-}
-
-static raddr_t new_object(const char *name, uint64_t flags)
-{
-	const raddr_t object = allocate(256);
-
-	put(object + layout.object.ob_type, new_type(name, flags), 8);
-	return object;
-}
 
 static raddr_t new_int(uint32_t value)
 {
@@ -74,20 +38,6 @@ static raddr_t new_list(const raddr_t *items, size_t count)
 	for (size_t i = 0; i < count; i++)
 		put(array + 8 * i, items[i], 8);
 	return list;
-}
-
-/* In the kind that a version has most of. */
-static raddr_t new_str(const char *ascii)
-{
-	const bool is_2 = layout.strings == STRINGS_BYTES;
-	const raddr_t object = new_object("str", is_2 ? TYPE_IS_BYTES : TYPE_IS_STR);
-	const raddr_t data = object + (is_2 ? layout.bytes.ob_sval : layout.unicode.ascii_data);
-
-	put(object + (is_2 ? layout.bytes.ob_size : layout.unicode.length), strlen(ascii), 8);
-	if (!is_2)
-		put(object + layout.unicode.state, 0x19u << layout.unicode.kind_shift, 4);
-	memcpy(child.bytes + (data - CHILD_ADDRESS), ascii, strlen(ascii));
-	return object;
 }
 
 static const char *tell(raddr_t object)
