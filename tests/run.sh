@@ -14,8 +14,8 @@ jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 mkdir -p "$build"
 (cd "$build" && "$OLDPWD/configure" --quiet "$@" && make -j "$jobs")
 # What an older run has left would be counted.
-find "$build" -name '*.trs' -exec rm -f '{}' +
+find "$build" \( -name '*.trs' -o -name '*.first' \) -exec rm -f '{}' +
 status=0
-make -C "$build" -j "$jobs" check || status=$?
+JOBS=$jobs tests/tools/check.sh "$build" || status=$?
 tests/tools/summary.sh "$build" || status=$?
 exit $status
