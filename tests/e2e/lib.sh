@@ -472,6 +472,13 @@ build_c() {
 	check "$name.c is built" $cc -shared -fPIC -O1 -o "$scratch/$name.so" "$@"
 }
 
+# can_preload WHAT: does pyrope load a library that stands between it and the kernel? Else WHAT is skipped.
+can_preload() {
+	LC_ALL=C readelf -lW "$pyrope" 2>/dev/null | grep -q ' INTERP ' && return
+	skip "$1" "a library is preloaded into pyrope, and this one is static"
+	return 1
+}
+
 # build_helper: the same of notice_calls.c, for lend_helper to put beside the programs.
 build_helper() {
 	build_c notice_calls "$targets/notice_calls.c"
