@@ -2,7 +2,8 @@
 /*
  * An execve waits until all other threads have gone, a traced one until its tracer has waited for it; and a
  * tracer that asks for one more thread waits for the execve. A parent hears of its child's end when a tracer
- * has waited for the first thread. None of them may wait for ever.
+ * has waited for the first thread. None of them may wait for ever. And a thread is told to stop only while the
+ * condition holds that it is stopped under.
  */
 #include "config.h"
 
@@ -212,12 +213,113 @@ START_TEST(test_killed)
 }
 END_TEST
 
+/* ---- the condition ---- */
+
+/* What was seen when the condition was asked. */
+struct asked {
+	struct target *target;
+	pid_t tid;
+	bool holds; /* the answer */
+	int times;
+	pid_t tracer;
+};
+
+static bool ask(void *context)
+{
+	struct asked *asked = context;
+
+	asked->times++;
+	asked->tracer = target_tracer(asked->target, asked->tid);
+	return asked->holds;
+}
+
+static pid_t fork_child(bool burns)
+{
+	const pid_t child = fork();
+
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		if (!burns)
+			pause();
+	}
+}
+
+static void end_child(struct target *target, pid_t child)
+{
+	target_close(target);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* It is asked last of all, and of a thread that nobody traces: what does not hold leaves no trace of us. */
+START_TEST(test_condition)
+{
+	const int64_t begin_ns = monotonic_ns();
+	const pid_t child = fork_child(true);
+	struct asked asked = { .tid = child };
+	const struct pause_condition condition = { ask, &asked };
+	enum pause_result result;
+	struct error err = { 0 };
+	struct pause pause, another;
+
+	ck_assert_msg(target_open(&asked.target, child, &err) == 0, "%s", err.message);
+	while ((result = pause_tell(asked.target, child, &condition, &pause, &err)) == PAUSE_ASLEEP)
+		check_time(begin_ns);
+	ck_assert_int_eq(result, PAUSE_UNFIT);
+	ck_assert_int_eq(asked.times, 1);
+	ck_assert_int_eq(asked.tracer, 0);
+	ck_assert_int_eq(target_tracer(asked.target, child), 0);
+	ck_assert(!pause_pending(asked.target));
+
+	asked.holds = true;
+	while ((result = pause_tell(asked.target, child, &condition, &pause, &err)) == PAUSE_ASLEEP)
+		check_time(begin_ns);
+	ck_assert_int_eq(asked.times, 2);
+	ck_assert_int_eq(asked.tracer, 0);
+	if (result == PAUSE_TOLD) { /* else nothing can be traced here: an emulator */
+		ck_assert_int_eq(pause_tell(asked.target, child, &condition, &another, &err), PAUSE_TIMEOUT);
+		ck_assert_int_eq(asked.times, 2);
+		while ((result = pause_await(&pause, 1000000000)) == PAUSE_TIMEOUT)
+			check_time(begin_ns);
+		ck_assert_int_eq(result, PAUSE_HELD);
+		pause_end(&pause);
+	} else {
+		ck_assert_int_eq(result, PAUSE_REFUSED);
+	}
+	end_child(asked.target, child);
+}
+END_TEST
+
+/* One that sleeps is not stopped anyway: its condition, which may have changed since, is not asked. */
+START_TEST(test_condition_of_sleeper)
+{
+	const int64_t begin_ns = monotonic_ns();
+	const pid_t child = fork_child(false);
+	struct asked asked = { .tid = child, .holds = true };
+	const struct pause_condition condition = { ask, &asked };
+	struct error err = { 0 };
+	struct pause pause;
+
+	ck_assert_msg(target_open(&asked.target, child, &err) == 0, "%s", err.message);
+	while (target_task_state(asked.target, child).activity != TASK_SLEEPING)
+		check_time(begin_ns);
+	ck_assert_int_eq(pause_tell(asked.target, child, &condition, &pause, &err), PAUSE_ASLEEP);
+	ck_assert_int_eq(asked.times, 0);
+	ck_assert_int_eq(target_tracer(asked.target, child), 0);
+	end_child(asked.target, child);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, block_child_signal, NULL);
 	tcase_add_test(tests, test_exec);
 	tcase_add_test(tests, test_killed);
+	tcase_add_test(tests, test_condition);
+	tcase_add_test(tests, test_condition_of_sleeper);
 }
 
 int main(void)
