@@ -404,10 +404,24 @@ static enum pause_result tell(struct target *target, const struct pause_conditio
 	return result;
 }
 
+static enum pause_result tell_by_script(
+	struct target *target, const struct pause_condition *condition, struct pause *pause)
+{
+	enum pause_result result;
+
+	pause->begin_ns = pause->stopped_ns = monotonic_ns();
+	if (condition && !condition->holds(condition->context))
+		return PAUSE_UNFIT;
+	result = target->script->pause_begin(target->script->context, pause->tid);
+	return result == PAUSE_HELD ? PAUSE_TOLD : result;
+}
+
 enum pause_result pause_tell(struct target *target, pid_t tid, const struct pause_condition *condition,
 	struct pause *pause, struct error *err)
 {
 	*pause = (struct pause){ .target = target, .tid = tid };
+	if (target->script)
+		return tell_by_script(target, condition, pause);
 	return tell(target, condition, task_is_running, pause, err);
 }
 
@@ -417,6 +431,8 @@ enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
 	const size_t index = pending_index(target, pause->tid);
 	enum outcome outcome = OUTCOME_GONE;
 
+	if (target->script)
+		return PAUSE_HELD;
 	if (index < target->pending_count)
 		outcome = wait_for_stop(target, &target->pending[index].tid, &pause->signal, deadline_ns);
 	if (outcome == OUTCOME_RUNNING) {
@@ -438,25 +454,11 @@ enum pause_result pause_await(struct pause *pause, int64_t deadline_ns)
 	return outcome == OUTCOME_STOPPED ? PAUSE_HELD : PAUSE_GONE;
 }
 
-static enum pause_result begin_by_script(
-	struct target *target, pid_t tid, const struct pause_condition *condition, struct pause *pause)
-{
-	const int64_t now_ns = monotonic_ns();
-
-	*pause = (struct pause){ .target = target, .tid = tid, .begin_ns = now_ns, .stopped_ns = now_ns };
-	if (condition && !condition->holds(condition->context))
-		return PAUSE_UNFIT;
-	return target->script->pause_begin(target->script->context, tid);
-}
-
 enum pause_result pause_begin(struct target *target, pid_t tid, const struct pause_condition *condition,
 	int64_t deadline_ns, struct pause *pause, struct error *err)
 {
-	enum pause_result result;
+	const enum pause_result result = pause_tell(target, tid, condition, pause, err);
 
-	if (target->script)
-		return begin_by_script(target, tid, condition, pause);
-	result = pause_tell(target, tid, condition, pause, err);
 	return result == PAUSE_TOLD ? pause_await(pause, deadline_ns) : result;
 }
 

@@ -10,6 +10,7 @@
 
 #include "sampling/batch.h"
 #include "sampling/capture.h"
+#include "sampling/stop.h"
 #include "script.h"
 #include "suite.h"
 
@@ -587,6 +588,66 @@ START_TEST(test_other_root)
 }
 END_TEST
 
+/*
+ * It has let go of the GIL since it was looked at, or of its thread state where there is no GIL, and may have begun
+ * a call that is not to be disturbed.
+ */
+START_TEST(test_let_go_before_stop)
+{
+	struct error err = { 0 };
+	struct pause pause;
+
+	begin(versions[_i], PAUSE_AUTO);
+	learn((const int[]){ 0, 1, 2, -1 });
+	ck_assert_int_eq(capture_one(), CAPTURED);
+	ck_assert(capturer.is_holder);
+	put_gil(0, 9);
+	capturer_pause(&capturer, thread);
+	ck_assert_uint_eq(script.pauses, 0);
+	ck_assert_int_eq(capturer_tell_to_stop(&capturer, thread, &pause, &err), PAUSE_UNFIT);
+	put_gil(OTHER_STATE, 10);
+	capturer_pause(&capturer, thread);
+	ck_assert_uint_eq(script.pauses, 0);
+	put_gil(STATE, 11);
+	capturer_pause(&capturer, thread);
+	ck_assert_uint_eq(script.pauses, 1);
+	/* one that had no GIL when it was looked at is stopped whatever it does */
+	capturer.is_holder = false;
+	put_gil(0, 12);
+	capturer_pause(&capturer, thread);
+	ck_assert_uint_eq(script.pauses, 2);
+	ck_assert(!script.is_held);
+	end();
+}
+END_TEST
+
+START_TEST(test_detached_before_stop)
+{
+	struct error err = { 0 };
+	struct pause pause;
+	raddr_t status;
+
+	begin(314, PAUSE_AUTO);
+	status = STATE + script.python.layout.thread_state.status;
+	capturer.gil = NULL;
+	capturer.is_holder = true;
+	put(status, ~THREAD_STATUS_ACTIVE, 4);
+	ck_assert_int_eq(capturer_tell_to_stop(&capturer, thread, &pause, &err), PAUSE_UNFIT);
+	ck_assert_uint_eq(script.pauses, 0);
+	capturer.is_holder = false;
+	ck_assert_int_eq(capturer_tell_to_stop(&capturer, thread, &pause, &err), PAUSE_TOLD);
+	pause_end(&pause);
+	capturer.is_holder = true;
+	put(status, THREAD_STATUS_ACTIVE, 4);
+	ck_assert_int_eq(capturer_tell_to_stop(&capturer, thread, &pause, &err), PAUSE_TOLD);
+	ck_assert(script.is_held);
+	ck_assert_int_eq(pause_await(&pause, 0), PAUSE_HELD);
+	pause_end(&pause);
+	ck_assert(!script.is_held);
+	end();
+}
+END_TEST
+
 /* ---- calls that go on, where pauses are used up ---- */
 
 static int went_on;
@@ -794,6 +855,8 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_calls_another, 0, count);
 	tcase_add_loop_test(tests, test_stop_of_another_moment, 0, count);
 	tcase_add_test(tests, test_other_root);
+	tcase_add_loop_test(tests, test_let_go_before_stop, 0, count);
+	tcase_add_test(tests, test_detached_before_stop);
 	tcase_add_loop_test(tests, test_batch, 0, count);
 	tcase_add_loop_test(tests, test_batch_checked, 0, count);
 }
