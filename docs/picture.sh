@@ -41,7 +41,9 @@ fi
 # The views of a report, and a list of profiles, of four runs.
 if node "$docs/../tests/e2e/browser.js"; then
 	"$pyrope" -r 2ms --threads --embed-source -o report.html -t "$python" service 12
-	node "$docs/report_pictures.js" report.html "$docs/report"
+	node "$docs/report_pictures.js" "$docs/report" report.html
+	"$pyrope" -r 2ms --threads -o stall.html -t "$python" service 15 --stall
+	node "$docs/report_pictures.js" "$docs/report" --stall stall.html
 	"$pyrope" serve --listen 127.0.0.1:5000 "$folder/profiles" &
 	server=$!
 	until curl -s -o /dev/null http://127.0.0.1:5000/api/hello; do sleep 0.1; done

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The pictures of a report that docs/report.md shows: node report_pictures.js REPORT.html FOLDER
+// The pictures of a report that docs/report.md shows: node report_pictures.js FOLDER REPORT.html
+// and that of one with a stall in each second:       node report_pictures.js FOLDER --stall REPORT.html
 // Each is a PNG of at most 256 colours, so that it is small.
 'use strict';
 
@@ -132,8 +133,30 @@ const select_searching = () => {
 	select_range(best * 3e5, (best + 1) * 3e5);
 };
 
+// In the second in the middle, the part in which most of the time the cache was saved.
+const select_stall = () => {
+	const { runs } = profile, cell = 1e6 / 50, from = Math.floor(profile.length / 2e6) * 1e6, cells = new Float64Array(50);
+	const save = profile.functions.findIndex(([name]) => name === 'Cache.save');
+	for (let run = 0; run < runs.start.length; run++)
+		if (profile.node_function[runs.stack[run]] === save && runs.start[run] >= from && runs.start[run] < from + 1e6)
+			cells[Math.floor((runs.start[run] - from) / cell)] += runs.weight[run];
+	const most = cells.indexOf(Math.max(...cells));
+	select_range(from + most * cell, from + (most + 1) * cell);
+};
+
+async function heat_picture(browser, folder, report) {
+	const page = await browser.open(`file://${path.resolve(report)}`, 1100, 900);
+	await settle(page);
+	await click(page, 'tab-heat');
+	await act(page, select_stall);
+	await picture(page, path.join(folder, 'heat.png'), '.tabs', '#panel-heat', 640);
+}
+
 with_browser(async (browser) => {
-	const [report, folder] = process.argv.slice(2), page = await browser.open(`file://${path.resolve(report)}`, 1100, 900);
+	const [folder, ...reports] = process.argv.slice(2), report = reports[0];
+	if (report === '--stall')
+		return heat_picture(browser, folder, reports[1]);
+	const page = await browser.open(`file://${path.resolve(report)}`, 1100, 900);
 	const to = (name) => path.join(folder, `${name}.png`);
 	await settle(page);
 	await picture(page, to('summary'), '#facts', '#timeline');
@@ -155,8 +178,6 @@ with_browser(async (browser) => {
 	await click(page, 'tab-lines');
 	await act(page, () => Array.from(document.querySelectorAll('#lines-files button')).find((button) => button.textContent.includes('store.py'))?.click());
 	await picture(page, to('lines'), '.tabs', '#panel-lines', 640);
-	await click(page, 'tab-heat');
-	await picture(page, to('heat'), '.tabs', '#panel-heat', 640);
 	await page.dark(true);
 	await click(page, 'tab-flame');
 	await act(page, select_deep);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A small service to look at in a flame graph: `python3 examples/service [SECONDS]`, 3 seconds by default.
+"""A small service to look at in a flame graph: `python3 examples/service [SECONDS] [--stall]`, 3 seconds by default.
 
 It does what web services do (parse a request, find its route, ask a cache, search, sort, fill in a template, write JSON)
 in worker threads that take raw HTTP requests from a queue. No socket is opened, so that nothing outside it can disturb
-the picture. Python 2.7 or newer.
+the picture. With --stall it has a fault to be found: once a second nothing goes on for a while. Python 2.7 or newer.
 """
 from __future__ import print_function
 
@@ -68,10 +68,22 @@ def send_traffic(requests, deadline):
         requests.put(line + "\r\n" + HEADERS)
 
 
+def save_each_second(cache):
+    while True:
+        time.sleep(1 - time.time() % 1)
+        cache.save(0.15)
+
+
 def main():
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
+    arguments = [argument for argument in sys.argv[1:] if argument != "--stall"]
+    seconds = float(arguments[0]) if arguments else 3.0
     requests = queue.Queue(QUEUE_LENGTH)
-    router = routes.build_router(store.Store(articles=400))
+    articles = store.Store(articles=400)
+    router = routes.build_router(articles)
+    if "--stall" in sys.argv:
+        saver = threading.Thread(target=save_each_second, args=(articles.cache,), name="saver")
+        saver.daemon = True
+        saver.start()
     workers = [Worker(number, requests, router) for number in range(1, WORKERS + 1)]
     for worker in workers:
         worker.start()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Articles made from a seed (the same in each run), a search over the recent ones, and a cache."""
+import pickle
 import random
 import re
 import threading
+import time
 from collections import OrderedDict
 
 WORDS = ("garnet ember cinder flame lantern harbour meadow granite thunder willow copper winter river forest "
@@ -30,6 +32,13 @@ class Cache(object):
             while len(self.entries) > self.capacity:
                 self.entries.popitem(last=False)
         return value
+
+    def save(self, seconds):
+        """Whoever wants an entry meanwhile has to wait: that is the fault to be found."""
+        with self.lock:
+            end = time.time() + seconds
+            while time.time() < end:
+                pickle.dumps(self.entries)
 
 
 class Store(object):
