@@ -36,24 +36,88 @@ static raddr_t new_lock(const char *type)
 	return lock;
 }
 
-/* A code object with two variables, "lock" and "other", and a frame that executes it. */
-static void new_frame(void)
+/* A code object with these variables, and a frame that executes it. */
+static struct lock_frame new_frame(const char *function, const char *first, const char *second)
 {
-	static const char *const names[VARIABLES] = { "lock", "other" };
 	const raddr_t tuple = new_object("tuple", TYPE_IS_TUPLE), kinds = new_object("bytes", TYPE_IS_BYTES);
+	const struct lock_frame made = {
+		.address = allocate(4096), .code = allocate(512), .unit = UNIT, .function = function
+	};
+
+	put(tuple + layout.bytes.ob_size, VARIABLES, 8);
+	put(tuple + layout.tuple.ob_item, new_str(first), 8);
+	put(tuple + layout.tuple.ob_item + 8, new_str(second), 8);
+	put(made.code + layout.code_object.names, tuple, 8);
+	put(made.code + layout.code_object.local_count, VARIABLES, 4);
+	if (layout.code_object.kinds != OFFSET_NONE)
+		put(made.code + layout.code_object.kinds, kinds, 8);
+	return made;
+}
+
+/* Where the variables of a frame are; its stack lies behind them. */
+static raddr_t variables_of(const struct lock_frame *of)
+{
 	const bool is_heap = layout.frames == FRAMES_ON_HEAP;
 
-	frame = (struct lock_frame){ .address = allocate(4096), .code = allocate(512), .unit = UNIT };
-	frame.function = "function";
-	put(tuple + layout.bytes.ob_size, VARIABLES, 8);
-	for (size_t i = 0; i < VARIABLES; i++)
-		put(tuple + layout.tuple.ob_item + 8 * i, new_str(names[i]), 8);
-	put(frame.code + layout.code_object.names, tuple, 8);
-	put(frame.code + layout.code_object.local_count, VARIABLES, 4);
-	if (layout.code_object.kinds != OFFSET_NONE)
-		put(frame.code + layout.code_object.kinds, kinds, 8);
-	stack = frame.address + (is_heap ? layout.frame.localsplus : layout.interpreter_frame.localsplus) +
-		8 * VARIABLES;
+	return of->address + (is_heap ? layout.frame.localsplus : layout.interpreter_frame.localsplus);
+}
+
+/* A dict of one entry. */
+static raddr_t new_dict(const char *key, raddr_t value)
+{
+	const raddr_t dict = new_object("dict", TYPE_IS_DICT), keys = allocate(256);
+	raddr_t entry = keys;
+
+	if (layout.dicts == DICT_TABLE) {
+		put(dict + layout.dict.mask, 0, 8);
+		put(dict + layout.dict.table, keys, 8);
+	} else {
+		put(dict + layout.dict.keys, keys, 8);
+		entry += layout.dict_keys.entries;
+		if (layout.dict_keys.size != OFFSET_NONE)
+			put(keys + layout.dict_keys.size, 1, 8);
+		if (layout.dict_keys.nentries != OFFSET_NONE)
+			put(keys + layout.dict_keys.nentries, 1, 8);
+		if (layout.dicts == DICT_KEYS_SPARSE)
+			entry += 1; /* an index */
+		if (layout.dicts == DICT_KEYS_LOG2) {
+			put(keys + layout.dict_keys.log2_index_bytes, 3, 1);
+			entry += 8;
+		}
+	}
+	put(entry + 8, new_str(key), 8); /* behind the hash */
+	put(entry + 16, value, 8);
+	return dict;
+}
+
+/* An instance with one attribute, which it keeps in a dict. */
+static raddr_t new_instance(const char *class_name, const char *attribute, raddr_t value)
+{
+	const uint32_t dict_at = 64;
+	const raddr_t object = new_object(class_name, TYPE_IS_HEAP);
+	uint64_t type;
+
+	memcpy(&type, child.bytes + (object + layout.object.ob_type - CHILD_ADDRESS), sizeof(type));
+	put(type + layout.type_object.tp_dictoffset, dict_at, 8);
+	put(object + dict_at, new_dict(attribute, value), 8);
+	return object;
+}
+
+static raddr_t new_condition(raddr_t lock)
+{
+	const bool is_2 = layout.strings == STRINGS_BYTES;
+
+	return new_instance(is_2 ? "_Condition" : "Condition", is_2 ? "_Condition__lock" : "_lock", lock);
+}
+
+/* A frame of threading.py that calls a method of the object. */
+static struct lock_frame new_method(const char *function, raddr_t self)
+{
+	struct lock_frame made = new_frame(function, "timeout", "self");
+
+	made.is_threading = true;
+	put(variables_of(&made) + 8, self, 8);
+	return made;
 }
 
 /* The frame is inside of a block at whose beginning its stack was so deep. */
@@ -95,15 +159,21 @@ static bool finds(void)
 	return locks_find_wait(&reader, &frame, 1, FUTEX, &wait_found);
 }
 
-static size_t entered(raddr_t lock)
+/* Of these frames, innermost first. */
+static size_t entered_by(const struct lock_frame *frames, size_t frame_count, raddr_t lock)
 {
 	struct entered_lock list[4];
 	size_t count;
 
 	pages_forget(&pages);
-	count = locks_find_entered(&reader, &frame, 1, &lock, 1, list, ARRAY_LENGTH(list));
+	count = locks_find_entered(&reader, frames, frame_count, &lock, 1, list, ARRAY_LENGTH(list));
 	ck_assert(!count || list[0].lock == lock);
 	return count;
+}
+
+static size_t entered(raddr_t lock)
+{
+	return entered_by(&frame, 1, lock);
 }
 
 static void begin(int row)
@@ -113,7 +183,8 @@ static void begin(int row)
 	next_free = 4096;
 	pages_init(&pages, child.target);
 	reader = (struct variable_reader){ .layout = &layout, .pages = &pages };
-	new_frame();
+	frame = new_frame("function", "lock", "other");
+	stack = variables_of(&frame) + 8 * VARIABLES;
 }
 
 static void end(void)
@@ -217,6 +288,56 @@ START_TEST(test_entered)
 }
 END_TEST
 
+/* Inside of a with of a Condition, or of its lock; who waits in it has let go of the lock. */
+START_TEST(test_released)
+{
+	raddr_t lock, condition, other, event;
+	struct lock_frame frames[2];
+
+	begin(_i);
+	lock = new_lock("_thread.lock");
+	condition = new_condition(lock);
+	other = new_condition(new_object("_thread.lock", 0));
+	event = new_instance("Event", layout.strings == STRINGS_BYTES ? "_Event__cond" : "_cond", other);
+	for (int round = 0; round < 2; round++) {
+		put_depth(put_exit(round ? lock : condition, 0, "__exit__"));
+		ck_assert_uint_eq(entered(lock), 1);
+		frames[1] = frame;
+		frames[0] = new_method("wait", condition);
+		ck_assert_uint_eq(entered_by(frames, 2, lock), 0);
+		frames[0].is_threading = false;
+		ck_assert_uint_eq(entered_by(frames, 2, lock), 1);
+		frames[0] = new_method("notify", condition);
+		ck_assert_uint_eq(entered_by(frames, 2, lock), 1);
+		frames[0] = new_method("wait", other);
+		ck_assert_uint_eq(entered_by(frames, 2, lock), 1);
+		frames[0] = new_method("wait", event);
+		ck_assert_uint_eq(entered_by(frames, 2, lock), 1);
+		frames[0] = new_method("wait", 0); /* of which Condition is not known: so nothing is */
+		ck_assert_uint_eq(entered_by(frames, 2, lock), 0);
+	}
+	end();
+}
+END_TEST
+
+/* It waits in more Conditions at once than are kept in mind: what it has entered is not known. */
+START_TEST(test_many_released)
+{
+	struct lock_frame frames[10];
+	raddr_t lock;
+
+	begin(_i);
+	lock = new_lock("_thread.lock");
+	put_depth(put_exit(lock, 0, "__exit__"));
+	frames[ARRAY_LENGTH(frames) - 1] = frame;
+	for (size_t i = 0; i + 1 < ARRAY_LENGTH(frames); i++)
+		frames[i] = new_method("wait", new_condition(new_object("_thread.lock", 0)));
+	ck_assert_uint_eq(entered_by(frames + 1, ARRAY_LENGTH(frames) - 1, lock), 1);
+	ck_assert_uint_eq(entered_by(frames, ARRAY_LENGTH(frames), lock), 0);
+	end();
+}
+END_TEST
+
 /* The table of a code object: what is cut, too long, or begins behind the unit. */
 START_TEST(test_table)
 {
@@ -271,6 +392,8 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_owner, 0, rows);
 	tcase_add_loop_test(tests, test_other, 0, rows);
 	tcase_add_loop_test(tests, test_entered, 0, rows);
+	tcase_add_loop_test(tests, test_released, 0, rows);
+	tcase_add_loop_test(tests, test_many_released, 0, rows);
 	tcase_add_loop_test(tests, test_lies, 0, rows);
 	tcase_add_test(tests, test_table);
 }
