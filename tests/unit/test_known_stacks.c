@@ -235,6 +235,29 @@ START_TEST(test_roots)
 }
 END_TEST
 
+/* A program that has ever new stacks: what is known is forgotten, and learned anew. */
+START_TEST(test_memory_is_bounded)
+{
+	const size_t limit = 1u << 18;
+	bool is_only;
+
+	for (size_t i = 0; i < 2 * limit; i++) {
+		functions[3].id = 100 + (uint32_t)i;
+		set_line(2, 100 + (int)i);
+		known_stacks_doubt(&known_stacks, stack, 2, 4);
+		stop(stack, 4, 8, 1000000);
+		known_stacks_add(&known_stacks, stack, 4);
+		ck_assert_uint_le(known_stacks.paths.count, limit + 16);
+		ck_assert_uint_le(known_stacks.callers.count, limit + 16);
+		ck_assert_uint_le(known_stacks.sighted.count, limit + 16);
+		ck_assert_uint_le(known_stacks.doubts.count, limit + 16);
+	}
+	ck_assert(known_stacks_has(&known_stacks, stack, 4));
+	/* whose callers were forgotten may have been called from anywhere */
+	ck_assert(known_stacks_has_call(&known_stacks, stack, 4, &is_only) && !is_only);
+}
+END_TEST
+
 START_TEST(test_no_frames)
 {
 	ck_assert(stop(stack, 0, 8, 0));
@@ -257,6 +280,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_doubts);
 	tcase_add_test(tests, test_a_known_call_at_another_line);
 	tcase_add_test(tests, test_roots);
+	tcase_set_timeout(tests, 120);
+	tcase_add_test(tests, test_memory_is_bounded);
 	tcase_add_test(tests, test_no_frames);
 }
 

@@ -283,6 +283,87 @@ START_TEST(test_on_cpu)
 }
 END_TEST
 
+/* ---- how many are held ---- */
+
+#define HELD_THREADS 3
+#define HELD_TICKS 3000
+
+static bool is_python(const void *context, pid_t tid)
+{
+	(void)context;
+	(void)tid;
+	return false;
+}
+
+/*
+ * Threads that have to be held, in many ticks of which each has time for so many of them: how many ticks the samples
+ * stand for, in all and of each thread.
+ */
+static uint64_t weigh_held(size_t affordable, size_t threads, uint64_t weights[HELD_THREADS])
+{
+	const struct batch *batch = &watch->filling;
+	uint64_t sum = 0;
+
+	memset(weights, 0, HELD_THREADS * sizeof(*weights));
+	for (int i = 0; i < HELD_TICKS; i++) {
+		now_ns += INTERVAL_NS;
+		watch->held_cost_ns = INTERVAL_NS / 10 / (int64_t)affordable;
+		batch_clear(&watch->filling);
+		ck_assert(watch_take_samples(watch, now_ns));
+		ck_assert_uint_le(batch->count, affordable);
+		for (size_t j = 0; j < batch->count; j++) {
+			weights[batch->samples[j].sample.tid - TID] += batch->samples[j].sample.weight;
+			sum += batch->samples[j].sample.weight;
+		}
+	}
+	ck_assert_uint_eq(watch->statistics.spared, (threads - affordable) * HELD_TICKS);
+	return sum;
+}
+
+static void check_share(uint64_t weight, uint64_t expected)
+{
+	ck_assert_msg(weight > expected * 8 / 10 && weight < expected * 12 / 10, "%llu for %llu",
+		(unsigned long long)weight, (unsigned long long)expected);
+}
+
+/* Threads without Python that compute: those that are held stand for the others, and each of them in its turn. */
+START_TEST(test_held_native_threads)
+{
+	uint64_t weights[HELD_THREADS], sum;
+	const size_t affordable = (size_t)_i + 1;
+
+	begin(versions[0], MODE_CPU);
+	put(INTERPRETER + script.python.layout.interpreter_state.threads_head, 0, 8);
+	ck_assert(watch_refresh(watch));
+	native_threads_refresh(&watch->native_threads, script.python.target, is_python, NULL);
+	ck_assert_uint_eq(watch->native_threads.count, HELD_THREADS);
+	sum = weigh_held(affordable, HELD_THREADS, weights);
+	if (HELD_THREADS % affordable == 0)
+		ck_assert_uint_eq(sum, HELD_THREADS * HELD_TICKS);
+	for (size_t i = 0; i < HELD_THREADS; i++)
+		check_share(weights[i], HELD_TICKS);
+	end();
+}
+END_TEST
+
+/* The same of two threads with Python that run without the GIL, whose native frames are wanted. */
+START_TEST(test_held_threads)
+{
+	static char never_looked_into;
+	uint64_t weights[HELD_THREADS];
+
+	begin(versions[_i], MODE_CPU);
+	watch->options.native = (struct native *)&never_looked_into;
+	put_gil(0, 2);
+	put(GIL + script.python.layout.gil_runtime_state.last_holder, MEMORY_BASE + 0x7000, 8);
+	ck_assert_uint_eq(weigh_held(1, 2, weights), 2 * HELD_TICKS);
+	check_share(weights[0], HELD_TICKS);
+	check_share(weights[1], HELD_TICKS);
+	watch->options.native = NULL;
+	end();
+}
+END_TEST
+
 /* ---- the clock of a watch ---- */
 
 /* The sampler had no CPU for a hundred intervals: they are missed, and the next tick is one to come. */
@@ -332,6 +413,8 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_switch_not_counted_yet, 0, count);
 	tcase_add_loop_test(tests, test_all_asleep, 0, count);
 	tcase_add_loop_test(tests, test_on_cpu, 0, count);
+	tcase_add_loop_test(tests, test_held_native_threads, 0, HELD_THREADS);
+	tcase_add_loop_test(tests, test_held_threads, 0, count);
 	tcase_add_loop_test(tests, test_missed, 0, count);
 	tcase_add_loop_test(tests, test_miss_rest, 0, count);
 }
