@@ -431,7 +431,8 @@ struct target_script {
 	/* As target_task_schedstat. */
 	bool (*task_schedstat)(void *context, pid_t tid, uint64_t *cpu_ns, uint64_t *slices);
 	/*
-	 * PAUSE_HELD: the thread stands still until pause_end, from pause_tell on. The condition has been asked.
+	 * PAUSE_HELD: the thread stands still until pause_end, from pause_tell on. The condition has been
+	 * asked.
 	 */
 	enum pause_result (*pause_begin)(void *context, pid_t tid);
 	void (*pause_end)(void *context, pid_t tid);

@@ -287,6 +287,20 @@ static bool is_loose(const struct layout *layout, const struct cframe_state *sta
 }
 
 /*
+ * 3.11: a function that calls another one in the same call of the evaluation loop makes the new frame the
+ * innermost one, and links it to its own, in any order (CALL in ceval.c). In between the chain may end where
+ * the words of a frame that was there before say so. But the outermost frame is one that C code has called.
+ */
+static enum walk_status without_torn_call(
+	const struct layout *layout, const struct walk *walk, enum walk_status status)
+{
+	if (status != WALK_WHOLE || !walk->count || layout->interpreter_frame.is_entry == OFFSET_NONE)
+		return status;
+	return walk->group_count && walk->groups[walk->group_count - 1].end == walk->count ? status
+											   : WALK_BROKEN;
+}
+
+/*
  * From the CFrame of a call outwards: up to the moment in which it gets its frame, its caller is the
  * innermost one.
  */
@@ -307,7 +321,7 @@ static enum walk_status walk_cframe(const struct layout *layout, struct memory_v
 	outer = field_u64(bytes, layout->cframe.previous - layout->cframe.current_frame);
 	status = walk_stack(layout, view, inner, max_frames, walk);
 	if (!is_loose(layout, state, walk, status))
-		return status;
+		return without_torn_call(layout, walk, status);
 	is_empty = !walk->count;
 	/* not even that has been written */
 	if (!plausible(outer) || (outer <= state->cframe && !is_root(state, outer)))
@@ -319,7 +333,7 @@ static enum walk_status walk_cframe(const struct layout *layout, struct memory_v
 	walk->pointer = pointer;
 	outer_status = walk_stack(layout, view, field_u64(bytes, 0), max_frames, walk);
 	if (outer_status != WALK_WHOLE || walk->count)
-		return outer_status;
+		return without_torn_call(layout, walk, outer_status);
 	if (is_empty)
 		return is_root(state, state->cframe) || !state->chunk ? WALK_WHOLE : WALK_BROKEN;
 	/* nobody called it: a generator that C code drives is the outermost frame */

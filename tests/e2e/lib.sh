@@ -546,7 +546,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 # start_pyrope ARG...: in the background, until it has looked at the target a few dozen times. Sets pyrope_pid.
 start_pyrope() {
-	: >"$scratch/stdout" >"$scratch/stderr"
+	: >"$scratch/stdout"
 	"$helper_python" -c "$with_default_signals" "$pyrope" "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
 	pyrope_pid=$!
 	children+=("$pyrope_pid")

@@ -589,8 +589,8 @@ START_TEST(test_other_root)
 END_TEST
 
 /*
- * It has let go of the GIL since it was looked at, or of its thread state where there is no GIL, and may have begun
- * a call that is not to be disturbed.
+ * It has let go of the GIL since it was looked at, or of its thread state where there is no GIL, and may
+ * have begun a call that is not to be disturbed.
  */
 START_TEST(test_let_go_before_stop)
 {

@@ -2,8 +2,8 @@
 /*
  * An execve waits until all other threads have gone, a traced one until its tracer has waited for it; and a
  * tracer that asks for one more thread waits for the execve. A parent hears of its child's end when a tracer
- * has waited for the first thread. None of them may wait for ever. And a thread is told to stop only while the
- * condition holds that it is stopped under.
+ * has waited for the first thread. None of them may wait for ever. And a thread is told to stop only while
+ * the condition holds that it is stopped under.
  */
 #include "config.h"
 

@@ -296,8 +296,8 @@ static bool is_python(const void *context, pid_t tid)
 }
 
 /*
- * Threads that have to be held, in many ticks of which each has time for so many of them: how many ticks the samples
- * stand for, in all and of each thread.
+ * Threads that have to be held, in many ticks of which each has time for so many of them: how many ticks the
+ * samples stand for, in all and of each thread.
  */
 static uint64_t weigh_held(size_t affordable, size_t threads, uint64_t weights[HELD_THREADS])
 {
@@ -326,7 +326,10 @@ static void check_share(uint64_t weight, uint64_t expected)
 		(unsigned long long)weight, (unsigned long long)expected);
 }
 
-/* Threads without Python that compute: those that are held stand for the others, and each of them in its turn. */
+/*
+ * Threads without Python that compute: those that are held stand for the others, and each of them in its
+ * turn.
+ */
 START_TEST(test_held_native_threads)
 {
 	uint64_t weights[HELD_THREADS], sum;

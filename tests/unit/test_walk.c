@@ -96,6 +96,8 @@ static void make_chain(const struct layout *layout, int count)
 	}
 	for (int i = 0; i < count; i++)
 		put_frame(layout, FRAME(i), i + 1 < count ? FRAME(i + 1) : end, CODE(i), i);
+	if (count && layout->interpreter_frame.is_entry != OFFSET_NONE)
+		put(FRAME(count - 1) + layout->interpreter_frame.is_entry, 1, 1);
 	put_leaf(layout, count ? FRAME(0) : end);
 }
 
@@ -192,8 +194,37 @@ START_TEST(test_call_without_frame_yet)
 	 */
 	make_chain(layout, 5);
 	put_loose(layout, 0);
+	if (layout->interpreter_frame.is_entry != OFFSET_NONE)
+		put(FRAME(20) + layout->interpreter_frame.is_entry, 1, 1);
 	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
 	ck_assert_uint_eq(walk.count, layout->root == ROOT_SHIM ? 5 : 1);
+}
+END_TEST
+
+/*
+ * 3.11: what Python calls is the innermost frame before it is linked to its caller, and where the caller's
+ * address will be there may be none.
+ */
+START_TEST(test_call_torn)
+{
+	const struct layout *layout = row(_i);
+
+	if (layout->interpreter_frame.is_entry == OFFSET_NONE)
+		return;
+	make_chain(layout, 5);
+	put(CFRAME + layout->cframe.previous, CFRAME + 64, 8);
+	put(CFRAME + 64 + layout->cframe.current_frame, FRAME(3), 8);
+	put_frame(layout, FRAME(20), 0, CODE(20), 0);
+	put_leaf(layout, FRAME(20));
+	ck_assert_int_eq(do_walk(100), WALK_BROKEN);
+	put_frame(layout, FRAME(20), FRAME(0), CODE(20), 0);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	ck_assert_uint_eq(walk.count, 6);
+	/* nor may what is taken where the call has no frame yet end so */
+	put_loose(layout, layout->generator_owner);
+	ck_assert_int_eq(do_walk(100), WALK_WHOLE);
+	put_frame(layout, FRAME(0), 0, CODE(0), 0);
+	ck_assert_int_eq(do_walk(100), WALK_BROKEN);
 }
 END_TEST
 
@@ -412,9 +443,12 @@ END_TEST
 /* A generator that is being resumed is not linked yet: its chain ends in its middle. */
 START_TEST(test_ends_in_middle)
 {
+	const bool frame_tells =
+		row(_i)->root == ROOT_SHIM || row(_i)->interpreter_frame.is_entry != OFFSET_NONE;
+
 	make_chain(row(_i), 5);
 	put_frame(row(_i), FRAME(2), 0, CODE(2), 0);
-	ck_assert_int_eq(do_walk(100), row(_i)->root == ROOT_SHIM ? WALK_BROKEN : WALK_WHOLE);
+	ck_assert_int_eq(do_walk(100), frame_tells ? WALK_BROKEN : WALK_WHOLE);
 	/* where nothing in the frame tells, the place of the end does */
 	ck_assert_uint_eq(walk.root, FRAME(2));
 }
@@ -504,6 +538,7 @@ static void add_tests(TCase *tests)
 
 	tcase_add_loop_test(tests, test_chain, 0, rows);
 	tcase_add_loop_test(tests, test_call_without_frame_yet, 0, rows);
+	tcase_add_loop_test(tests, test_call_torn, 0, rows);
 	tcase_add_loop_test(tests, test_leaf_is_linked, 0, rows);
 	tcase_add_loop_test(tests, test_fresh, 0, rows);
 	tcase_add_loop_test(tests, test_leaf_of_ends, 0, rows);
