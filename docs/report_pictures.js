@@ -144,10 +144,21 @@ const select_stall = () => {
 	select_range(from + most * cell, from + (most + 1) * cell);
 };
 
+// Of one thread, and only where it holds the GIL.
+const choose_saver = () => {
+	for (const box of document.querySelectorAll('#states input'))
+		if (box.checked !== (box.id === 'state-1'))
+			box.click();
+	const select = document.getElementById('thread');
+	select.value = profile.threads.findIndex(({ name }) => name === 'saver');
+	select.dispatchEvent(new Event('change'));
+};
+
 async function heat_picture(browser, folder, report) {
 	const page = await browser.open(`file://${path.resolve(report)}`, 1100, 900);
 	await settle(page);
 	await click(page, 'tab-heat');
+	await act(page, choose_saver);
 	await act(page, select_stall);
 	await picture(page, path.join(folder, 'heat.png'), '.tabs', '#panel-heat', 640);
 }
