@@ -62,8 +62,18 @@ static bool is_doubted(const struct batch *batch, const struct function *functio
 	return false;
 }
 
+/* Is there a frame among these, or are there only marks like "(truncated)"? */
+static bool has_frame(const struct batch_frame *frames, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (frames[i].address || frames[i].function->kind != FUNCTION_MARKER)
+			return true;
+	}
+	return false;
+}
+
 /* Cuts each sample of the batch at the frame of a function that may have been another one by then. */
-static void cut_at(struct batch *batch, const struct function *function, const struct function *unsure,
+static void cut_at(struct batch *batch, const struct function *function, const struct doubt_markers *markers,
 	struct sampling_statistics *statistics)
 {
 	for (size_t i = 0; i < batch->count; i++) {
@@ -73,11 +83,17 @@ static void cut_at(struct batch *batch, const struct function *function, const s
 		for (size_t j = 0; j < sample->frame_count; j++) {
 			if (frames[j].function != function || !frames[j].is_doubted)
 				continue;
-			frames[j] = (struct batch_frame){ .function = unsure };
-			sample->frame_count = j + 1;
-			statistics->by_quality[sample->quality]--;
-			statistics->by_quality[SAMPLE_PARTIAL]++;
-			sample->quality = SAMPLE_PARTIAL;
+			statistics->by_quality[sample->quality] -= sample->weight;
+			if (has_frame(frames, j)) {
+				frames[j] = (struct batch_frame){ .function = markers->partial };
+				sample->frame_count = j + 1;
+				sample->quality = SAMPLE_PARTIAL;
+			} else {
+				frames[0] = (struct batch_frame){ .function = markers->failed };
+				sample->frame_count = 1;
+				sample->quality = SAMPLE_FAILED;
+			}
+			statistics->by_quality[sample->quality] += sample->weight;
 			break;
 		}
 	}
@@ -93,8 +109,9 @@ static bool same_object(struct snapshot_reader *reader, const struct code *code,
 }
 
 #define CODES_AT_ONCE 64
-static void confirm_some(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
-	struct sampling_statistics *statistics, struct code **codes, size_t count)
+static void confirm_some(struct batch *batch, struct snapshot_reader *reader,
+	const struct doubt_markers *markers, struct sampling_statistics *statistics, struct code **codes,
+	size_t count)
 {
 	static unsigned char bytes[CODES_AT_ONCE][CODE_CHECKS * CODE_CHECK_BYTES];
 	struct read_request requests[CODES_AT_ONCE * CODE_CHECKS];
@@ -134,17 +151,17 @@ static void confirm_some(struct batch *batch, struct snapshot_reader *reader, co
 		now = python_code_load(reader->python, codes[i]->address, &ignored);
 		/* the same source compiled again: whichever of the two it was, this is what it prints */
 		if (!now || !python_same_decoding(now, codes[i]))
-			cut_at(batch, codes[i]->function, unsure, statistics);
+			cut_at(batch, codes[i]->function, markers, statistics);
 	}
 }
 
-void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
+void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct doubt_markers *markers,
 	struct sampling_statistics *statistics)
 {
 	for (size_t i = 0; i < batch->code_count; i += CODES_AT_ONCE) {
 		size_t left = batch->code_count - i;
 
-		confirm_some(batch, reader, unsure, statistics, batch->codes + i,
+		confirm_some(batch, reader, markers, statistics, batch->codes + i,
 			left < CODES_AT_ONCE ? left : CODES_AT_ONCE);
 	}
 	batch_trust(batch);

@@ -51,12 +51,15 @@ void batch_add_address(struct batch *batch, const struct native_address *address
  * snapshot has done so.
  */
 void batch_add_code(struct batch *batch, const struct resolved_frame *frame);
+/* What stands where frames turn out to be in doubt: "(partial)" inside of others, "(failed)" where none is left. */
+struct doubt_markers {
+	const struct function *partial, *failed;
+};
 /*
- * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one
- * `unsure` frame, unless the snapshot that showed them has checked it already. Counts those samples as
- * partial.
+ * Checks the code objects. Frames of one that was replaced meanwhile, and all within them, become one marker,
+ * unless the snapshot that showed them has checked it already. Counts those samples as partial or failed.
  */
-void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct function *unsure,
+void batch_confirm(struct batch *batch, struct snapshot_reader *reader, const struct doubt_markers *markers,
 	struct sampling_statistics *statistics);
 /* The code objects cannot have been replaced: they need no check. */
 void batch_trust(struct batch *batch);

@@ -130,7 +130,9 @@ void watch_confirm(struct watch *watch)
 		}
 		batch_clear(&watch->filling);
 	}
-	batch_confirm(&watch->filling, &watch->capturer.reader, watch->partial, &watch->statistics);
+	batch_confirm(&watch->filling, &watch->capturer.reader,
+		&(struct doubt_markers){ .partial = watch->partial, .failed = watch->failed },
+		&watch->statistics);
 	if (python_has_stale(watch->python)) {
 		threads_forget_stale(&watch->threads);
 		watch->capturer.reader.code_generation++; /* what was decoded is decoded anew */

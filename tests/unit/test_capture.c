@@ -737,16 +737,24 @@ END_TEST
 
 /* ---- batches ---- */
 
-static const struct function *unsure;
+static struct doubt_markers markers;
 
-static void add_to_batch(struct batch *batch)
+static void add_to_batch(struct batch *batch, bool is_cut)
 {
-	const struct sample sample = { .quality = taken->quality };
+	const struct sample sample = { .quality = taken->quality, .weight = 3 };
 
 	batch_add(batch, &sample);
+	if (is_cut)
+		batch_add_frame(batch, python_marker(&script.python, "(truncated)"), 0);
 	for (size_t i = 0; i < taken->count; i++)
 		batch_add_code(batch, &taken->frames[i]);
-	statistics.by_quality[taken->quality]++;
+	statistics.by_quality[taken->quality] += 3;
+}
+
+static void mark_doubts(void)
+{
+	markers.partial = python_marker(&script.python, "(partial)");
+	markers.failed = python_marker(&script.python, "(failed)");
 }
 
 static const char *batch_shown(const struct batch *batch, size_t index)
@@ -772,33 +780,34 @@ static void settle(void)
 
 START_TEST(test_batch)
 {
-	struct batch batch = { 0 };
+	struct batch batch = { .mark = 1 };
 
 	begin(versions[_i], PAUSE_AUTO);
-	unsure = python_marker(&script.python, "(partial)");
+	mark_doubts();
 	learn((const int[]){ 0, 1, 2, -1 });
 	settle();
-	add_to_batch(&batch);
-	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
+	add_to_batch(&batch, false);
+	batch_confirm(&batch, &capturer.reader, &markers, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;f1;f2");
 	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 0);
 	batch_clear(&batch);
-	add_to_batch(&batch);
+	add_to_batch(&batch, false);
 	put_code(1, "other", 7, 77);
-	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, &markers, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;(partial)");
 	ck_assert_int_eq(batch.samples[0].sample.quality, SAMPLE_PARTIAL);
-	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 1);
+	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 3);
+	ck_assert_uint_eq(statistics.by_quality[SAMPLE_VERIFIED], 3);
 	batch_clear(&batch);
 	/* of two samples, the snapshot of one has checked it */
 	learn((const int[]){ 0, 1, 2, -1 });
 	settle();
-	add_to_batch(&batch);
+	add_to_batch(&batch, false);
 	for (size_t i = 0; i < taken->count; i++)
 		taken->frames[i].is_checked = true;
-	add_to_batch(&batch);
+	add_to_batch(&batch, false);
 	put_code(1, "third", 7, 78);
-	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, &markers, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;(partial)");
 	ck_assert_str_eq(batch_shown(&batch, 1), "f0;other;f2");
 	batch_release(&batch);
@@ -809,18 +818,42 @@ END_TEST
 /* What its own snapshot has checked is true whatever comes later. */
 START_TEST(test_batch_checked)
 {
-	struct batch batch = { 0 };
+	struct batch batch = { .mark = 1 };
 
 	begin(versions[_i], PAUSE_AUTO);
-	unsure = python_marker(&script.python, "(partial)");
+	mark_doubts();
 	learn((const int[]){ 0, 1, 2, -1 });
 	learn((const int[]){ 0, 1, 2, -1 });
 	for (size_t i = 0; i < taken->count; i++)
 		ck_assert(taken->frames[i].is_checked);
-	add_to_batch(&batch);
+	add_to_batch(&batch, false);
 	put_code(1, "other", 7, 77);
-	batch_confirm(&batch, &capturer.reader, unsure, &statistics);
+	batch_confirm(&batch, &capturer.reader, &markers, &statistics);
 	ck_assert_str_eq(batch_shown(&batch, 0), "f0;f1;f2");
+	batch_release(&batch);
+	end();
+}
+END_TEST
+
+/* Where the outermost frame is in doubt nothing is left, whether its callers are missing or not. */
+START_TEST(test_batch_nothing_left)
+{
+	struct batch batch = { .mark = 1 };
+
+	begin(versions[_i], PAUSE_AUTO);
+	mark_doubts();
+	learn((const int[]){ 0, 1, 2, -1 });
+	settle();
+	add_to_batch(&batch, false);
+	add_to_batch(&batch, true);
+	put_code(0, "other", 7, 77);
+	batch_confirm(&batch, &capturer.reader, &markers, &statistics);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_str_eq(batch_shown(&batch, i), "(failed)");
+		ck_assert_int_eq(batch.samples[i].sample.quality, SAMPLE_FAILED);
+	}
+	ck_assert_uint_eq(statistics.by_quality[SAMPLE_FAILED], 6);
+	ck_assert_uint_eq(statistics.by_quality[SAMPLE_PARTIAL], 0);
 	batch_release(&batch);
 	end();
 }
@@ -859,6 +892,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, test_detached_before_stop);
 	tcase_add_loop_test(tests, test_batch, 0, count);
 	tcase_add_loop_test(tests, test_batch_checked, 0, count);
+	tcase_add_loop_test(tests, test_batch_nothing_left, 0, count);
 }
 
 int main(void)
