@@ -37,9 +37,8 @@ release:
 
 # Each of them used as its user would, in roots of its own; as root.
 check-release:
-	@for test in $(release_tests); do \
-		RELEASE='$(abs_top_builddir)/release' VERSION='$(VERSION)' bash $(srcdir)/$$test || exit 1; \
-	done
+	@RELEASE='$(abs_top_builddir)/release' VERSION='$(VERSION)' \
+		$(srcdir)/tests/tools/tap.sh check-release $(release_tests:%=$(srcdir)/%)
 
 release_scripts = packaging/deb.sh packaging/epoch.sh packaging/generate.sh packaging/release.sh packaging/rpm.sh packaging/static.sh \
 	packaging/static_libraries.sh $(release_tests)
