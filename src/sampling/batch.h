@@ -51,7 +51,7 @@ void batch_add_address(struct batch *batch, const struct native_address *address
  * snapshot has done so.
  */
 void batch_add_code(struct batch *batch, const struct resolved_frame *frame);
-/* What stands where frames turn out to be in doubt: "(partial)" inside of others, "(failed)" where none is left. */
+/* What takes the place of frames in doubt: "(partial)" inside of others, "(failed)" where none is left. */
 struct doubt_markers {
 	const struct function *partial, *failed;
 };

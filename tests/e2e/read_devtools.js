@@ -22,7 +22,10 @@ const in_page = (text) => `(() => { ${elements} ${text} })()`;
 async function port_of(browser) {
 	for (let tries = 0; tries < 2400; tries++) {
 		try {
-			return fs.readFileSync(path.join(browser.folder, 'DevToolsActivePort'), 'utf8').split('\n')[0];
+			// it may be there and have nothing in it yet
+			const port = /^(\d+)\n/.exec(fs.readFileSync(path.join(browser.folder, 'DevToolsActivePort'), 'utf8'));
+			if (port)
+				return port[1];
 		} catch { /* not yet */ }
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
