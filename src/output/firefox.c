@@ -10,22 +10,15 @@
  */
 #include "config.h"
 
+#include "output/firefox.h"
 #include "output/format.h"
 #include "output/json.h"
 #include "output/shown.h"
 #include "output/timeline.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 struct writer {
 	struct timeline *timeline;
 	struct json json;
-	struct u64_map files_by_hash; /* of a file's name -> its number */
-	const char **files;           /* borrowed from functions */
-	size_t file_count, file_capacity;
-	struct function_rows functions;
-	size_t *function_files; /* by row: its file's number */
 };
 
 static const char *const colours[CATEGORIES] = {
@@ -38,13 +31,7 @@ static const char *const colours[CATEGORIES] = {
 	[CATEGORY_LOST] = "red",
 };
 
-/* Intervals of a thread; the name of a marker is its text in the table of strings at this index. */
-enum marker { MARKER_GIL, MARKER_WAITS_GIL, MARKER_NO_GIL, MARKER_WAITS_CPU, MARKER_GC, MARKERS };
-
-static const struct {
-	const char *type, *name, *description;
-	int category;
-} markers[MARKERS] = {
+const struct firefox_marker firefox_markers[MARKERS] = {
 	[MARKER_GIL] = { "gil", "Holds the GIL", "The thread held the GIL at each sample in this time.",
 		CATEGORY_PYTHON },
 	[MARKER_WAITS_GIL] = { "gil-wait", "Waits for the GIL",
@@ -63,206 +50,6 @@ static void put_time(struct writer *writer, int64_t time_ns)
 	json_put_thousandths(&writer->json, (time_ns - writer->timeline->first_ns) / 1000);
 }
 
-/* A column with the same value in each row. */
-static void repeat(struct writer *writer, const char *before, const char *value, size_t count)
-{
-	json_begin(&writer->json, before);
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		json_put(&writer->json, value);
-	}
-	json_put(&writer->json, "]");
-}
-
-/* ---- what all threads share ---- */
-
-static size_t number_file(struct writer *writer, const char *file)
-{
-	const uint64_t hash = hash_bytes(file, strlen(file)),
-		       *known = u64_map_get(&writer->files_by_hash, hash);
-
-	if (known && strcmp(writer->files[*known], file) == 0)
-		return *known;
-	array_reserve(&writer->files, &writer->file_capacity, writer->file_count + 1, sizeof(*writer->files));
-	writer->files[writer->file_count] = file;
-	u64_map_put(&writer->files_by_hash, hash, writer->file_count);
-	return writer->file_count++;
-}
-
-/* The functions that are in a stack, and their files. */
-static void number_functions(struct writer *writer)
-{
-	function_rows_init(&writer->functions, &writer->timeline->stacks);
-	writer->function_files = xcalloc(writer->functions.count + 1, sizeof(*writer->function_files));
-	for (size_t i = 0; i < writer->functions.count; i++)
-		writer->function_files[i] = number_file(
-			writer, function_file(writer->functions.list[i], writer->timeline->options));
-}
-
-/* Markers' names, then functions', then files'. */
-static void write_strings(struct writer *writer)
-{
-	json_begin(&writer->json, "\"stringArray\":");
-	for (size_t i = 0; i < MARKERS; i++) {
-		json_next(&writer->json);
-		buffer_append_json(&writer->json.text, markers[i].name);
-	}
-	for (size_t i = 0; i < writer->functions.count; i++) {
-		json_next(&writer->json);
-		buffer_append_json(&writer->json.text, function_name(writer->functions.list[i]));
-	}
-	for (size_t i = 0; i < writer->file_count; i++) {
-		json_next(&writer->json);
-		buffer_append_json(&writer->json.text, writer->files[i]);
-	}
-	json_put(&writer->json, "]");
-}
-
-static void write_sources(struct writer *writer)
-{
-	const size_t first = MARKERS + writer->functions.count;
-
-	json_put(&writer->json, ",\"sources\":{\"length\":");
-	json_put_uint(&writer->json, writer->file_count);
-	repeat(writer, ",\"id\":", "null", writer->file_count);
-	repeat(writer, ",\"startLine\":", "1", writer->file_count);
-	repeat(writer, ",\"startColumn\":", "1", writer->file_count);
-	repeat(writer, ",\"sourceMapURL\":", "null", writer->file_count);
-	json_begin(&writer->json, ",\"filename\":");
-	for (size_t i = 0; i < writer->file_count; i++) {
-		json_next(&writer->json);
-		json_put_uint(&writer->json, first + i);
-	}
-	json_put(&writer->json, "]}");
-	/* Each file is a resource, too: a module of native functions. */
-	json_put(&writer->json, ",\"resourceTable\":{\"length\":");
-	json_put_uint(&writer->json, writer->file_count);
-	repeat(writer, ",\"lib\":", "null", writer->file_count);
-	json_begin(&writer->json, ",\"name\":");
-	for (size_t i = 0; i < writer->file_count; i++) {
-		json_next(&writer->json);
-		json_put_uint(&writer->json, first + i);
-	}
-	json_put(&writer->json, "]");
-	repeat(writer, ",\"host\":", "null", writer->file_count);
-	repeat(writer, ",\"type\":", "1", writer->file_count);
-	json_put(&writer->json, "}");
-}
-
-static void write_functions(struct writer *writer)
-{
-	const size_t count = writer->functions.count;
-
-	json_put(&writer->json, ",\"funcTable\":{\"length\":");
-	json_put_uint(&writer->json, count);
-	json_begin(&writer->json, ",\"name\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		json_put_uint(&writer->json, MARKERS + i);
-	}
-	json_put(&writer->json, "]");
-	repeat(writer, ",\"isJS\":", "false", count);
-	repeat(writer, ",\"relevantForJS\":", "false", count);
-	json_begin(&writer->json, ",\"resource\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		buffer_append_int(&writer->json.text,
-			writer->functions.list[i]->kind == FUNCTION_NATIVE && *writer->functions.list[i]->file
-				? (int64_t)writer->function_files[i]
-				: -1);
-	}
-	json_begin(&writer->json, "],\"source\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		if (writer->functions.list[i]->kind == FUNCTION_PYTHON)
-			json_put_uint(&writer->json, writer->function_files[i]);
-		else
-			json_put(&writer->json, "null");
-	}
-	json_begin(&writer->json, "],\"lineNumber\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		if (writer->functions.list[i]->first_line > 0)
-			buffer_append_int(&writer->json.text, writer->functions.list[i]->first_line);
-		else
-			json_put(&writer->json, "null");
-	}
-	json_put(&writer->json, "]");
-	repeat(writer, ",\"columnNumber\":", "null", count);
-	json_put(&writer->json, "}");
-}
-
-static void write_frames(struct writer *writer)
-{
-	const struct stacks *stacks = &writer->timeline->stacks;
-	const size_t count = stacks->frame_count;
-
-	json_put(&writer->json, ",\"frameTable\":{\"length\":");
-	json_put_uint(&writer->json, count);
-	repeat(writer, ",\"address\":", "-1", count);
-	repeat(writer, ",\"inlineDepth\":", "0", count);
-	repeat(writer, ",\"subcategory\":", "0", count);
-	repeat(writer, ",\"nativeSymbol\":", "null", count);
-	repeat(writer, ",\"innerWindowID\":", "0", count);
-	repeat(writer, ",\"column\":", "null", count);
-	json_begin(&writer->json, ",\"category\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		json_put_uint(&writer->json, frame_category(stacks->frames[i].function));
-	}
-	json_begin(&writer->json, "],\"func\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		json_put_uint(&writer->json, function_row(&writer->functions, stacks->frames[i].function));
-	}
-	json_begin(&writer->json, "],\"line\":");
-	for (size_t i = 0; i < count; i++) {
-		json_next(&writer->json);
-		if (stacks->frames[i].line > 0 && !writer->timeline->options->no_lines)
-			buffer_append_int(&writer->json.text, stacks->frames[i].line);
-		else
-			json_put(&writer->json, "null");
-	}
-	json_put(&writer->json, "]}");
-}
-
-/* Node 0 is the empty stack, which has no row. */
-static void write_stacks(struct writer *writer)
-{
-	const struct stacks *stacks = &writer->timeline->stacks;
-
-	json_put(&writer->json, ",\"stackTable\":{\"length\":");
-	json_put_uint(&writer->json, stacks->node_count - 1);
-	json_begin(&writer->json, ",\"frame\":");
-	for (size_t i = 1; i < stacks->node_count; i++) {
-		json_next(&writer->json);
-		json_put_uint(&writer->json, stacks->nodes[i].frame);
-	}
-	json_begin(&writer->json, "],\"prefix\":");
-	for (size_t i = 1; i < stacks->node_count; i++) {
-		json_next(&writer->json);
-		if (stacks->nodes[i].parent)
-			json_put_uint(&writer->json, stacks->nodes[i].parent - 1);
-		else
-			json_put(&writer->json, "null");
-	}
-	json_put(&writer->json, "]}");
-}
-
-static void write_shared(struct writer *writer)
-{
-	json_put(&writer->json, ",\"libs\":[],\"shared\":{");
-	number_functions(writer);
-	write_strings(writer);
-	write_sources(writer);
-	write_functions(writer);
-	write_frames(writer);
-	write_stacks(writer);
-	json_put(&writer->json,
-		",\"nativeSymbols\":{\"length\":0,\"libIndex\":[],\"address\":[],\"name\":[],"
-		"\"functionSize\":[]}}");
-}
-
 /* ---- the head ---- */
 
 static void write_schema(struct writer *writer)
@@ -274,7 +61,7 @@ static void write_schema(struct writer *writer)
 			"{\"name\":\"%s\",\"display\":[\"marker-chart\",\"marker-table\",\"timeline-"
 			"overview\"],"
 			"\"fields\":[],\"description\":\"%s\"}",
-			markers[i].type, markers[i].description);
+			firefox_markers[i].type, firefox_markers[i].description);
 	}
 	json_put(&writer->json, "]");
 }
@@ -423,7 +210,7 @@ static void write_marker(struct writer *writer, enum marker_column column, enum 
 	json_next(&writer->json);
 	switch (column) {
 	case MARKER_DATA:
-		buffer_printf(&writer->json.text, "{\"type\":\"%s\"}", markers[marker].type);
+		buffer_printf(&writer->json.text, "{\"type\":\"%s\"}", firefox_markers[marker].type);
 		break;
 	case MARKER_NAME:
 		json_put_uint(&writer->json, marker);
@@ -438,7 +225,7 @@ static void write_marker(struct writer *writer, enum marker_column column, enum 
 		json_put(&writer->json, "1"); /* an interval */
 		break;
 	case MARKER_CATEGORY:
-		json_put_uint(&writer->json, (uint64_t)markers[marker].category);
+		json_put_uint(&writer->json, (uint64_t)firefox_markers[marker].category);
 		break;
 	}
 }
@@ -642,15 +429,11 @@ static void write_firefox(struct timeline *timeline)
 	struct writer writer = { .timeline = timeline, .json.file = timeline->file };
 
 	write_meta(&writer);
-	write_shared(&writer);
+	firefox_write_shared(&writer.json, timeline);
 	write_threads(&writer);
 	write_counters(&writer);
 	json_put(&writer.json, "}\n");
 	json_release(&writer.json);
-	u64_map_release(&writer.files_by_hash);
-	function_rows_release(&writer.functions);
-	free(writer.files);
-	free(writer.function_files);
 }
 
 static struct sink *open_firefox(struct output_file *file, const struct output_options *options)
