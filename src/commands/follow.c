@@ -12,10 +12,8 @@
  */
 #include "config.h"
 
-#include "commands/children.h"
 #include "commands/events.h"
-#include "commands/member.h"
-#include "commands/recording.h"
+#include "commands/follow.h"
 #include "commands/signals.h"
 
 #include <stdlib.h>
@@ -32,32 +30,8 @@
 #define POLL_FIRST_NS (MILLISECOND_NS / 2) /* while something is about to become a Python */
 #define POLL_IDLE_NS (50 * MILLISECOND_NS)
 #define EXIT_CHECK_NS (100 * MILLISECOND_NS)
-#define EXIT_WAIT_NS (1000 * MILLISECOND_NS) /* for the exit status of one that is about to be gone */
-#define EXIT_LAST_WAIT_MS 20
-#define PROCESSES_LIMIT 1000
-#define OTHERS_SHOWN 8
 
-struct follow {
-	struct recording *recording;
-	struct tree *tree; /* NULL: descendants are not followed */
-	struct member **members;
-	size_t count, capacity;
-	size_t waiting; /* of those that are not sampled */
-	bool is_over;
-	enum follow_end end;
-	struct error refusal; /* of the only process: the system refuses what sampling takes */
-	bool told_failure, told_limit;
-	int64_t exits_ns; /* when it was looked last who has ended */
-};
-
-/* ---- samples ---- */
-
-static int take_sample(void *context, const struct sample *sample, struct error *err)
-{
-	const struct follow *follow = context;
-
-	return events_sample(follow->recording, sample, err);
-}
+/* ---- the processes ---- */
 
 static void end_run(struct follow *follow, enum follow_end end)
 {
@@ -66,138 +40,6 @@ static void end_run(struct follow *follow, enum follow_end end)
 	follow->is_over = true;
 	sampler_stop(follow->recording->sampler);
 }
-
-/* A stream is passed on every second, and nobody samples for a reader that has gone. */
-static void flush_stream(struct recording *recording)
-{
-	int64_t now_ns = monotonic_ns();
-
-	if (now_ns - recording->flush_ns < 1000 * MILLISECOND_NS || recording->stream.kind != ERROR_NONE)
-		return;
-	recording->flush_ns = now_ns;
-	if (outputs_flush(&recording->outputs, &recording->stream) != 0)
-		sampler_stop(recording->sampler);
-}
-
-/*
- * The time runs from when sampling is on first: as the sampling thread has it, which on a busy machine
- * begins later than it was told to.
- */
-void recording_begin_time(struct recording *recording)
-{
-	const int64_t began_ns = sampler_began_ns(recording->sampler);
-
-	recording->was_on |= recording->has_python && !sampling_gate_is_off(gate_of(recording));
-	if (began_ns && recording->options->has_duration)
-		recording->until_ns = began_ns + recording->options->duration_ns;
-}
-
-static int tell_all(struct follow *follow, struct error *err)
-{
-	for (size_t i = 0; i < follow->count; i++) {
-		struct member *member = follow->members[i];
-
-		if (member->watch && events_tick(follow->recording, &member->told, member->watch, err) != 0)
-			return -1;
-	}
-	return events_clock(follow->recording, err);
-}
-
-static void idle(void *context)
-{
-	struct follow *follow = context;
-	struct recording *recording = follow->recording;
-	struct sampling_statistics now;
-
-	recording_begin_time(recording);
-	if (recording->stream.kind == ERROR_NONE && tell_all(follow, &recording->stream) != 0)
-		sampler_stop(recording->sampler);
-	flush_stream(recording);
-	if (!progress_is_due(recording))
-		return;
-	sampler_statistics(recording->sampler, &now);
-	progress_draw(recording, &now);
-}
-
-/* What shows time has to know of threads that fall asleep. */
-static bool counts_only(const struct outputs *outputs)
-{
-	for (size_t i = 0; i < outputs->count; i++)
-		if (outputs->list[i].sink)
-			return false;
-	return true;
-}
-
-static struct sampling_options sampling_options(struct recording *recording)
-{
-	const struct options *options = recording->options;
-	const bool all = recording->outputs.needs_all;
-	const bool threads = all || recording->outputs.says_threads;
-	const bool leaves_out = options->exclude_idle && options->mode == MODE_WALL;
-	struct sampling_options sampling = {
-		.interval_ns = options->interval_ns,
-		.duration_ns = options->duration_ns,
-		.once = options->has_duration && options->duration_ns == 0,
-		.mode = all ? MODE_WALL : options->mode,
-		.pause = options->pause,
-		.gate = gate_of(recording),
-		.mark_gc = !all && options->mark_gc,
-		.mark_syscalls = !all && options->mark_syscalls,
-		.want_names = threads || (options->groups & GROUP_THREAD) != 0,
-		.leave_out_sleeping = !all && leaves_out && counts_only(&recording->outputs),
-		.want_states = threads || leaves_out,
-		.want_gc = threads,
-		.max_depth = options->max_depth,
-	};
-
-	return sampling;
-}
-
-/* ---- what there is to say of one ---- */
-
-static void say_obstacle(struct recording *recording, struct member *member)
-{
-	char name[64] = "";
-
-	member->said = true;
-	if (member->launched) {
-		recording_note(recording, "no samples of '%s': %s", recording->options->launch[0],
-			member->obstacle.message);
-		return;
-	}
-	if (!member->was_sampled) {
-		recording_note(recording, "%s", member->obstacle.message);
-		return;
-	}
-	/* nothing is known of it then, and it may run what it did */
-	if (member->obstacle.kind == ERROR_SYSTEM) {
-		recording_note(recording, "process %d is not sampled any more: %s", (int)member->pid,
-			member->obstacle.message);
-		return;
-	}
-	target_task_comm(member->target, member->pid, name);
-	recording_note(recording,
-		"process %d runs another program now (%s) and is watched, but there is nothing to sample: %s",
-		(int)member->pid, *name ? name : "?",
-		member->obstacle.kind == ERROR_UNSUPPORTED ? "it is not a Python" : member->obstacle.message);
-}
-
-/* A child that cannot be sampled ends nothing. The first one is told of, the others are counted. */
-static void count_failure(struct follow *follow, struct member *member)
-{
-	const enum error_kind kind = member->obstacle.kind;
-
-	if (member->said || (kind != ERROR_PERMISSION && kind != ERROR_SYSTEM))
-		return;
-	member->said = true;
-	follow->recording->processes.failed++;
-	if (!follow->told_failure)
-		recording_note(follow->recording, "process %d is not sampled: %s", (int)member->pid,
-			member->obstacle.message);
-	follow->told_failure = true;
-}
-
-/* ---- the processes ---- */
 
 static struct member *find_member(const struct follow *follow, pid_t pid)
 {
@@ -237,33 +79,6 @@ static int try_member(struct follow *follow, struct member *member, int64_t wait
 	return 0;
 }
 
-/* Of what was no Python the summary says what it was. */
-static void count_other(struct recording *recording, const struct member *member)
-{
-	struct buffer *others = &recording->processes.others;
-
-	recording->processes.other++;
-	if (!member->command || recording->processes.others_shown == OTHERS_SHOWN)
-		return;
-	recording->processes.others_shown++;
-	buffer_printf(others, "%s%d (%s)", others->length ? ", " : "", (int)member->pid, member->command);
-}
-
-/* It may take a moment until its exit status is to be had; is_last: it has had that. */
-static void tell_exit(struct follow *follow, struct member *member, bool is_last)
-{
-	struct recording *recording = follow->recording;
-	int status;
-
-	if (member->told_exit || !member->was_sampled || recording->stream.kind != ERROR_NONE)
-		return;
-	status = member->target ? target_exit_status(member->target, is_last ? EXIT_LAST_WAIT_MS : 0) : -1;
-	if (status < 0 && member->target && !is_last && monotonic_ns() - member->gone_ns < EXIT_WAIT_NS)
-		return;
-	member->told_exit = true;
-	events_exit(recording, member->pid, status, &recording->stream);
-}
-
 /* Its samples stay. */
 static void lose(struct follow *follow, struct member *member)
 {
@@ -277,11 +92,11 @@ static void lose(struct follow *follow, struct member *member)
 	if (follow->tree)
 		tree_remove(follow->tree, member->pid);
 	if (!member->was_sampled) {
-		count_other(recording, member);
+		follow_count_other(recording, member);
 		return;
 	}
 	recording->processes.gone++;
-	tell_exit(follow, member, false);
+	follow_tell_exit(follow, member, false);
 }
 
 static void watch_ended(void *context, void *owner, const struct watch_result *result)
@@ -310,7 +125,7 @@ static void watch_ended(void *context, void *owner, const struct watch_result *r
 			follow->refusal = result->refusal;
 			end_run(follow, FOLLOW_REFUSED);
 		} else {
-			count_failure(follow, member);
+			follow_count_failure(follow, member);
 		}
 		break;
 	case SAMPLING_DURATION:
@@ -341,7 +156,7 @@ static void sweep(struct follow *follow)
 		struct member *member = follow->members[i];
 
 		if (member->is_gone)
-			tell_exit(follow, member, false);
+			follow_tell_exit(follow, member, false);
 		if (member->is_gone && !is_root(member) && (member->told_exit || !member->was_sampled))
 			member_free(member);
 		else
@@ -380,10 +195,10 @@ static void try_waiting(struct follow *follow, int64_t now_ns)
 		} else if (member_is_due(member, now_ns, crowd) &&
 			try_member(follow, member, wait_of(follow, member), &err) != 0) {
 			if (!is_root(member))
-				count_failure(follow, member);
+				follow_count_failure(follow, member);
 		} else if (is_root(member) && !member->said && !follow->tree && member->obstacle.message[0] &&
 			!member->watch && now_ns - member->since_ns > PATIENCE_NS) {
-			say_obstacle(follow->recording, member);
+			follow_say_obstacle(follow->recording, member);
 		}
 	}
 }
@@ -436,17 +251,6 @@ static int64_t next_poll_ns(const struct follow *follow)
 	return half_ns < POLL_LEAST_NS ? POLL_LEAST_NS : half_ns > POLL_MOST_NS ? POLL_MOST_NS : half_ns;
 }
 
-static void count_left_out(struct follow *follow)
-{
-	follow->recording->processes.left_out = tree_left_out(follow->tree);
-	if (!follow->recording->processes.left_out || follow->told_limit)
-		return;
-	follow->told_limit = true;
-	recording_note(follow->recording,
-		"there are more than %d processes: those beyond are counted, and not sampled",
-		PROCESSES_LIMIT);
-}
-
 static int64_t poll(void *context)
 {
 	struct follow *follow = context;
@@ -462,7 +266,7 @@ static int64_t poll(void *context)
 	if (follow->tree) {
 		find_descendants(follow);
 		find_exits(follow, now_ns);
-		count_left_out(follow);
+		follow_count_left_out(follow);
 	}
 	try_waiting(follow, now_ns);
 	if (!follow->is_over && is_over(follow, &end))
@@ -471,6 +275,53 @@ static int64_t poll(void *context)
 }
 
 /* ---- the run ---- */
+
+/*
+ * The time runs from when sampling is on first: as the sampling thread has it, which on a busy machine
+ * begins later than it was told to.
+ */
+void recording_begin_time(struct recording *recording)
+{
+	const int64_t began_ns = sampler_began_ns(recording->sampler);
+
+	recording->was_on |= recording->has_python && !sampling_gate_is_off(gate_of(recording));
+	if (began_ns && recording->options->has_duration)
+		recording->until_ns = began_ns + recording->options->duration_ns;
+}
+
+/* What shows time has to know of threads that fall asleep. */
+static bool counts_only(const struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (outputs->list[i].sink)
+			return false;
+	return true;
+}
+
+static struct sampling_options sampling_options(struct recording *recording)
+{
+	const struct options *options = recording->options;
+	const bool all = recording->outputs.needs_all;
+	const bool threads = all || recording->outputs.says_threads;
+	const bool leaves_out = options->exclude_idle && options->mode == MODE_WALL;
+	struct sampling_options sampling = {
+		.interval_ns = options->interval_ns,
+		.duration_ns = options->duration_ns,
+		.once = options->has_duration && options->duration_ns == 0,
+		.mode = all ? MODE_WALL : options->mode,
+		.pause = options->pause,
+		.gate = gate_of(recording),
+		.mark_gc = !all && options->mark_gc,
+		.mark_syscalls = !all && options->mark_syscalls,
+		.want_names = threads || (options->groups & GROUP_THREAD) != 0,
+		.leave_out_sleeping = !all && leaves_out && counts_only(&recording->outputs),
+		.want_states = threads || leaves_out,
+		.want_gc = threads,
+		.max_depth = options->max_depth,
+	};
+
+	return sampling;
+}
 
 static void follow_begin(struct follow *follow, struct recording *recording)
 {
@@ -485,9 +336,11 @@ static void follow_begin(struct follow *follow, struct recording *recording)
 static int follow_run(struct follow *follow, struct error *err)
 {
 	struct recording *recording = follow->recording;
-	const struct sampler_callbacks callbacks = {
-		.sample = take_sample, .ended = watch_ended, .idle = idle, .poll = poll, .context = follow
-	};
+	const struct sampler_callbacks callbacks = { .sample = follow_take_sample,
+		.ended = watch_ended,
+		.idle = follow_idle,
+		.poll = poll,
+		.context = follow };
 	enum sampling_end end = SAMPLING_DURATION;
 	int result;
 
@@ -496,7 +349,7 @@ static int follow_run(struct follow *follow, struct error *err)
 	signals_set_sampler(NULL);
 	for (size_t i = 0; i < follow->count && end != SAMPLING_STUCK; i++)
 		if (follow->members[i]->is_gone || member_has_exited(follow->members[i]))
-			tell_exit(follow, follow->members[i], true);
+			follow_tell_exit(follow, follow->members[i], true);
 	if (end == SAMPLING_STUCK) {
 		recording->is_stuck = true;
 		end_run(follow, FOLLOW_REFUSED);
@@ -531,7 +384,7 @@ static void follow_release(struct follow *follow)
 	/* a watch that was added when the sampling thread had ended was the sampler's until now */
 	for (size_t i = 0; i < follow->count; i++) {
 		if (!follow->members[i]->was_sampled && !follow->members[i]->is_gone)
-			count_other(recording, follow->members[i]);
+			follow_count_other(recording, follow->members[i]);
 		if (!recording->is_stuck)
 			member_free(follow->members[i]);
 	}
@@ -578,21 +431,9 @@ static int add_named(struct follow *follow, struct error *err)
 		any |= try_member(follow, follow->members[i], ATTACH_WAIT_NS, &own) == 0 ||
 			own.kind != ERROR_GONE;
 		if (!follow->members[i]->watch)
-			count_failure(follow, follow->members[i]);
+			follow_count_failure(follow, follow->members[i]);
 	}
 	return any ? 0 : -1;
-}
-
-/* What was not followed is told at the end, so that nobody looks for a worker's time in its master. */
-static void find_children(struct recording *recording)
-{
-	const struct options *options = recording->options;
-
-	if (options->follow || options->pid_count != 1 || recording->is_stuck ||
-		!summary_is_wanted(recording))
-		return;
-	recording->children.count = children_that_are_pythons(options->pids[0], recording->functions,
-		options->abi, recording->children.pids, CHILDREN_NAMED, &recording->children.has_more);
 }
 
 int follow_processes(struct recording *recording, enum follow_end *end, struct error *err)
@@ -613,12 +454,12 @@ int follow_processes(struct recording *recording, enum follow_end *end, struct e
 		struct member *member = follow.members[i];
 
 		if (member->named && !member->said && member->obstacle.message[0])
-			say_obstacle(recording, member);
+			follow_say_obstacle(recording, member);
 	}
 	*end = follow.end;
 	follow_release(&follow);
 	if (result == 0)
-		find_children(recording);
+		follow_find_children(recording);
 	return result;
 }
 
@@ -638,7 +479,7 @@ int follow_child(struct recording *recording, pid_t child, enum follow_end *end,
 	if (result == 0 && !recording->has_python && !member->said) {
 		if (!member->obstacle.message[0])
 			error_set(&member->obstacle, ERROR_GONE, "it exited before a Python was found in it");
-		say_obstacle(recording, member);
+		follow_say_obstacle(recording, member);
 		if (member->obstacle.kind == ERROR_SYSTEM)
 			result = error_set(err, ERROR_SYSTEM, "%s", "");
 	}
