@@ -8,8 +8,7 @@
 #include "config.h"
 
 #include "pyrope/pprof.h"
-#include "pyrope/recording.h"
-#include "recording/protobuf_reader.h"
+#include "recording/import_pprof.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,238 +19,8 @@
 #include <zlib.h>
 
 #define FILE_LIMIT_BYTES (256u << 20) /* unpacked */
-#define THINGS_LIMIT 8000000          /* texts; functions; locations; lines of them */
-#define INLINED_LIMIT \
-	128              /* functions at one location: so frames cannot be many times the bytes of the file */
-#define COLUMNS_LIMIT 64 /* sample types */
-#define TEXT_LIMIT_BYTES (1u << 20)
-#define WEIGHT_LIMIT 100000000000 /* of one sample */
+#define WEIGHT_LIMIT 100000000000     /* of one sample */
 #define CHUNK_BYTES 65536
-
-struct value_type {
-	uint64_t type, unit; /* texts */
-};
-
-struct pprof_function {
-	uint64_t name, file, start_line;
-};
-
-struct pprof_line {
-	uint64_t function; /* its id; 0: none */
-	uint64_t line;
-};
-
-struct pprof_location {
-	uint64_t mapping, address;
-	size_t first_line, line_count; /* the innermost function first */
-	struct sample_frame *frames;   /* once they have been named: as many, and one at least */
-};
-
-struct pprof {
-	const char *name;
-	struct functions *functions;
-	struct sink *sink;
-	struct error *err;
-	struct message whole;
-
-	struct message *texts;
-	size_t text_count, text_capacity;
-	struct value_type columns[COLUMNS_LIMIT], period_type;
-	size_t column_count;
-	uint64_t period;
-	struct u64_map mapping_files; /* id -> text */
-	struct pprof_function *function_list;
-	size_t function_count, function_capacity;
-	struct u64_map function_ids;
-	struct pprof_line *lines;
-	size_t line_count, line_capacity;
-	struct pprof_location *locations;
-	size_t location_count, location_capacity;
-	struct u64_map location_ids;
-
-	size_t column;   /* of the values that count, */
-	uint64_t unit;   /* in so many of them to a sample */
-	uint64_t *stack; /* numbers of locations, the innermost first */
-	size_t stack_count, stack_capacity;
-	struct sample_frame *frames;
-	size_t frame_capacity;
-	struct buffer thread;
-};
-
-static int fail(const struct pprof *pprof, const char *why)
-{
-	return error_set(pprof->err, ERROR_UNSUPPORTED,
-		"'%.256s' is no profile of pprof that can be read: %s", pprof->name, why);
-}
-
-static int malformed(const struct pprof *pprof)
-{
-	return fail(pprof, "its fields are cut off or wrong");
-}
-
-/* ---- texts ---- */
-
-/* Clean and not endless; "" where there is none. Appended. */
-static void append_text(const struct pprof *pprof, uint64_t number, struct buffer *buffer)
-{
-	buffer_append_string(buffer, "");
-	if (number < pprof->text_count) {
-		const struct message *text = &pprof->texts[number];
-
-		utf8_clean(buffer, (const char *)text->bytes,
-			text->length < TEXT_LIMIT_BYTES ? text->length : TEXT_LIMIT_BYTES);
-	}
-}
-
-static bool is_text(const struct pprof *pprof, uint64_t number, const char *wanted)
-{
-	return number < pprof->text_count && pprof->texts[number].length == strlen(wanted) &&
-		memcmp(pprof->texts[number].bytes, wanted, strlen(wanted)) == 0;
-}
-
-/* ---- what samples use ---- */
-
-/* Numbers of fields into values by their number, the rest is not looked at. */
-static int read_numbers(const struct pprof *pprof, struct message message, uint64_t *values, size_t count)
-{
-	struct message_field field;
-	enum message_step step;
-
-	while ((step = message_next(&message, &field)) == MESSAGE_FIELD)
-		if (!field.has_bytes && field.number < count)
-			values[field.number] = field.value;
-	return step == MESSAGE_END ? 0 : malformed(pprof);
-}
-
-static int add_text(struct pprof *pprof, struct message text)
-{
-	if (pprof->text_count >= THINGS_LIMIT)
-		return fail(pprof, "it has too many texts");
-	array_reserve(&pprof->texts, &pprof->text_capacity, pprof->text_count + 1, sizeof(*pprof->texts));
-	pprof->texts[pprof->text_count++] = text;
-	return 0;
-}
-
-static int add_column(struct pprof *pprof, struct message message)
-{
-	uint64_t values[PPROF_TYPE_UNIT + 1] = { 0 };
-
-	if (pprof->column_count >= COLUMNS_LIMIT)
-		return fail(pprof, "it has too many types of values");
-	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
-		return -1;
-	pprof->columns[pprof->column_count++] =
-		(struct value_type){ values[PPROF_TYPE_TYPE], values[PPROF_TYPE_UNIT] };
-	return 0;
-}
-
-static int add_mapping(struct pprof *pprof, struct message message)
-{
-	uint64_t values[PPROF_MAPPING_FILE + 1] = { 0 };
-
-	if (pprof->mapping_files.count >= THINGS_LIMIT)
-		return fail(pprof, "it has too many mappings");
-	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
-		return -1;
-	u64_map_put(&pprof->mapping_files, values[PPROF_MAPPING_ID], values[PPROF_MAPPING_FILE]);
-	return 0;
-}
-
-static int add_function(struct pprof *pprof, struct message message)
-{
-	uint64_t values[PPROF_FUNCTION_START + 1] = { 0 };
-
-	if (pprof->function_count >= THINGS_LIMIT)
-		return fail(pprof, "it has too many functions");
-	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
-		return -1;
-	array_reserve(&pprof->function_list, &pprof->function_capacity, pprof->function_count + 1,
-		sizeof(*pprof->function_list));
-	u64_map_put(&pprof->function_ids, values[PPROF_FUNCTION_ID], pprof->function_count);
-	pprof->function_list[pprof->function_count++] =
-		(struct pprof_function){ values[PPROF_FUNCTION_NAME] ? values[PPROF_FUNCTION_NAME]
-								     : values[PPROF_FUNCTION_SYSTEM_NAME],
-			values[PPROF_FUNCTION_FILE], values[PPROF_FUNCTION_START] };
-	return 0;
-}
-
-static int add_line(struct pprof *pprof, struct pprof_location *location, struct message message)
-{
-	uint64_t values[PPROF_LINE_LINE + 1] = { 0 };
-
-	if (pprof->line_count >= THINGS_LIMIT || location->line_count >= INLINED_LIMIT)
-		return fail(pprof, "it has too many functions at its locations");
-	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
-		return -1;
-	array_reserve(&pprof->lines, &pprof->line_capacity, pprof->line_count + 1, sizeof(*pprof->lines));
-	pprof->lines[pprof->line_count++] =
-		(struct pprof_line){ values[PPROF_LINE_FUNCTION], values[PPROF_LINE_LINE] };
-	location->line_count++;
-	return 0;
-}
-
-static int add_location(struct pprof *pprof, struct message message)
-{
-	struct pprof_location location = { .first_line = pprof->line_count };
-	struct message_field field;
-	enum message_step step;
-	uint64_t values[PPROF_LOCATION_ADDRESS + 1] = { 0 };
-
-	if (pprof->location_count >= THINGS_LIMIT)
-		return fail(pprof, "it has too many locations");
-	while ((step = message_next(&message, &field)) == MESSAGE_FIELD) {
-		if (field.number == PPROF_LOCATION_LINE && field.has_bytes) {
-			if (add_line(pprof, &location, field.within) != 0)
-				return -1;
-		} else if (!field.has_bytes && field.number < ARRAY_LENGTH(values)) {
-			values[field.number] = field.value;
-		}
-	}
-	if (step != MESSAGE_END)
-		return malformed(pprof);
-	array_reserve(&pprof->locations, &pprof->location_capacity, pprof->location_count + 1,
-		sizeof(*pprof->locations));
-	location.mapping = values[PPROF_LOCATION_MAPPING];
-	location.address = values[PPROF_LOCATION_ADDRESS];
-	u64_map_put(&pprof->location_ids, values[PPROF_LOCATION_ID], pprof->location_count);
-	pprof->locations[pprof->location_count++] = location;
-	return 0;
-}
-
-static int read_period_type(struct pprof *pprof, struct message message)
-{
-	uint64_t values[PPROF_TYPE_UNIT + 1] = { 0 };
-
-	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
-		return -1;
-	pprof->period_type = (struct value_type){ values[PPROF_TYPE_TYPE], values[PPROF_TYPE_UNIT] };
-	return 0;
-}
-
-/* All but the samples. */
-static int read_tables(struct pprof *pprof)
-{
-	static int (*const readers[])(struct pprof * pprof, struct message message) = {
-		[PPROF_PROFILE_SAMPLE_TYPE] = add_column,
-		[PPROF_PROFILE_MAPPING] = add_mapping,
-		[PPROF_PROFILE_LOCATION] = add_location,
-		[PPROF_PROFILE_FUNCTION] = add_function,
-		[PPROF_PROFILE_STRING] = add_text,
-		[PPROF_PROFILE_PERIOD_TYPE] = read_period_type,
-	};
-	struct message rest = pprof->whole;
-	struct message_field field;
-	enum message_step step;
-
-	while ((step = message_next(&rest, &field)) == MESSAGE_FIELD) {
-		if (field.has_bytes && field.number < ARRAY_LENGTH(readers) && readers[field.number] &&
-			readers[field.number](pprof, field.within) != 0)
-			return -1;
-		if (!field.has_bytes && field.number == PPROF_PROFILE_PERIOD)
-			pprof->period = field.value;
-	}
-	return step == MESSAGE_END ? 0 : malformed(pprof);
-}
 
 /* ---- which values are numbers of samples ---- */
 
@@ -262,8 +31,8 @@ static int choose_column(struct pprof *pprof)
 
 	pprof->unit = 1;
 	for (pprof->column = 0; pprof->column < pprof->column_count; pprof->column++)
-		if (is_text(pprof, pprof->columns[pprof->column].type, "samples") &&
-			is_text(pprof, pprof->columns[pprof->column].unit, "count"))
+		if (pprof_is_text(pprof, pprof->columns[pprof->column].type, "samples") &&
+			pprof_is_text(pprof, pprof->columns[pprof->column].unit, "count"))
 			return 0;
 	for (pprof->column = 0; pprof->column < pprof->column_count; pprof->column++)
 		if (pprof->period && pprof->period <= INT64_MAX && pprof->period_type.unit &&
@@ -273,13 +42,13 @@ static int choose_column(struct pprof *pprof)
 			return 0;
 		}
 	for (pprof->column = 0; pprof->column < pprof->column_count; pprof->column++)
-		if (is_text(pprof, pprof->columns[pprof->column].unit, "count"))
+		if (pprof_is_text(pprof, pprof->columns[pprof->column].unit, "count"))
 			return 0;
 	for (size_t i = 0; i < pprof->column_count && i < 4; i++) {
 		buffer_append_string(&names, i ? ", " : "");
-		append_text(pprof, pprof->columns[i].type, &names);
+		pprof_append_text(pprof, pprof->columns[i].type, &names);
 		buffer_append_string(&names, " in ");
-		append_text(pprof, pprof->columns[i].unit, &names);
+		pprof_append_text(pprof, pprof->columns[i].unit, &names);
 	}
 	error_set(pprof->err, ERROR_UNSUPPORTED,
 		"'%.256s' does not say how many samples there were: it has %.256s, and a number is needed",
@@ -324,9 +93,9 @@ static const struct function *name_frame(
 	struct function like = { .first_line = 0 };
 	const struct function *found;
 
-	append_text(pprof, mapping_file ? *mapping_file : 0, &mapping);
-	append_text(pprof, function ? function->name : 0, &name);
-	append_text(pprof, function ? function->file : 0, &file);
+	pprof_append_text(pprof, mapping_file ? *mapping_file : 0, &mapping);
+	pprof_append_text(pprof, function ? function->name : 0, &name);
+	pprof_append_text(pprof, function ? function->file : 0, &file);
 	if (!name.length && location->address)
 		buffer_printf(&name, "0x%" PRIx64, location->address);
 	else if (!name.length)
@@ -370,7 +139,7 @@ static int push_location(struct pprof *pprof, uint64_t id)
 	const uint64_t *number = u64_map_get(&pprof->location_ids, id);
 
 	if (!number)
-		return fail(pprof, "a sample is at a location that is not in it");
+		return pprof_fail(pprof, "a sample is at a location that is not in it");
 	array_reserve(&pprof->stack, &pprof->stack_capacity, pprof->stack_count + 1, sizeof(*pprof->stack));
 	pprof->stack[pprof->stack_count++] = *number;
 	return 0;
@@ -388,20 +157,20 @@ static int read_label(struct pprof *pprof, struct message message, struct sample
 	uint64_t values[PPROF_LABEL_NUMBER + 1] = { 0 }, key, number;
 	struct buffer text = { 0 };
 
-	if (read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
+	if (pprof_read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
 	key = values[PPROF_LABEL_KEY];
-	append_text(pprof, values[PPROF_LABEL_TEXT], &text);
+	pprof_append_text(pprof, values[PPROF_LABEL_TEXT], &text);
 	number = values[PPROF_LABEL_TEXT] ? strtoull(text.data, NULL, 10) : values[PPROF_LABEL_NUMBER];
 	number = number <= INT_MAX ? number : 0;
-	if (is_text(pprof, key, "thread") || is_text(pprof, key, "thread_name")) {
+	if (pprof_is_text(pprof, key, "thread") || pprof_is_text(pprof, key, "thread_name")) {
 		buffer_clear(&pprof->thread);
 		buffer_append_string(&pprof->thread, text.data);
-	} else if (is_text(pprof, key, "thread_id") || is_text(pprof, key, "tid")) {
+	} else if (pprof_is_text(pprof, key, "thread_id") || pprof_is_text(pprof, key, "tid")) {
 		sample->tid = (pid_t)number;
-	} else if (is_text(pprof, key, "pid") || is_text(pprof, key, "process_id")) {
+	} else if (pprof_is_text(pprof, key, "pid") || pprof_is_text(pprof, key, "process_id")) {
 		sample->pid = (pid_t)number;
-	} else if (is_text(pprof, key, "state")) {
+	} else if (pprof_is_text(pprof, key, "state")) {
 		if (strcmp(text.data, "idle") == 0)
 			sample->quality = SAMPLE_IDLE;
 		for (size_t i = THREAD_UNKNOWN + 1; i < THREAD_STATES; i++)
@@ -426,7 +195,7 @@ static int read_list(struct pprof *pprof, const struct message_field *field, siz
 		if (!field->has_bytes)
 			break;
 	}
-	return step == MESSAGE_MALFORMED ? malformed(pprof) : 0;
+	return step == MESSAGE_MALFORMED ? pprof_malformed(pprof) : 0;
 }
 
 /* The frames of the stack, outermost first. */
@@ -467,14 +236,15 @@ static int read_sample(struct pprof *pprof, struct message message)
 		}
 	}
 	if (step != MESSAGE_END)
-		return malformed(pprof);
+		return pprof_malformed(pprof);
 	if (column != pprof->column_count)
-		return fail(pprof, "a sample has another number of values than there are types of them");
+		return pprof_fail(
+			pprof, "a sample has another number of values than there are types of them");
 	if (value > INT64_MAX)
-		return fail(pprof, "a sample has a negative number: is it the difference of two?");
+		return pprof_fail(pprof, "a sample has a negative number: is it the difference of two?");
 	event.weight = value / pprof->unit + (value % pprof->unit >= pprof->unit - value % pprof->unit);
 	if (event.weight > WEIGHT_LIMIT)
-		return fail(pprof, "a sample has a number that is too large");
+		return pprof_fail(pprof, "a sample has a number that is too large");
 	if (!event.weight)
 		return 0;
 	unfold_stack(pprof, &sample);
@@ -598,7 +368,8 @@ int pprof_read(int fd, const char *name, struct functions *functions, struct sin
 	}
 	if (result == 0) {
 		pprof.whole = (struct message){ (const unsigned char *)whole->data, whole->length };
-		result = read_tables(&pprof) != 0 || choose_column(&pprof) != 0 || read_samples(&pprof) != 0
+		result = pprof_read_tables(&pprof) != 0 || choose_column(&pprof) != 0 ||
+				read_samples(&pprof) != 0
 			? -1
 			: 0;
 	}
