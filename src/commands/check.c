@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #include <unistd.h>
 
 #define BASELINE_RUNS 10   /* of a folder, where no other number is given */
-#define LEAST_PART 0.01    /* of all samples: what has less is told nothing of */
 #define EXIT_BUDGET 2      /* it cannot be read, or means nothing */
 #define NAMES_LIMIT 100000 /* of a folder */
 
@@ -191,7 +189,7 @@ static int read_baseline(struct check *check, struct error *err)
 	return 0;
 }
 
-/* ---- judging ---- */
+/* ---- names ---- */
 
 /* A typo must not pass. Of no-call, it is what is wanted. */
 static int check_matches(const struct check *check, struct error *err)
@@ -215,180 +213,6 @@ static int check_matches(const struct check *check, struct error *err)
 		return -1;
 	}
 	return 0;
-}
-
-/* Of the runs that have it. False: none does. */
-static bool measure(struct series *const *runs, size_t run_count, size_t keys, struct estimates *estimates)
-{
-	struct series **there = xcalloc(run_count, sizeof(struct series *));
-	size_t count = 0;
-
-	for (size_t i = 0; i < run_count; i++)
-		if (runs[i] && series_samples(runs[i]))
-			there[count++] = runs[i];
-	if (count)
-		estimate((struct runs){ there, count }, keys, NULL, estimates);
-	free(there);
-	return count > 0;
-}
-
-/* One budget, of all of it or of one process or thread. */
-static void judge(const struct check *check, const struct tally *tally, size_t budget,
-	const struct estimates *estimates, struct finding *finding)
-{
-	const double share = estimates->totals[budget] / estimates->samples;
-	/* in seconds, of one run and one unit of work */
-	const double unit = check->budgets.list[budget].is_time
-		? estimates->samples * tally_stretch(tally) * (double)tally->circumstances.interval_ns / 1e9 /
-			(double)tally->run_count / check->options->work
-		: 1;
-
-	finding_judge(finding, share * unit, sqrt(estimates->spreads[budget].variance) * unit,
-		spread_freedom(&estimates->spreads[budget], NULL), 1, tally->seconds);
-	if (finding->budget->kind == BUDGET_NO_CALL) {
-		finding->verdict = share > 0 ? VERDICT_EXCEEDED : VERDICT_KEPT;
-		finding->more_seconds = 0;
-	}
-}
-
-static void judge_subject(struct check *check, const struct subject *subject)
-{
-	const size_t count = check->budgets.count;
-	struct estimates shown, all;
-	const bool has_shown = measure(subject->shown, check->tally->run_count, count, &shown);
-	const bool has_all = measure(subject->all, check->tally->run_count, count, &all);
-
-	for (size_t i = 0; i < count; i++) {
-		const struct budget *budget = &check->budgets.list[i];
-		const bool is_gil = budget->kind == BUDGET_GIL_WAIT;
-		struct finding *finding;
-
-		if (budget->kind == BUDGET_GROWTH || !(is_gil ? has_all : has_shown))
-			continue;
-		finding = findings_add(&check->findings, budget);
-		finding->subject = subject->name ? xstrdup(subject->name) : NULL;
-		judge(check, check->tally, i, is_gil ? &all : &shown, finding);
-	}
-	if (has_shown)
-		estimates_release(&shown);
-	if (has_all)
-		estimates_release(&all);
-}
-
-/* What the baseline had. Processes and threads of it are others. */
-static void judge_before(struct check *check)
-{
-	const struct tally *before = check->before;
-
-	if (!before || check->budgets.by_process || check->budgets.by_thread || !before->subject_count)
-		return;
-	for (size_t i = 0; i < check->findings.count; i++) {
-		struct finding *finding = &check->findings.list[i], then = { .budget = finding->budget };
-		const struct subject *subject = &before->subjects[0];
-		const size_t budget = (size_t)(finding->budget - check->budgets.list);
-		struct estimates estimates;
-
-		if (finding->budget->kind == BUDGET_GROWTH ||
-			!measure(finding->budget->kind == BUDGET_GIL_WAIT ? subject->all : subject->shown,
-				before->run_count, check->budgets.count, &estimates))
-			continue;
-		judge(check, before, budget, &estimates, &then);
-		finding->has_before = true;
-		finding->before = then.value;
-		estimates_release(&estimates);
-	}
-}
-
-/* ---- growth ---- */
-
-static bool is_worse(const struct finding *finding, const struct finding *than)
-{
-	return finding->verdict != than->verdict ? finding->verdict > than->verdict
-						 : finding->low > than->low;
-}
-
-static bool is_tested(
-	const struct check *check, const struct budget *budget, const struct estimates *after, uint32_t key)
-{
-	const char *name = keys_text(check->keys, key);
-	const double share = after->totals[key] / after->samples;
-
-	/* what is nearly all of it has no rest to be compared with */
-	return share >= LEAST_PART && share <= 1 - LEAST_PART && name[0] != '(' &&
-		(!budget->pattern || budget_matches(budget, &name, 1));
-}
-
-static void judge_growth(struct check *check, const struct budget *budget, const struct estimates *before,
-	const struct estimates *after)
-{
-	struct finding worst = { .budget = budget };
-	const double seconds = fmin(check->before->seconds, check->tally->seconds);
-	size_t tests = 0, alike = 0;
-	uint32_t found = 0;
-	bool any = false;
-
-	for (uint32_t key = 0; key < keys_count(check->keys); key++)
-		tests += is_tested(check, budget, after, key);
-	for (uint32_t key = 0; key < keys_count(check->keys); key++) {
-		struct finding finding = { .budget = budget };
-
-		if (!is_tested(check, budget, after, key))
-			continue;
-		finding_judge_growth(&finding,
-			&(struct growth_side){ before->totals[key], before->samples, before->spreads[key] },
-			&(struct growth_side){ after->totals[key], after->samples, after->spreads[key] },
-			(double)tests, seconds);
-		alike = any && finding.verdict == worst.verdict  ? alike + 1
-			: any && finding.verdict < worst.verdict ? alike
-								 : 0;
-		if (any && !is_worse(&finding, &worst))
-			continue;
-		worst = finding;
-		found = key;
-		any = true;
-	}
-	if (any) {
-		worst.function = xstrdup(keys_text(check->keys, found));
-		worst.others = worst.verdict == VERDICT_KEPT ? 0 : alike;
-	}
-	*findings_add(&check->findings, budget) = worst;
-}
-
-static void judge_growths(struct check *check)
-{
-	const size_t count = keys_count(check->keys);
-	struct estimates before, after;
-
-	if (!check->before || !check->before->functions_of_run || !count)
-		return;
-	measure(check->before->functions_of_run, check->before->run_count, count, &before);
-	measure(check->tally->functions_of_run, check->tally->run_count, count, &after);
-	for (size_t i = 0; i < check->budgets.count; i++)
-		if (check->budgets.list[i].kind == BUDGET_GROWTH)
-			judge_growth(check, &check->budgets.list[i], &before, &after);
-	estimates_release(&before);
-	estimates_release(&after);
-}
-
-static void judge_all(struct check *check)
-{
-	struct tally *tally = check->tally;
-
-	for (size_t i = 0; i < tally->subject_count; i++) {
-		const struct subject *subject = &tally->subjects[i];
-
-		if (subject->name && (double)subject->samples < LEAST_PART * (double)tally->samples)
-			check->findings.left_out++;
-		else
-			judge_subject(check, subject);
-	}
-	judge_before(check);
-	judge_growths(check);
-	for (size_t i = 0; i < check->findings.count; i++)
-		tally_find_culprits(tally, &check->findings.list[i]);
-	check->findings.samples = tally->samples;
-	check->findings.seconds = tally->seconds / (double)tally->run_count;
-	check->findings.strict = check->budgets.strict;
 }
 
 /* ---- reports ---- */
@@ -547,7 +371,7 @@ int check_finish(struct check *check, int *code, struct error *err)
 			return -1;
 	if (read_baseline(check, err) != 0 || check_matches(check, err) != 0)
 		return -1;
-	judge_all(check);
+	tally_judge(check->tally, check->before, &check->findings);
 	if (write_reports(check, err) != 0)
 		return -1;
 	*code = findings_exit_code(&check->findings);

@@ -88,6 +88,11 @@ double tally_stretch(const struct tally *tally);
 char *tally_name(const struct tally *tally, const struct function *function);
 /* The function that may have been meant by what names none; NULL: none is near. Allocated. */
 char *tally_near(const struct tally *tally, const char *pattern);
+/*
+ * Sets the findings: of each budget one for all of it, or for each process or thread. before: of the
+ * baseline, with the same budgets and keys; NULL: there is none.
+ */
+void tally_judge(const struct tally *tally, const struct tally *before, struct findings *findings);
 /* Sets culprits, file and line of the finding. */
 void tally_find_culprits(const struct tally *tally, struct finding *finding);
 
