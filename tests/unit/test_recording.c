@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is recorded is what is read, to the sample; what is cut off or damaged is read up to there or refused,
- * and never gives other numbers.
+ * and never gives other numbers. What was written to deceive is in test_recording_limits.c.
  */
 #include "config.h"
 
@@ -607,142 +607,6 @@ START_TEST(a_newer_format_is_told)
 }
 END_TEST
 
-/*
- * A block whose checksum is right and whose numbers lie. All but `value`, which takes the place of one of
- * them, are those of one tick of one thread, in f at m.py:1.
- */
-#define NUMBERS 8
-#define BEGIN_AGAIN (-1)
-
-static const struct {
-	int column; /* with the number at that place in it */
-	size_t place;
-	int64_t value;
-	bool is_signed;
-	const char *note;
-} lies[] = {
-	{ COLUMN_FRAMES, 0, 0, .note = "" }, /* the truth */
-	{ COLUMN_FUNCTIONS, 0, FUNCTION_KINDS, .note = "makes no sense" },
-	{ COLUMN_FUNCTIONS, 1, 2, .note = "makes no sense" },
-	{ COLUMN_FRAMES, 0, 1, .note = "makes no sense" },
-	{ COLUMN_NODES, 0, 0, .note = "makes no sense" },
-	{ COLUMN_NODES, 0, 2, .note = "makes no sense" },
-	{ COLUMN_NODES, 1, 1, .note = "makes no sense" },
-	{ COLUMN_THREADS, 0, 1, .note = "makes no sense" },
-	{ COLUMN_THREADS, 3, 2, .note = "makes no sense" },
-	{ COLUMN_TIMES, 0, -1001, true, "makes no sense" },
-	{ COLUMN_TIMES, 0, INT64_C(1) << 60, true, "makes no sense" },
-	{ COLUMN_TIMES, 0, INT64_MAX, true, "makes no sense" },
-	{ COLUMN_SLOTS, 0, 2, .note = "makes no sense" },
-	{ COLUMN_SLOTS, 1, 1, .note = "makes no sense" },
-	{ COLUMN_STACKS, 0, RECENT_NODES + 2, .note = "makes no sense" },
-	{ COLUMN_STATES, 0, STATE_BITS + 1, .note = "makes no sense" },
-	{ COLUMN_VALUES, 0, 1, .note = "makes no sense" },
-	{ BEGIN_AGAIN, .note = "out of order" },
-};
-
-static void put_begin(struct packer *packer, uint32_t number)
-{
-	static const char *const texts[] = { "interval_ns", "1000000", "step_ns", "1000", "time_ns", "1000" };
-	struct buffer plain = { 0 };
-
-	wire_put(&plain, RECORDING_FORMAT);
-	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
-		wire_put_text(&plain, texts[i]);
-	packer_pack(packer, BLOCK_BEGIN, number, &plain, &file);
-	buffer_release(&plain);
-}
-
-static void put_column(struct buffer *plain, int column, int lie)
-{
-	static const struct {
-		size_t count;
-		uint64_t numbers[NUMBERS];
-	} truth[COLUMNS] = {
-		[COLUMN_FUNCTIONS] = { 4, { FUNCTION_PYTHON, 0, 1, 2 } },
-		[COLUMN_FRAMES] = { 2, { 0, 0 } },
-		[COLUMN_NODES] = { 2, { 1, 0 } },
-		[COLUMN_PROCESSES] = { 1, { 100 } },
-		[COLUMN_THREADS] = { 5, { 0, 101, 0, 1, 1 } },
-		[COLUMN_OPERATIONS] = { 2, { OPERATION_SELECT, OPERATION_LIST } },
-		[COLUMN_TIMES] = { 1, { 0 } },
-		[COLUMN_SLOTS] = { 2, { 1, 0 } },
-		[COLUMN_STACKS] = { 1, { RECENT_NODES + 1 } },
-		[COLUMN_STATES] = { 1, { 0 } },
-		[COLUMN_VALUES] = { 1, { 0 } },
-	};
-	struct buffer bytes = { 0 };
-
-	if (column == COLUMN_TEXTS) {
-		wire_put_text(&bytes, "m.py");
-		wire_put_text(&bytes, "f");
-	}
-	for (size_t i = 0; i < truth[column].count; i++) {
-		if (lies[lie].column != column || lies[lie].place != i)
-			wire_put(&bytes, truth[column].numbers[i]);
-		else if (lies[lie].is_signed)
-			wire_put_signed(&bytes, lies[lie].value);
-		else
-			wire_put(&bytes, (uint64_t)lies[lie].value);
-	}
-	wire_put(plain, bytes.length);
-	buffer_append(plain, bytes.length ? bytes.data : "", bytes.length);
-	buffer_release(&bytes);
-}
-
-START_TEST(a_number_that_lies_is_damage)
-{
-	struct packer *packer = packer_new();
-	struct buffer plain = { 0 };
-	struct notes notes;
-	struct recording_end how;
-	struct error err;
-
-	buffer_clear(&file);
-	buffer_append(&file, RECORDING_SIGNATURE, SIGNATURE_BYTES);
-	put_begin(packer, 0);
-	for (int column = 0; column < COLUMNS; column++)
-		put_column(&plain, column, _i);
-	if (lies[_i].column == BEGIN_AGAIN)
-		put_begin(packer, 1);
-	else
-		packer_pack(packer, BLOCK_EVENTS, 1, &plain, &file);
-	ck_assert_int_eq(read_file(file.data, file.length, &notes, &how, &err), 0);
-	ck_assert_int_eq(how.is_damaged, lies[_i].note[0] != '\0');
-	ck_assert_msg(strstr(how.note, lies[_i].note) != NULL, "%s", how.note);
-	packer_free(packer);
-	buffer_release(&plain);
-	notes_release(&notes);
-}
-END_TEST
-
-/* 16 MB of zeros pack to some hundred bytes; a header that promises less than comes out is refused. */
-START_TEST(what_unpacks_to_more_than_it_says_is_damage)
-{
-	struct packer *packer = packer_new();
-	struct unpacker *unpacker = unpacker_new();
-	struct buffer plain = { 0 }, packed = { 0 }, out = { 0 };
-	struct block_header header;
-
-	array_reserve(&plain.data, &plain.capacity, BLOCK_LIMIT_BYTES + 1, 1);
-	memset(plain.data, 0, BLOCK_LIMIT_BYTES);
-	plain.length = BLOCK_LIMIT_BYTES;
-	packer_pack(packer, BLOCK_EVENTS, 1, &plain, &packed);
-	ck_assert(block_parse_header((unsigned char *)packed.data, &header));
-	ck_assert(unpacker_unpack(unpacker, &header, packed.data + BLOCK_HEADER_BYTES, &out));
-	ck_assert_uint_eq(out.length, BLOCK_LIMIT_BYTES);
-	header.plain_bytes = 100000;
-	ck_assert(!unpacker_unpack(unpacker, &header, packed.data + BLOCK_HEADER_BYTES, &out));
-	packed.data[16] = packed.data[17] = packed.data[18] = packed.data[19] = (char)0xff;
-	ck_assert(!block_parse_header((unsigned char *)packed.data, &header));
-	buffer_release(&plain);
-	buffer_release(&packed);
-	buffer_release(&out);
-	unpacker_free(unpacker);
-	packer_free(packer);
-}
-END_TEST
-
 START_TEST(an_idle_hour_takes_little)
 {
 	static struct script script;
@@ -800,8 +664,6 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, a_block_of_another_kind_is_passed_over);
 	tcase_add_loop_test(tests, what_is_no_recording_is_told, 0, ARRAY_LENGTH(others));
 	tcase_add_test(tests, a_newer_format_is_told);
-	tcase_add_loop_test(tests, a_number_that_lies_is_damage, 0, ARRAY_LENGTH(lies));
-	tcase_add_test(tests, what_unpacks_to_more_than_it_says_is_damage);
 	tcase_add_test(tests, an_idle_hour_takes_little);
 	tcase_add_test(tests, numbers_and_checksums);
 }
