@@ -8,8 +8,10 @@
 #include "pyrope/recording.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "recording/wire.h"
@@ -189,11 +191,98 @@ START_TEST(what_unpacks_to_more_than_it_says_is_damage)
 }
 END_TEST
 
+/* ---- how much a file may define ---- */
+
+#define TEXTS_LIMIT_BYTES (64u << 20) /* docs/recording.md */
+#define LARGE_BYTES (15u << 20)       /* just what a block holds */
+#define MEMORY_LIMIT_BYTES (300u << 20)
+
+/* A block of these columns, which are released. */
+static void put_block(uint32_t number, struct buffer columns[COLUMNS])
+{
+	struct buffer plain = { 0 };
+
+	for (size_t i = 0; i < COLUMNS; i++) {
+		wire_put(&plain, columns[i].length);
+		buffer_append(&plain, columns[i].length ? columns[i].data : "", columns[i].length);
+		buffer_release(&columns[i]);
+	}
+	packer_pack(packer, BLOCK_EVENTS, number, &plain, &file);
+	buffer_release(&plain);
+}
+
+static void put_large_text(struct buffer *texts, size_t bytes)
+{
+	char *text = xmalloc(bytes + 1);
+
+	memset(text, 'x', bytes);
+	text[bytes] = '\0';
+	wire_put_text(texts, text);
+	free(text);
+}
+
+/* An event that says nothing but the time. */
+static void put_clock(struct buffer columns[COLUMNS])
+{
+	buffer_append_char(&columns[COLUMN_OPERATIONS], OPERATION_CLOCK);
+	wire_put(&columns[COLUMN_VALUES], 1);
+	wire_put(&columns[COLUMN_VALUES], 1);
+}
+
+static size_t peak_bytes(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (size_t)usage.ru_maxrss << 10;
+}
+
+static const struct {
+	unsigned blocks;   /* with a large text each, */
+	size_t last_bytes; /* and one more with such a text */
+	unsigned read;     /* of all these */
+} large_texts[] = {
+	{ 4, TEXTS_LIMIT_BYTES - 4 * LARGE_BYTES, 5 },
+	{ 4, TEXTS_LIMIT_BYTES - 4 * LARGE_BYTES + 1, 4 },
+	{ 60, 0, 4 },
+};
+
+START_TEST(texts_of_more_than_the_limit_are_damage)
+{
+	struct counts counts;
+	struct recording_end how;
+	size_t before, right_bytes = 0;
+
+	put_begin(0);
+	for (unsigned i = 0; i <= large_texts[_i].blocks; i++) {
+		struct buffer columns[COLUMNS] = { 0 };
+
+		if (i == large_texts[_i].read)
+			right_bytes = file.length;
+		put_large_text(&columns[COLUMN_TEXTS],
+			i < large_texts[_i].blocks ? LARGE_BYTES : large_texts[_i].last_bytes);
+		put_clock(columns);
+		put_block(1 + i, columns);
+	}
+	if (!right_bytes)
+		right_bytes = file.length;
+	before = peak_bytes();
+	read_file(&counts, &how);
+	ck_assert_uint_le(peak_bytes() - before, MEMORY_LIMIT_BYTES);
+	ck_assert_uint_eq(counts.events[EVENT_CLOCK], large_texts[_i].read);
+	ck_assert_uint_eq(how.offset, right_bytes);
+	ck_assert_int_eq(how.is_damaged, right_bytes < file.length);
+	ck_assert_msg(strstr(how.note, how.is_damaged ? "makes no sense" : "it has no end") != NULL, "%s",
+		how.note);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, a_number_that_lies_is_damage, 0, ARRAY_LENGTH(lies));
+	tcase_add_loop_test(tests, texts_of_more_than_the_limit_are_damage, 0, ARRAY_LENGTH(large_texts));
 	tcase_add_test(tests, what_unpacks_to_more_than_it_says_is_damage);
 }
 
