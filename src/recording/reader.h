@@ -19,6 +19,9 @@
 #define DEFINITIONS_LIMIT (8u << 20) /* of functions, frames, nodes or threads */
 #define THREADS_LIMIT (1u << 20)     /* at one tick */
 #define ROOTS_LIMIT 1000             /* of a process */
+/* Each of these can name a large text again, and has a copy of it. */
+#define FUNCTIONS_LIMIT_BYTES (256u << 20) /* of the names of functions and of their files */
+#define ROOTS_LIMIT_BYTES (1u << 20)
 
 /* How long one tick may be said to last, so that no sum of times overflows. */
 #define TIME_LIMIT_NS (INT64_C(1) << 60)
@@ -68,7 +71,7 @@ struct reader {
 	char **texts;
 	size_t text_count, text_capacity, text_bytes;
 	const struct function **known; /* functions by number */
-	size_t known_count, known_capacity;
+	size_t known_count, known_capacity, known_bytes;
 	struct stack_frame *frames;
 	size_t frame_count, frame_capacity;
 	struct node *nodes;

@@ -8,6 +8,7 @@
 #include "recording/reader.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 char *reader_clean_text(struct reader *reader, const char *text, size_t length)
 {
@@ -40,6 +41,7 @@ static void read_functions(struct reader *reader)
 		struct function like = { .kind = reader_get_below(reader, COLUMN_FUNCTIONS, FUNCTION_KINDS) };
 		const uint32_t file = reader_get_below(reader, COLUMN_FUNCTIONS, reader->text_count);
 		const uint32_t name = reader_get_below(reader, COLUMN_FUNCTIONS, reader->text_count);
+		size_t bytes;
 
 		like.first_line = (int)reader_get_signed(reader, COLUMN_FUNCTIONS);
 		if (reader->columns[COLUMN_FUNCTIONS].bad || reader->known_count >= DEFINITIONS_LIMIT) {
@@ -48,6 +50,12 @@ static void read_functions(struct reader *reader)
 		}
 		like.file = reader->texts[file];
 		like.name = reader->texts[name];
+		bytes = strlen(like.file) + strlen(like.name);
+		if (bytes > FUNCTIONS_LIMIT_BYTES - reader->known_bytes) {
+			reader_refuse(reader, COLUMN_FUNCTIONS);
+			return;
+		}
+		reader->known_bytes += bytes;
 		array_reserve(&reader->known, &reader->known_capacity, reader->known_count + 1,
 			sizeof(struct function *));
 		reader->known[reader->known_count++] = functions_intern(reader->functions, &like);

@@ -204,6 +204,10 @@ static int read_process(struct reader *reader, const struct event *moment)
 
 		if (reader_is_bad(reader))
 			break;
+		if (strlen(reader->texts[root]) >= ROOTS_LIMIT_BYTES - roots.length) {
+			reader_refuse(reader, COLUMN_VALUES);
+			break;
+		}
 		buffer_append_string(&roots, reader->texts[root]);
 		buffer_append_char(&roots, '\n');
 	}

@@ -277,12 +277,73 @@ START_TEST(texts_of_more_than_the_limit_are_damage)
 }
 END_TEST
 
+/* ---- few bytes that name a large text again and again ---- */
+
+static void put_function(struct buffer columns[COLUMNS], int first_line)
+{
+	wire_put(&columns[COLUMN_FUNCTIONS], FUNCTION_PYTHON);
+	wire_put(&columns[COLUMN_FUNCTIONS], 0);
+	wire_put(&columns[COLUMN_FUNCTIONS], 0);
+	wire_put_signed(&columns[COLUMN_FUNCTIONS], first_line);
+}
+
+static void put_process(struct buffer columns[COLUMNS], unsigned roots)
+{
+	/* when, parent, without a GIL, name, command line, version */
+	static const unsigned char values[] = { 1, 1, 0, 0, 0, 0 };
+
+	wire_put(&columns[COLUMN_PROCESSES], 100);
+	buffer_append_char(&columns[COLUMN_OPERATIONS], OPERATION_SELECT);
+	wire_put(&columns[COLUMN_VALUES], 0);
+	buffer_append_char(&columns[COLUMN_OPERATIONS], OPERATION_PROCESS);
+	buffer_append(&columns[COLUMN_VALUES], values, sizeof(values));
+	wire_put(&columns[COLUMN_VALUES], roots);
+	for (unsigned i = 0; i < roots; i++)
+		wire_put(&columns[COLUMN_VALUES], 0);
+}
+
+static const struct {
+	size_t text_bytes;
+	unsigned functions, roots; /* so many times the text */
+	bool is_damage;
+} repeated_texts[] = {
+	{ 1 << 20, 128, 0, false },
+	{ 1 << 20, 129, 0, true },
+	{ 1 << 20, 1000, 0, true },
+	{ 1 << 10, 0, 999, false },
+	{ (1 << 20) - 1, 0, 1, false },
+	{ (1 << 20) - 1, 0, 2, true },
+	{ LARGE_BYTES, 0, 999, true },
+};
+
+START_TEST(a_text_that_is_named_too_often_is_damage)
+{
+	struct buffer columns[COLUMNS] = { 0 };
+	struct counts counts;
+	struct recording_end how;
+	size_t before;
+
+	put_begin(0);
+	put_large_text(&columns[COLUMN_TEXTS], repeated_texts[_i].text_bytes);
+	for (unsigned i = 0; i < repeated_texts[_i].functions; i++)
+		put_function(columns, (int)i);
+	put_process(columns, repeated_texts[_i].roots);
+	put_block(1, columns);
+	before = peak_bytes();
+	read_file(&counts, &how);
+	ck_assert_uint_le(peak_bytes() - before, MEMORY_LIMIT_BYTES);
+	ck_assert_int_eq(how.is_damaged, repeated_texts[_i].is_damage);
+	ck_assert_uint_eq(counts.events[EVENT_PROCESS], !repeated_texts[_i].is_damage);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, a_number_that_lies_is_damage, 0, ARRAY_LENGTH(lies));
 	tcase_add_loop_test(tests, texts_of_more_than_the_limit_are_damage, 0, ARRAY_LENGTH(large_texts));
+	tcase_add_loop_test(tests, a_text_that_is_named_too_often_is_damage, 0, ARRAY_LENGTH(repeated_texts));
 	tcase_add_test(tests, what_unpacks_to_more_than_it_says_is_damage);
 }
 
