@@ -22,6 +22,9 @@
 /* Each of these can name a large text again, and has a copy of it. */
 #define FUNCTIONS_LIMIT_BYTES (256u << 20) /* of the names of functions and of their files */
 #define ROOTS_LIMIT_BYTES (1u << 20)
+#define PLACES_LIMIT (4u << 20) /* in the lists of threads of all processes */
+/* The stacks of threads are kept as frames, up to so many (256 MB); then they are made anew. */
+#define KEPT_FRAMES_LIMIT (16u << 20)
 
 /* How long one tick may be said to last, so that no sum of times overflows. */
 #define TIME_LIMIT_NS (INT64_C(1) << 60)
@@ -50,7 +53,7 @@ struct entry {
 struct process {
 	pid_t pid;
 	struct entry *entries;
-	size_t count, capacity;
+	size_t count, capacity, longest; /* longest: the largest count of all ticks */
 	struct recent recent;
 	size_t changed; /* as the writer's */
 	int64_t steps;  /* the time of the last tick */
@@ -78,6 +81,8 @@ struct reader {
 	size_t node_count, node_capacity;
 	struct process *processes;
 	size_t process_count, process_capacity;
+	size_t place_count; /* of the longest lists of all processes */
+	size_t kept_frames; /* room for so many in all entries */
 	struct thread *threads;
 	size_t thread_count, thread_capacity;
 

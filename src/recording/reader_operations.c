@@ -17,12 +17,34 @@ int reader_give(struct reader *reader, const struct event *event)
 	return sink_take(reader->sink, event, reader->err);
 }
 
-static void fill_frames(const struct reader *reader, struct entry *entry)
+static void forget_frames(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->process_count; i++) {
+		struct process *process = &reader->processes[i];
+
+		for (size_t j = 0; j < process->capacity; j++) {
+			struct entry *entry = &process->entries[j];
+
+			free(entry->frames);
+			entry->frames = NULL;
+			entry->frame_count = entry->frame_capacity = 0;
+			entry->has_frames = false;
+		}
+	}
+	reader->kept_frames = 0;
+}
+
+static void fill_frames(struct reader *reader, struct entry *entry)
 {
 	uint32_t node = entry->node;
+	size_t old;
 
+	if (reader->nodes[node].depth > entry->frame_capacity && reader->kept_frames > KEPT_FRAMES_LIMIT)
+		forget_frames(reader);
+	old = entry->frame_capacity;
 	entry->frame_count = reader->nodes[node].depth;
 	array_reserve(&entry->frames, &entry->frame_capacity, entry->frame_count, sizeof(*entry->frames));
+	reader->kept_frames += entry->frame_capacity - old;
 	for (size_t i = entry->frame_count; i > 0; i--) {
 		const struct stack_frame *frame = &reader->frames[reader->nodes[node].frame];
 
@@ -103,6 +125,14 @@ static void read_list(struct reader *reader, struct process *process)
 
 	process->count = 0;
 	for (uint32_t i = 0; i < count && !reader_is_bad(reader); i++) {
+		if (i == process->longest) {
+			if (reader->place_count >= PLACES_LIMIT) {
+				reader_refuse(reader, COLUMN_SLOTS);
+				return;
+			}
+			process->longest++;
+			reader->place_count++;
+		}
 		reserve_entries(process, i + 1);
 		process->entries[i].thread = reader_get_below(reader, COLUMN_SLOTS, reader->thread_count);
 		read_sample(reader, process, &process->entries[i]);
