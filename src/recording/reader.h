@@ -69,7 +69,6 @@ struct reader {
 	uint64_t key; /* of the stacks of this file: above those of others */
 
 	int64_t step_ns, interval_steps;
-	int64_t last_ns; /* of the last event */
 
 	char **texts;
 	size_t text_count, text_capacity, text_bytes;

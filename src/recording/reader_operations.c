@@ -12,8 +12,6 @@
 
 int reader_give(struct reader *reader, const struct event *event)
 {
-	if (event->time_ns > reader->last_ns)
-		reader->last_ns = event->time_ns;
 	return sink_take(reader->sink, event, reader->err);
 }
 
