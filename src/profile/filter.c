@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filters. The samples of one process with one time are one tick. Where the mode selects among the threads of
- * a tick, those that are shown are handed on as they come; a tick of which none was shown becomes one idle
- * sample at its end, for only then is that known. Expressions are matched against "file:function", once for
- * each function.
+ * a tick, those that are shown are handed on as they come; a tick of which none was shown becomes one sample at
+ * its end, for only then is that known: idle, or with the marker that the sampler itself would have given it.
+ * Expressions are matched against "file:function", once for each function.
  */
 #include "config.h"
 
@@ -25,6 +25,7 @@ struct pattern {
 /* The tick that goes on. */
 struct tick {
 	bool is_open, shows_any;
+	bool any_runs, any_waits_cpu; /* of those that are not shown */
 	pid_t pid;
 	int64_t source_ns; /* its time as it came: the first ticks of several may have been left out */
 	int64_t time_ns, last_ns;
@@ -38,8 +39,11 @@ struct filter {
 	struct functions *functions;
 	struct sink *next;
 	struct pattern thread, only, hide, focus;
-	const struct function *idle, *collecting;
+	const struct function *idle, *running, *waits_cpu, *collecting;
 	struct tick tick;
+	/* the last one with a holder of the GIL, who need not be asked for */
+	pid_t held_pid;
+	int64_t held_ns;
 	bool free_threaded; /* the process that was announced last */
 	bool has_origin;
 	int64_t origin_ns;
@@ -244,18 +248,36 @@ static int show(struct filter *filter, const struct event *event, struct error *
 	return hand_on(filter, &changed, true, err);
 }
 
+/* Did nobody hold the GIL, and a thread that is not shown computed without it? */
+static bool runs_without_gil(const struct filter *filter)
+{
+	const struct tick *tick = &filter->tick;
+
+	return tick->any_runs && (filter->held_pid != tick->pid || filter->held_ns != tick->source_ns);
+}
+
+/* Of a tick at which nobody was shown: the same as watch_add_running and watch_add_idle say of it. */
+static const struct function *tick_marker(const struct filter *filter)
+{
+	if (runs_without_gil(filter))
+		return filter->running;
+	return filter->tick.any_waits_cpu ? filter->waits_cpu : filter->idle;
+}
+
 /* Nobody was shown at the tick that ends here. */
 static int end_tick(struct filter *filter, struct error *err)
 {
 	struct tick *tick = &filter->tick;
-	const struct sample_frame frame = { .function = filter->idle };
+	const bool runs = runs_without_gil(filter);
+	const struct sample_frame frame = { .function = tick_marker(filter) };
 	const struct sample sample = {
 		.time_ns = tick->time_ns,
 		.pid = tick->pid,
 		.process_name = tick->process_name,
 		.thread_name = "",
+		.state = runs ? THREAD_RUNNING : THREAD_UNKNOWN,
 		.syscall_number = -1,
-		.quality = SAMPLE_IDLE,
+		.quality = runs ? SAMPLE_VERIFIED : SAMPLE_IDLE,
 		.frame_count = 1,
 		.frames = &frame,
 	};
@@ -295,12 +317,19 @@ static int take_in_time(
 {
 	struct tick *tick = &filter->tick;
 
+	if (event->sample->state == THREAD_HOLDS_GIL) {
+		filter->held_pid = event->sample->pid;
+		filter->held_ns = source_ns;
+	}
 	if (!is_asked_for(filter, event))
 		return hand_on(filter, event, false, err);
 	if (filter->options.selects && filter->options.mode != MODE_WALL && !tick->is_open)
 		begin_tick(filter, event, source_ns);
-	if (!is_selected(filter, event->sample))
+	if (!is_selected(filter, event->sample)) {
+		tick->any_runs |= event->sample->state == THREAD_RUNNING;
+		tick->any_waits_cpu |= event->sample->state == THREAD_WAITS_CPU;
 		return 0;
+	}
 	tick->shows_any = true;
 	return show(filter, event, err);
 }
@@ -392,6 +421,8 @@ struct filter *filter_new(
 	filter->functions = functions;
 	filter->next = next;
 	filter->idle = functions_marker(functions, "(idle)");
+	filter->running = functions_marker(functions, "(running without the GIL)");
+	filter->waits_cpu = functions_marker(functions, "(waiting for a CPU)");
 	filter->collecting = functions_marker(functions, "(gc)");
 	pattern_compile(&filter->thread, options->thread);
 	pattern_compile(&filter->only, options->only);

@@ -169,7 +169,8 @@ static void teardown(void)
 
 #define FIRST "10x1 1 v main;work\n"
 #define FIRST_HASH "10x1 3 p loop;hash\n"
-#define IDLE "20-60x5 0 i (idle)\n"
+/* nobody is shown, and one waits for a CPU */
+#define IDLE "20-60x5 0 i (waiting for a CPU)\n"
 #define LAST "70x1 3 v loop;work\n"
 #define STATE(name) (1u << THREAD_##name)
 
@@ -212,7 +213,7 @@ static const struct {
 			.to_ns = 55 * MS },
 		false, 3, 0,
 		"10x1 1 -\n10x1 2 -\n10x1 3 -\n"
-		"20x1 1 -\n20x1 2 -\n20x1 3 -\n30-50x3 0 i (idle)\nexit\n" },
+		"20x1 1 -\n20x1 2 -\n20x1 3 -\n30-50x3 0 i (waiting for a CPU)\nexit\n" },
 	{ "nothing is between",
 		{ .mode = MODE_GIL,
 			.selects = true,
@@ -230,8 +231,12 @@ static const struct {
 		FIRST "10x1 2 -\n10x1 3 -\n20-60x5 1 v main;poll\n20-60x5 2 -\n20-60x5 3 -\n"
 		      "70x1 1 v main;poll\n70x1 2 -\n70x1 3 -\nexit\n" },
 	{ "a thread's GIL", { .mode = MODE_GIL, .selects = true, .thread = "1$" }, false, 7, 0,
-		"10x1 1 -\n10x1 3 -\n10x1 0 i (idle)\n20-60x5 1 -\n20-60x5 3 -\n" IDLE
+		"10x1 1 -\n10x1 3 -\n10x1 0 i (idle)\n20-60x5 1 -\n20-60x5 3 -\n20-60x5 0 i (idle)\n"
 		"70x1 1 -\n70x1 3 -\n70x1 0 i (idle)\nexit\n" },
+	{ "the GIL of a thread that computes without it",
+		{ .mode = MODE_GIL, .selects = true, .thread = "2$" }, false, 7, 0,
+		"10x1 1 -\n10x1 2 -\n10x1 0 i (idle)\n20-60x5 1 -\n20-60x5 2 -\n" IDLE
+		"70x1 1 -\n70x1 2 -\n" LAST "exit\n" },
 	{ "states", { .mode = MODE_WALL, .selects = true, .states = STATE(WAITS_GIL) | STATE(WAITS_CPU) },
 		false, 6, 0,
 		"10x1 1 -\n10x1 2 -\n10x1 3 -\n20-60x5 1 -\n20-60x5 2 -\n20-60x5 3 v loop;hash\n"
@@ -240,7 +245,7 @@ static const struct {
 		FIRST "20-60x5 0 -\n" LAST "exit\n" },
 	{ "a file alone", { .mode = MODE_GIL, .selects = true, .only = "^app.py:" }, false, 2, 0,
 		FIRST "20-60x5 0 -\n" LAST "exit\n" },
-	{ "hide", { .mode = MODE_GIL, .selects = true, .hide = "main|idle" }, false, 1, 0,
+	{ "hide", { .mode = MODE_GIL, .selects = true, .hide = "main|waiting" }, false, 1, 0,
 		"10x1 1 -\n20-60x5 0 -\n" LAST "exit\n" },
 	{ "hide wins", { .mode = MODE_GIL, .selects = true, .only = "work", .hide = "loop" }, false, 1, 0,
 		FIRST "20-60x5 0 -\n70x1 3 -\nexit\n" },
@@ -279,6 +284,27 @@ START_TEST(each_option_shows_what_it_says)
 			filter_idle(filter) == (uint64_t)cases[_i].idle,
 		"%s: %d samples and %d idle ones", cases[_i].what, (int)filter_kept(filter),
 		(int)filter_idle(filter));
+	filter_free(filter);
+	buffer_release(&notes.text);
+}
+END_TEST
+
+/* In the mode of the GIL a tick at which nobody holds it is not idle when one computes without it. */
+START_TEST(who_runs_without_the_gil_is_not_idle)
+{
+	static const struct moment moment = { 10, 30, 3,
+		{ { 1, THREAD_SLEEPING, { "main", "poll" }, SYS_ppoll + 1, false, SAMPLE_VERIFIED },
+			{ 2, THREAD_RUNNING, { "loop", "hash" }, 0, false, SAMPLE_VERIFIED },
+			{ 3, THREAD_WAITS_CPU, { "loop", "hash" }, 0, false, SAMPLE_VERIFIED } } };
+	struct notes notes = notes_new();
+	const struct filter_options options = { .mode = MODE_GIL, .selects = true, .exclude_idle = true };
+	struct filter *filter = filter_new(&options, functions, &notes.sink);
+	struct error err = { 0 };
+
+	ck_assert_int_eq(play_moment(filter_sink(filter), &moment, &err), 0);
+	ck_assert_int_eq(sink_finish(filter_sink(filter), &err), 0);
+	ck_assert_str_eq(notes.text.data, "10-30x3 0 v (running without the GIL)\n");
+	ck_assert_uint_eq(filter_idle(filter), 0);
 	filter_free(filter);
 	buffer_release(&notes.text);
 }
@@ -357,6 +383,7 @@ static void add_tests(TCase *tests)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, each_option_shows_what_it_says, 0, ARRAY_LENGTH(cases));
 	tcase_add_test(tests, the_last_tick_is_not_lost);
+	tcase_add_test(tests, who_runs_without_the_gil_is_not_idle);
 	tcase_add_test(tests, each_source_has_its_own_time);
 	tcase_add_test(tests, a_refusal_is_passed_on);
 }
