@@ -43,6 +43,18 @@ static void count_self(struct outputs *outputs, const struct event *event)
 	outputs->self[id] += event->weight;
 }
 
+static void count_shown(struct outputs *outputs, const struct event *event)
+{
+	const struct sample *sample = event->sample;
+
+	outputs->counts.samples += event->weight;
+	if (sample->quality != SAMPLE_IDLE)
+		return;
+	outputs->counts.idle += event->weight;
+	if (sample->frame_count && sample->frames[0].function == outputs->waits_cpu)
+		outputs->counts.waits_cpu += event->weight;
+}
+
 /* To those that want all of it, or what is shown of every thread, or what is shown. */
 static int hand_to(
 	struct outputs *outputs, const struct event *event, enum output_needs needs, struct error *err)
@@ -62,6 +74,7 @@ static int take_shown(struct sink *sink, const struct event *event, struct error
 	struct outputs *outputs = (struct outputs *)sink;
 
 	if (event->kind == EVENT_SAMPLE) {
+		count_shown(outputs, event);
 		count_self(outputs, event);
 		if (outputs->profile)
 			profile_add(outputs->profile, event);
@@ -100,6 +113,7 @@ void outputs_filter(struct outputs *outputs, const struct filter_options *option
 {
 	struct filter_options threads = *options;
 
+	outputs->waits_cpu = functions_marker(outputs->functions, "(waiting for a CPU)");
 	outputs->filter = filter_new(options, outputs->functions, &outputs->shown);
 	threads.mode = MODE_WALL;
 	threads.exclude_idle = false;

@@ -41,6 +41,10 @@ struct outputs {
 	struct functions *functions;
 	uint64_t *self; /* by id of a function: the samples shown that end in it */
 	size_t self_capacity;
+	struct {
+		uint64_t samples, idle, waits_cpu; /* idle: (waiting for a CPU), too */
+	} counts;                                  /* of what is shown */
+	const struct function *waits_cpu;
 	struct output list[OUTPUTS_LIMIT];
 	size_t count;
 	struct output_options options;

@@ -94,28 +94,47 @@ static void append_percent(struct buffer *text, double percent)
 	buffer_printf(text, percent > 0 && percent < 1 ? "%.1f %%" : "%.0f %%", percent);
 }
 
-/* Samples in which all threads slept. */
-static uint64_t slept(const struct sampling_statistics *statistics)
-{
-	const uint64_t idle = statistics->by_quality[SAMPLE_IDLE];
+/* What the files show, and what -x has left out of them. */
+struct seen {
+	uint64_t samples, slept, waits_cpu; /* slept: all threads did */
+};
 
+/*
+ * Where every thread is kept for one of the files, the statistics count them all, and it is the filter that
+ * chooses what the mode shows.
+ */
+static struct seen seen_by(const struct recording *recording)
+{
+	const struct sampling_statistics *statistics = &recording->statistics;
+	const struct outputs *outputs = &recording->outputs;
+	uint64_t idle = statistics->by_quality[SAMPLE_IDLE];
+	struct seen seen = { .samples = statistics->samples, .waits_cpu = statistics->waits_cpu };
+
+	if (outputs->needs_all && outputs->filter) {
+		seen.samples = outputs->counts.samples + filter_idle(outputs->filter);
+		seen.waits_cpu = outputs->counts.waits_cpu;
+		idle = outputs->counts.idle;
+		if (recording->options->mode != MODE_WALL) /* there it is threads that are left out */
+			idle += filter_idle(outputs->filter);
+	}
 	/* of samples that were taken back it is not known what they were */
-	return idle > statistics->waits_cpu ? idle - statistics->waits_cpu : 0;
+	seen.slept = idle > seen.waits_cpu ? idle - seen.waits_cpu : 0;
+	return seen;
 }
 
 static void append_counts(struct buffer *text, const struct recording *recording)
 {
-	const struct sampling_statistics *statistics = &recording->statistics;
+	const struct seen seen = seen_by(recording);
 
-	buffer_printf(text, "pyrope: %" PRIu64 " samples in %.1f s, ", statistics->samples,
-		(double)statistics->elapsed_ns / SECOND_NS);
-	append_percent(text, 100 * per((double)slept(statistics), statistics->samples));
+	buffer_printf(text, "pyrope: %" PRIu64 " samples in %.1f s, ", seen.samples,
+		(double)recording->statistics.elapsed_ns / SECOND_NS);
+	append_percent(text, 100 * per((double)seen.slept, seen.samples));
 	buffer_append_string(text, " idle, ");
-	append_percent(text, lost_percent(statistics));
+	append_percent(text, lost_percent(&recording->statistics));
 	buffer_append_string(text, " lost");
-	if (statistics->waits_cpu) {
+	if (seen.waits_cpu) {
 		buffer_append_string(text, ", ");
-		append_percent(text, 100 * per((double)statistics->waits_cpu, statistics->samples));
+		append_percent(text, 100 * per((double)seen.waits_cpu, seen.samples));
 		buffer_append_string(text, " waiting for a CPU");
 	}
 	buffer_append_char(text, '\n');
@@ -147,14 +166,14 @@ static size_t sleeps_sorted(const struct sampling_statistics *statistics, const 
 /* What would show the rest, when most of it is "(idle)". */
 static void append_idle(struct buffer *text, const struct recording *recording)
 {
-	const struct sampling_statistics *statistics = &recording->statistics;
+	const struct seen seen = seen_by(recording);
 	const char *names[SLEEPS_KEPT];
-	const size_t count = sleeps_sorted(statistics, names);
+	const size_t count = sleeps_sorted(&recording->statistics, names);
 
-	if (!count || slept(statistics) * 2 <= statistics->samples)
+	if (!count || seen.slept * 2 <= seen.samples)
 		return;
 	buffer_append_string(text, "pyrope: ");
-	append_percent(text, 100 * per((double)slept(statistics), statistics->samples));
+	append_percent(text, 100 * per((double)seen.slept, seen.samples));
 	buffer_append_string(text, " idle: threads slept in ");
 	for (size_t i = 0; i < count && i < SLEEPS_SHOWN; i++)
 		buffer_printf(text, "%s%s", i ? ", " : "", names[i]);
@@ -205,8 +224,8 @@ static void append_function(struct buffer *text, const struct recording *recordi
 
 	if (recording->options->paths != PATHS_FULL)
 		file = short_path(file, recording->roots.list);
-	buffer_printf(&line, "pyrope: %3.0f %% %s (%s",
-		100 * per((double)self, recording->statistics.samples), function->name, file);
+	buffer_printf(&line, "pyrope: %3.0f %% %s (%s", 100 * per((double)self, seen_by(recording).samples),
+		function->name, file);
 	if (function->first_line)
 		buffer_printf(&line, ":%d", function->first_line);
 	buffer_append_char(&line, ')');
