@@ -15,6 +15,7 @@ struct timestamps {
 	struct sink sink;
 	struct output_file *file;             /* borrowed */
 	const struct output_options *options; /* borrowed */
+	int64_t offset_ns; /* from the clock of the events to the time since the epoch; each source has its own */
 	struct buffer text, line;
 };
 
@@ -23,7 +24,7 @@ static void write_stack(struct timestamps *timestamps, int64_t time_ns)
 	struct buffer *line = &timestamps->line;
 
 	buffer_clear(line);
-	buffer_append_int(line, (time_ns + timestamps->options->epoch_ns) / 1000);
+	buffer_append_int(line, (time_ns + timestamps->offset_ns) / 1000);
 	buffer_append_char(line, '\n');
 	buffer_append(line, timestamps->text.data, timestamps->text.length);
 	output_write(timestamps->file, line->data, line->length);
@@ -36,6 +37,8 @@ static int take(struct sink *sink, const struct event *event, struct error *err)
 	bool alone;
 
 	(void)err;
+	if (event->kind == EVENT_BEGIN)
+		timestamps->offset_ns = event->run->realtime_ns - event->time_ns;
 	if (event->kind != EVENT_SAMPLE)
 		return 0;
 	alone = sample->quality == SAMPLE_IDLE || sample->quality == SAMPLE_FAILED;
@@ -68,6 +71,7 @@ static struct sink *open_timestamps(struct output_file *file, const struct outpu
 	timestamps->sink = (struct sink){ .take = take, .free = release };
 	timestamps->file = file;
 	timestamps->options = options;
+	timestamps->offset_ns = options->epoch_ns;
 	return &timestamps->sink;
 }
 
