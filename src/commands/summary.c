@@ -279,12 +279,16 @@ static const char *const hold_causes[] = {
 
 static void append_long_holds(struct buffer *text, const struct sampling_statistics *statistics)
 {
-	if (statistics->long_holds)
-		buffer_printf(text,
-			"pyrope: warning: a thread was held for more than %d ms %" PRIu64
-			" times; the longest time, %.0f ms: %s\n",
-			PAUSE_LONG_NS / 1000000, statistics->long_holds,
-			(double)statistics->held_longest_ns / 1e6, hold_causes[statistics->longest_cause]);
+	if (!statistics->long_holds)
+		return;
+	buffer_printf(
+		text, "pyrope: warning: a thread was held for more than %d ms ", PAUSE_LONG_NS / 1000000);
+	if (statistics->long_holds == 1)
+		buffer_append_string(text, "once; that time, ");
+	else
+		buffer_printf(text, "%" PRIu64 " times; the longest time, ", statistics->long_holds);
+	buffer_printf(text, "%.0f ms: %s\n", (double)statistics->held_longest_ns / 1e6,
+		hold_causes[statistics->longest_cause]);
 }
 
 static void append_missing_names(struct buffer *text, const struct native_statistics *statistics)
