@@ -199,6 +199,20 @@ static void choose_options(struct output *output, enum path_choice path_choice)
 		output->options.rows = output->options.limit;
 }
 
+/* A server makes all other formats of these: enum web_kind. The last two are collapsed stacks, too. */
+static int server_takes(const struct output *output, struct error *err)
+{
+	static const char *const names[] = { "recording", "pprof", "collapsed", "flamechart", "log" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		if (strcmp(output->format->name, names[i]) == 0)
+			return 0;
+	return error_set(err, ERROR_USAGE,
+		"cannot send '%s': pyrope serve takes recordings, collapsed stacks and pprof, and makes "
+		"the format '%s' of them: leave it out here",
+		output->path, output->format->name);
+}
+
 /* What goes to a server is a temporary file until it is whole. */
 static int open_file(struct output *output, struct error *err)
 {
@@ -206,6 +220,8 @@ static int open_file(struct output *output, struct error *err)
 
 	if (!output->path || !web_is_url(output->path))
 		return output_open(&output->file, output->path, err);
+	if (server_takes(output, err) != 0)
+		return -1;
 	if (web_push_check(output->path, output->options.token_file, err) != 0)
 		return -1;
 	return output_open_rescue(&output->file, &output->local, endings ? endings[0] : ".txt", err);
