@@ -218,13 +218,14 @@ static void append_processes(struct buffer *text, const struct recording *record
 static void append_function(struct buffer *text, const struct recording *recording,
 	const struct function *function, uint64_t self)
 {
+	const double percent = 100 * per((double)self, seen_by(recording).samples);
 	const char *file = function->file;
 	size_t columns = terminal_columns(STDERR_FILENO);
 	struct buffer line = { 0 };
 
 	if (recording->options->paths != PATHS_FULL)
 		file = short_path(file, recording->roots.list);
-	buffer_printf(&line, "pyrope: %3.0f %% %s (%s", 100 * per((double)self, seen_by(recording).samples),
+	buffer_printf(&line, percent < 1 ? "pyrope: %3.1f %% %s (%s" : "pyrope: %3.0f %% %s (%s", percent,
 		function->name, file);
 	if (function->first_line)
 		buffer_printf(&line, ":%d", function->first_line);
