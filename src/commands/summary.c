@@ -101,7 +101,7 @@ struct seen {
 
 /*
  * Where every thread is kept for one of the files, the statistics count them all, and it is the filter that
- * chooses what the mode shows.
+ * chooses what the mode shows; and they know nothing of what --from, --only and the like leave out.
  */
 static struct seen seen_by(const struct recording *recording)
 {
@@ -110,7 +110,7 @@ static struct seen seen_by(const struct recording *recording)
 	uint64_t idle = statistics->by_quality[SAMPLE_IDLE];
 	struct seen seen = { .samples = statistics->samples, .waits_cpu = statistics->waits_cpu };
 
-	if (outputs->needs_all && outputs->filter) {
+	if (outputs->filter && (outputs->needs_all || filter_left_out(outputs->filter))) {
 		seen.samples = outputs->counts.samples + filter_idle(outputs->filter);
 		seen.waits_cpu = outputs->counts.waits_cpu;
 		idle = outputs->counts.idle;
