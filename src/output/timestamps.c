@@ -15,7 +15,7 @@ struct timestamps {
 	struct sink sink;
 	struct output_file *file;             /* borrowed */
 	const struct output_options *options; /* borrowed */
-	int64_t offset_ns; /* from the clock of the events to the time since the epoch; each source has its own */
+	int64_t offset_ns; /* from the clock of the events to the wall clock; each source has its own */
 	struct buffer text, line;
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filters. The samples of one process with one time are one tick. Where the mode selects among the threads of
- * a tick, those that are shown are handed on as they come; a tick of which none was shown becomes one sample at
- * its end, for only then is that known: idle, or with the marker that the sampler itself would have given it.
- * Expressions are matched against "file:function", once for each function.
+ * a tick, those that are shown are handed on as they come; a tick of which none was shown becomes one sample
+ * at its end, for only then is that known: idle, or with the marker that the sampler itself would have given
+ * it. Expressions are matched against "file:function", once for each function.
  */
 #include "config.h"
 
