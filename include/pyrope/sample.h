@@ -52,6 +52,7 @@ struct sample {
 	const char *process_name; /* clean UTF-8, never NULL */
 	const char *thread_name;  /* clean UTF-8, "" for an idle sample */
 	enum thread_state state;
+	bool is_off_cpu; /* it holds the GIL, and waits for a CPU or sleeps; where states were asked for */
 	long syscall_number; /* -1: none or not known */
 	bool is_collecting;  /* garbage, where that was asked for */
 	enum sample_quality quality;

@@ -110,6 +110,11 @@ static bool is_idle(const struct filter *filter, const struct sample *sample)
 		(filter->options.mode == MODE_WALL && sample->state == THREAD_SLEEPING);
 }
 
+static bool waits_cpu(const struct sample *sample)
+{
+	return sample->state == THREAD_WAITS_CPU || (sample->is_off_cpu && sample->syscall_number < 0);
+}
+
 static bool is_selected(const struct filter *filter, const struct sample *sample)
 {
 	if (!filter->options.selects)
@@ -120,8 +125,11 @@ static bool is_selected(const struct filter *filter, const struct sample *sample
 	case MODE_GIL:
 		return sample->state == THREAD_HOLDS_GIL ||
 			(filter->free_threaded && sample->state == THREAD_RUNNING);
-	case MODE_ACTIVE:
 	case MODE_CPU:
+		if (sample->is_off_cpu)
+			return false;
+		break;
+	case MODE_ACTIVE:
 		break;
 	}
 	return sample->state == THREAD_HOLDS_GIL || sample->state == THREAD_RUNNING;
@@ -327,7 +335,7 @@ static int take_in_time(
 		begin_tick(filter, event, source_ns);
 	if (!is_selected(filter, event->sample)) {
 		tick->any_runs |= event->sample->state == THREAD_RUNNING;
-		tick->any_waits_cpu |= event->sample->state == THREAD_WAITS_CPU;
+		tick->any_waits_cpu |= waits_cpu(event->sample);
 		return 0;
 	}
 	tick->shows_any = true;

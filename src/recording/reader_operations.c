@@ -70,6 +70,7 @@ static int give_tick(struct reader *reader, const struct process *process, int64
 			.quality = entry->state >> QUALITY_SHIFT & QUALITY_MASK,
 			.syscall_number = entry->call,
 			.is_collecting = (entry->state & COLLECTS) != 0,
+			.is_off_cpu = (entry->state & OFF_CPU) != 0,
 		};
 		struct event event = {
 			.kind = EVENT_SAMPLE,

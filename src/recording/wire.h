@@ -79,7 +79,8 @@ enum operation {
 #define QUALITY_MASK 0x07
 #define CALL_FOLLOWS 0x80 /* the thread is in a system call, whose number stands in COLUMN_CALLS */
 #define COLLECTS 0x100
-#define STATE_BITS 0x1ff /* all that a reader of this format knows */
+#define OFF_CPU 0x200
+#define STATE_BITS 0x3ff /* all that a reader of this format knows */
 
 /*
  * The nodes that a process has used last, the last one first. Blocks are too small for zstd to learn which

@@ -205,7 +205,7 @@ static void add_sample(struct recorder *recorder, struct process *process, const
 	entry->node = stacks_find(
 		&recorder->stacks, path_at(process, place), 0, sample->frames, sample->frame_count);
 	entry->state = (unsigned)sample->state | (unsigned)sample->quality << QUALITY_SHIFT |
-		(sample->is_collecting ? COLLECTS : 0);
+		(sample->is_collecting ? COLLECTS : 0) | (sample->is_off_cpu ? OFF_CPU : 0);
 	entry->call = sample->syscall_number;
 }
 

@@ -117,20 +117,20 @@ static void find_state(struct watch *watch, struct thread *thread, const struct 
 {
 	const bool holds = holder == thread->identity.state;
 
-	if (holds && !watch->options.mark_syscalls) {
-		sample->state = THREAD_HOLDS_GIL;
+	if (!watch->options.want_states && !watch->options.mark_syscalls && (holds || stack->count)) {
+		sample->state = holds ? THREAD_HOLDS_GIL : THREAD_UNKNOWN;
 		return;
 	}
-	if (!watch->options.want_states && !watch->options.mark_syscalls && stack->count)
-		return;
 	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING
 					      : watch_thread_activity(watch, thread, sample->time_ns);
 	sample->syscall_number = thread->activity.task.syscall_number;
 	/* it has woken up since: the frames are those of its sleep */
 	if (stack->has_merged && stack->was_asleep && sample->state != THREAD_WAITS_GIL)
 		sample->state = THREAD_SLEEPING;
-	if (holds)
+	if (holds) {
+		sample->is_off_cpu = sample->state != THREAD_RUNNING;
 		sample->state = THREAD_HOLDS_GIL;
+	}
 }
 
 /* In place of frames: what a thread does that is outside of Python. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""modes.py WHAT: compute without the GIL (c), work a third of the time (duty), or sleep (sleep)."""
+"""modes.py WHAT: compute without the GIL (c) or with it (spin), work a third of the time (duty), or sleep (sleep)."""
 import hashlib
 import sys
 import time
@@ -13,6 +13,10 @@ def compute():
     while True: hashlib.sha256(data).hexdigest()  # here: compute
 
 
+def spin():
+    while True: pass
+
+
 def duty():
     while True:
         end = time.time() + 0.010
@@ -21,4 +25,4 @@ def duty():
 
 
 support.ready()
-{"c": compute, "duty": duty, "sleep": support.wait}[sys.argv[1]]()
+{"c": compute, "duty": duty, "spin": spin, "sleep": support.wait}[sys.argv[1]]()

@@ -98,6 +98,8 @@ static const struct moment moments[] = {
 			{ 3, THREAD_HOLDS_GIL, { "loop", "work" }, 0, true, SAMPLE_VERIFIED } } },
 };
 
+static bool holder_is_off_cpu;
+
 static int play_moment(struct sink *sink, const struct moment *moment, struct error *err)
 {
 	static const char *const names[] = { "", "MainThread", "worker-1", "worker-2" };
@@ -113,6 +115,7 @@ static int play_moment(struct sink *sink, const struct moment *moment, struct er
 			.syscall_number = thread->call - 1,
 			.frames = frames,
 			.is_collecting = thread->is_collecting,
+			.is_off_cpu = holder_is_off_cpu && thread->state == THREAD_HOLDS_GIL,
 			.quality = thread->quality,
 			.time_ns = START_NS + moment->ms * MS };
 		const struct event event = { .kind = EVENT_SAMPLE,
@@ -310,6 +313,39 @@ START_TEST(who_runs_without_the_gil_is_not_idle)
 }
 END_TEST
 
+static const struct {
+	enum sample_mode mode;
+	long call;
+	const char *wanted;
+} off_cpu[] = {
+	{ MODE_CPU, 0, "10x1 0 i (waiting for a CPU)\n" },
+	{ MODE_CPU, SYS_flock + 1, "10x1 0 i (idle)\n" },
+	{ MODE_ACTIVE, 0, "10x1 1 v main;work\n" },
+	{ MODE_GIL, SYS_flock + 1, "10x1 1 v main;work\n" },
+};
+
+/* Who holds the GIL is on a CPU most of the time: there are more threads than CPUs, and calls that keep it. */
+START_TEST(cpu_time_is_not_that_of_the_gil)
+{
+	const struct moment moment = { 10, 10, 1,
+		{ { 1, THREAD_HOLDS_GIL, { "main", "work" }, off_cpu[_i].call, false, SAMPLE_VERIFIED },
+			{ 2, THREAD_SLEEPING, { "loop", "wait" }, 1, false, SAMPLE_VERIFIED },
+			{ 3, THREAD_WAITS_GIL, { "loop", "wait" }, 1, false, SAMPLE_VERIFIED } } };
+	struct notes notes = notes_new();
+	const struct filter_options options = { .mode = off_cpu[_i].mode, .selects = true };
+	struct filter *filter = filter_new(&options, functions, &notes.sink);
+	struct error err = { 0 };
+
+	holder_is_off_cpu = true;
+	ck_assert_int_eq(play_moment(filter_sink(filter), &moment, &err), 0);
+	ck_assert_int_eq(sink_finish(filter_sink(filter), &err), 0);
+	holder_is_off_cpu = false;
+	ck_assert_str_eq(notes.text.data, off_cpu[_i].wanted);
+	filter_free(filter);
+	buffer_release(&notes.text);
+}
+END_TEST
+
 /* Nothing says that a tick is over but what follows it, or the end. */
 START_TEST(the_last_tick_is_not_lost)
 {
@@ -384,6 +420,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, each_option_shows_what_it_says, 0, ARRAY_LENGTH(cases));
 	tcase_add_test(tests, the_last_tick_is_not_lost);
 	tcase_add_test(tests, who_runs_without_the_gil_is_not_idle);
+	tcase_add_loop_test(tests, cpu_time_is_not_that_of_the_gil, 0, ARRAY_LENGTH(off_cpu));
 	tcase_add_test(tests, each_source_has_its_own_time);
 	tcase_add_test(tests, a_refusal_is_passed_on);
 }

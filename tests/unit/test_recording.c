@@ -85,7 +85,8 @@ static void note_sample(struct notes *notes, const struct event *event)
 	}
 	buffer_printf(&run->tick, "%d/%d/%llu \"%s\" \"%s\" %d %d %ld:", sample->pid, sample->tid,
 		(unsigned long long)sample->interpreter_id, sample->process_name, sample->thread_name,
-		sample->state, sample->quality, sample->syscall_number * 2 + sample->is_collecting);
+		sample->state, sample->quality,
+		sample->syscall_number * 4 + sample->is_collecting * 2 + sample->is_off_cpu);
 	for (size_t j = 0; j < sample->frame_count; j++)
 		buffer_printf(&run->tick, " %s|%s|%d|%d|%d", sample->frames[j].function->file,
 			sample->frames[j].function->name, sample->frames[j].function->kind,
@@ -258,6 +259,7 @@ static void give_tick(struct script *script, unsigned process, uint64_t weight)
 			.state = doing->state,
 			.syscall_number = doing->call,
 			.is_collecting = doing->count == 3,
+			.is_off_cpu = doing->count % 4 == 2,
 			.quality = doing->count % 5,
 			.frames = doing->frames,
 			.frame_count = doing->count,
