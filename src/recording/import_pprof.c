@@ -3,7 +3,8 @@
  * A profile of Go's pprof (proto/profile.proto of google/pprof), of any tool that writes one: a message,
  * mostly packed with gzip. Texts, functions and locations may stand behind the samples that use them, so they
  * are read first. The file is untrusted: what it unpacks to and the number of each thing have a limit,
- * numbers of things are looked up and never taken for places.
+ * numbers of things are looked up and never taken for places. A few bytes can name a large text again, or
+ * 128 frames; zeros pack to a thousandth: so there are limits for what is made of the file, too.
  */
 #include "config.h"
 
@@ -21,6 +22,17 @@
 #define FILE_LIMIT_BYTES (256u << 20) /* unpacked */
 #define WEIGHT_LIMIT 100000000000     /* of one sample */
 #define CHUNK_BYTES 65536
+
+/*
+ * A file of 256 MB has some 128 MB of texts, and three lines of a function that are used; its samples have
+ * 100 million locations.
+ */
+#define NAMES_LIMIT_BYTES (512u << 20)  /* of function, file and mapping, for each line of a location */
+#define LABELS_LIMIT_BYTES (256u << 20) /* texts of threads, processes and states */
+#define STACK_LIMIT 10000000            /* frames of a sample: the largest --max-depth */
+#define FRAMES_LIMIT (1u << 30)         /* of all samples: a second or two */
+/* Frames that the sample before does not have, from its root on: each may become a node of a tree. */
+#define DIFFERENT_FRAMES_LIMIT (16u << 20)
 
 /* ---- which values are numbers of samples ---- */
 
@@ -84,14 +96,14 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* function NULL: nothing is known but the address. */
+/* function NULL: nothing is known but the address. Result NULL: there are too many names. */
 static const struct function *name_frame(
 	struct pprof *pprof, const struct pprof_location *location, const struct pprof_function *function)
 {
 	struct buffer name = { 0 }, file = { 0 }, mapping = { 0 };
 	const uint64_t *mapping_file = u64_map_get(&pprof->mapping_files, location->mapping);
 	struct function like = { .first_line = 0 };
-	const struct function *found;
+	const struct function *found = NULL;
 
 	pprof_append_text(pprof, mapping_file ? *mapping_file : 0, &mapping);
 	pprof_append_text(pprof, function ? function->name : 0, &name);
@@ -105,7 +117,11 @@ static const struct function *name_frame(
 	like.file = like.kind == FUNCTION_NATIVE && !file.length ? base_of(mapping.data) : file.data;
 	if (like.kind == FUNCTION_PYTHON && function->start_line <= INT_MAX)
 		like.first_line = (int)function->start_line;
-	found = functions_intern(pprof->functions, &like);
+	pprof->name_bytes += name.length + file.length + mapping.length;
+	if (pprof->name_bytes <= NAMES_LIMIT_BYTES)
+		found = functions_intern(pprof->functions, &like);
+	else
+		pprof_fail(pprof, "the names of its functions are too long in all");
 	buffer_release(&name);
 	buffer_release(&file);
 	buffer_release(&mapping);
@@ -117,7 +133,7 @@ static size_t frame_count(const struct pprof_location *location)
 	return location->line_count ? location->line_count : 1;
 }
 
-static void name_location(struct pprof *pprof, struct pprof_location *location)
+static int name_location(struct pprof *pprof, struct pprof_location *location)
 {
 	location->frames = xcalloc(frame_count(location), sizeof(*location->frames));
 	for (size_t i = 0; i < frame_count(location); i++) {
@@ -129,10 +145,18 @@ static void name_location(struct pprof *pprof, struct pprof_location *location)
 			name_frame(pprof, location, number ? &pprof->function_list[*number] : NULL),
 			number && line->line <= INT_MAX ? (int)line->line : 0
 		};
+		if (!location->frames[i].function)
+			return -1;
 	}
+	return 0;
 }
 
 /* ---- samples ---- */
+
+static int fail_depth(const struct pprof *pprof)
+{
+	return pprof_fail(pprof, "the stack of a sample is too deep");
+}
 
 static int push_location(struct pprof *pprof, uint64_t id)
 {
@@ -140,6 +164,8 @@ static int push_location(struct pprof *pprof, uint64_t id)
 
 	if (!number)
 		return pprof_fail(pprof, "a sample is at a location that is not in it");
+	if (pprof->stack_count >= STACK_LIMIT)
+		return fail_depth(pprof);
 	array_reserve(&pprof->stack, &pprof->stack_capacity, pprof->stack_count + 1, sizeof(*pprof->stack));
 	pprof->stack[pprof->stack_count++] = *number;
 	return 0;
@@ -151,34 +177,54 @@ static void take_value(const struct pprof *pprof, size_t column, uint64_t value,
 		*chosen = value;
 }
 
-/* Texts or numbers; what tools call them. */
+/* What tools call them. */
+static bool has_key(const struct pprof *pprof, uint64_t key, const char *name, const char *other)
+{
+	return pprof_is_text(pprof, key, name) || pprof_is_text(pprof, key, other);
+}
+
+static void take_state(const char *state, struct sample *sample)
+{
+	if (strcmp(state, "idle") == 0)
+		sample->quality = SAMPLE_IDLE;
+	for (size_t i = THREAD_UNKNOWN + 1; i < THREAD_STATES; i++)
+		if (strcmp(state, thread_state_names[i]) == 0)
+			sample->state = (enum thread_state)i;
+}
+
+/* Texts or numbers. The text of a label that says nothing to us is not looked at. */
 static int read_label(struct pprof *pprof, struct message message, struct sample *sample)
 {
 	uint64_t values[PPROF_LABEL_NUMBER + 1] = { 0 }, key, number;
+	bool is_thread, is_tid, is_pid;
 	struct buffer text = { 0 };
 
 	if (pprof_read_numbers(pprof, message, values, ARRAY_LENGTH(values)) != 0)
 		return -1;
 	key = values[PPROF_LABEL_KEY];
+	is_thread = has_key(pprof, key, "thread", "thread_name");
+	is_tid = has_key(pprof, key, "thread_id", "tid");
+	is_pid = has_key(pprof, key, "pid", "process_id");
+	if (!is_thread && !is_tid && !is_pid && !pprof_is_text(pprof, key, "state"))
+		return 0;
 	pprof_append_text(pprof, values[PPROF_LABEL_TEXT], &text);
+	pprof->label_bytes += text.length;
 	number = values[PPROF_LABEL_TEXT] ? strtoull(text.data, NULL, 10) : values[PPROF_LABEL_NUMBER];
 	number = number <= INT_MAX ? number : 0;
-	if (pprof_is_text(pprof, key, "thread") || pprof_is_text(pprof, key, "thread_name")) {
+	if (is_thread) {
 		buffer_clear(&pprof->thread);
 		buffer_append_string(&pprof->thread, text.data);
-	} else if (pprof_is_text(pprof, key, "thread_id") || pprof_is_text(pprof, key, "tid")) {
+	} else if (is_tid) {
 		sample->tid = (pid_t)number;
-	} else if (pprof_is_text(pprof, key, "pid") || pprof_is_text(pprof, key, "process_id")) {
+	} else if (is_pid) {
 		sample->pid = (pid_t)number;
-	} else if (pprof_is_text(pprof, key, "state")) {
-		if (strcmp(text.data, "idle") == 0)
-			sample->quality = SAMPLE_IDLE;
-		for (size_t i = THREAD_UNKNOWN + 1; i < THREAD_STATES; i++)
-			if (strcmp(text.data, thread_state_names[i]) == 0)
-				sample->state = (enum thread_state)i;
+	} else {
+		take_state(text.data, sample);
 	}
 	buffer_release(&text);
-	return 0;
+	return pprof->label_bytes <= LABELS_LIMIT_BYTES
+		? 0
+		: pprof_fail(pprof, "the labels of its samples are too long in all");
 }
 
 static int read_list(struct pprof *pprof, const struct message_field *field, size_t *column, uint64_t *value)
@@ -199,19 +245,37 @@ static int read_list(struct pprof *pprof, const struct message_field *field, siz
 }
 
 /* The frames of the stack, outermost first. */
-static void unfold_stack(struct pprof *pprof, struct sample *sample)
+static int unfold_stack(struct pprof *pprof, struct sample *sample)
 {
+	size_t count = 0, same = 0;
+
 	for (size_t i = pprof->stack_count; i-- > 0;) {
 		struct pprof_location *location = &pprof->locations[pprof->stack[i]];
 
-		if (!location->frames)
-			name_location(pprof, location);
-		array_reserve(&pprof->frames, &pprof->frame_capacity,
-			sample->frame_count + frame_count(location), sizeof(*pprof->frames));
-		for (size_t j = frame_count(location); j-- > 0;)
-			pprof->frames[sample->frame_count++] = location->frames[j];
+		if (!location->frames && name_location(pprof, location) != 0)
+			return -1;
+		if (frame_count(location) > STACK_LIMIT - count)
+			return fail_depth(pprof);
+		array_reserve(&pprof->frames, &pprof->frame_capacity, count + frame_count(location),
+			sizeof(*pprof->frames));
+		for (size_t j = frame_count(location); j-- > 0; count++) {
+			const struct sample_frame *frame = &location->frames[j];
+			struct sample_frame *place = &pprof->frames[count];
+
+			if (same == count && count < pprof->frame_count &&
+				place->function == frame->function && place->line == frame->line)
+				same++;
+			*place = *frame;
+		}
 	}
+	pprof->frame_count = count;
+	pprof->given_frames += count;
+	pprof->different_frame_count += count - same;
+	if (pprof->given_frames > FRAMES_LIMIT || pprof->different_frame_count > DIFFERENT_FRAMES_LIMIT)
+		return pprof_fail(pprof, "the stacks of its samples are too many and too deep");
 	sample->frames = pprof->frames;
+	sample->frame_count = count;
+	return 0;
 }
 
 static int read_sample(struct pprof *pprof, struct message message)
@@ -247,7 +311,8 @@ static int read_sample(struct pprof *pprof, struct message message)
 		return pprof_fail(pprof, "a sample has a number that is too large");
 	if (!event.weight)
 		return 0;
-	unfold_stack(pprof, &sample);
+	if (unfold_stack(pprof, &sample) != 0)
+		return -1;
 	sample.thread_name = pprof->thread.data;
 	sample.weight = event.weight;
 	event.pid = sample.pid;

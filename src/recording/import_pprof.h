@@ -55,9 +55,11 @@ struct pprof {
 	uint64_t unit;   /* in so many of them to a sample */
 	uint64_t *stack; /* numbers of locations, the innermost first */
 	size_t stack_count, stack_capacity;
-	struct sample_frame *frames;
-	size_t frame_capacity;
+	struct sample_frame *frames; /* of the last sample that was given */
+	size_t frame_count, frame_capacity;
 	struct buffer thread;
+	size_t name_bytes, label_bytes;               /* so far */
+	uint64_t given_frames, different_frame_count; /* different: from those of the sample before */
 };
 
 /* -1, and the profile's err. */
