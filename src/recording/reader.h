@@ -22,7 +22,10 @@
 /* Each of these can name a large text again, and has a copy of it. */
 #define FUNCTIONS_LIMIT_BYTES (256u << 20) /* of the names of functions and of their files */
 #define ROOTS_LIMIT_BYTES (1u << 20)
-#define PLACES_LIMIT (4u << 20) /* in the lists of threads of all processes */
+#define FRAMES_LIMIT_BYTES (512u << 20)    /* of the same at each line */
+#define THREADS_LIMIT_BYTES (256u << 20)   /* of the names of threads, and of their processes' */
+#define PROCESSES_LIMIT_BYTES (512u << 20) /* of names, command lines and versions */
+#define PLACES_LIMIT (4u << 20)            /* in the lists of threads of all processes */
 /* The stacks of threads are kept as frames, up to so many (256 MB); then they are made anew. */
 #define KEPT_FRAMES_LIMIT (16u << 20)
 
@@ -75,15 +78,15 @@ struct reader {
 	const struct function **known; /* functions by number */
 	size_t known_count, known_capacity, known_bytes;
 	struct stack_frame *frames;
-	size_t frame_count, frame_capacity;
+	size_t frame_count, frame_capacity, frame_bytes;
 	struct node *nodes;
 	size_t node_count, node_capacity;
 	struct process *processes;
-	size_t process_count, process_capacity;
+	size_t process_count, process_capacity, process_bytes;
 	size_t place_count; /* of the longest lists of all processes */
 	size_t kept_frames; /* room for so many in all entries */
 	struct thread *threads;
-	size_t thread_count, thread_capacity;
+	size_t thread_count, thread_capacity, thread_bytes;
 
 	struct cursor columns[COLUMNS];
 	struct process *selected;
@@ -115,6 +118,18 @@ static inline uint32_t reader_get_below(struct reader *reader, enum column colum
 static inline bool reader_has_more(const struct reader *reader, enum column column)
 {
 	return !reader->columns[column].bad && reader->columns[column].at < reader->columns[column].end;
+}
+
+/* Counts bytes of texts that are copied; false, and a bad column: they are more than limit in all. */
+static inline bool reader_count(
+	struct reader *reader, enum column column, size_t *total, size_t bytes, size_t limit)
+{
+	if (bytes > limit - *total) {
+		reader->columns[column].bad = true;
+		return false;
+	}
+	*total += bytes;
+	return true;
 }
 
 static inline bool reader_is_bad(const struct reader *reader)

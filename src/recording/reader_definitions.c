@@ -51,11 +51,9 @@ static void read_functions(struct reader *reader)
 		like.file = reader->texts[file];
 		like.name = reader->texts[name];
 		bytes = strlen(like.file) + strlen(like.name);
-		if (bytes > FUNCTIONS_LIMIT_BYTES - reader->known_bytes) {
-			reader_refuse(reader, COLUMN_FUNCTIONS);
+		if (!reader_count(
+			    reader, COLUMN_FUNCTIONS, &reader->known_bytes, bytes, FUNCTIONS_LIMIT_BYTES))
 			return;
-		}
-		reader->known_bytes += bytes;
 		array_reserve(&reader->known, &reader->known_capacity, reader->known_count + 1,
 			sizeof(struct function *));
 		reader->known[reader->known_count++] = functions_intern(reader->functions, &like);
@@ -72,6 +70,10 @@ static void read_frames(struct reader *reader)
 			reader_refuse(reader, COLUMN_FRAMES);
 			return;
 		}
+		if (!reader_count(reader, COLUMN_FRAMES, &reader->frame_bytes,
+			    strlen(reader->known[function]->name) + strlen(reader->known[function]->file),
+			    FRAMES_LIMIT_BYTES))
+			return;
 		array_reserve(&reader->frames, &reader->frame_capacity, reader->frame_count + 1,
 			sizeof(*reader->frames));
 		reader->frames[reader->frame_count++] = (struct stack_frame){ reader->known[function],
@@ -128,6 +130,10 @@ static void read_threads(struct reader *reader)
 			reader_refuse(reader, COLUMN_THREADS);
 			return;
 		}
+		if (!reader_count(reader, COLUMN_THREADS, &reader->thread_bytes,
+			    strlen(reader->texts[thread.name]) + strlen(reader->texts[thread.process_name]),
+			    THREADS_LIMIT_BYTES))
+			return;
 		array_reserve(&reader->threads, &reader->thread_capacity, reader->thread_count + 1,
 			sizeof(*reader->threads));
 		reader->threads[reader->thread_count++] = thread;

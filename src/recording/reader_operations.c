@@ -240,7 +240,11 @@ static int read_process(struct reader *reader, const struct event *moment)
 		buffer_append_string(&roots, reader->texts[root]);
 		buffer_append_char(&roots, '\n');
 	}
-	if (reader_is_bad(reader)) {
+	if (reader_is_bad(reader) ||
+		!reader_count(reader, COLUMN_VALUES, &reader->process_bytes,
+			strlen(reader->texts[name]) + strlen(reader->texts[command_line]) +
+				strlen(reader->texts[version]),
+			PROCESSES_LIMIT_BYTES)) {
 		buffer_release(&roots);
 		return 0;
 	}

@@ -345,6 +345,53 @@ START_TEST(a_text_that_is_named_too_often_is_damage)
 }
 END_TEST
 
+/* ---- texts that are copied by what is made of a recording ---- */
+
+static const struct {
+	unsigned lines;     /* of a function: its name and file are the text */
+	unsigned threads;   /* they and their processes have it as their name */
+	unsigned processes; /* with it as name, command line and version */
+	unsigned read;      /* of the processes; and a clock, when it is not damaged */
+	bool is_damage;
+} copied_texts[] = {
+	{ 256, 0, 1, 1, false },
+	{ 257, 0, 1, 0, true },
+	{ 0, 128, 1, 1, false },
+	{ 0, 129, 1, 0, true },
+	{ 0, 0, 170, 170, false },
+	{ 0, 0, 171, 170, true },
+};
+
+START_TEST(a_text_that_is_copied_too_often_is_damage)
+{
+	struct buffer columns[COLUMNS] = { 0 };
+	struct counts counts;
+	struct recording_end how;
+
+	put_begin(0);
+	put_large_text(&columns[COLUMN_TEXTS], 1 << 20);
+	put_function(columns, 1);
+	for (unsigned i = 0; i < copied_texts[_i].lines; i++) {
+		wire_put(&columns[COLUMN_FRAMES], 0);
+		wire_put_signed(&columns[COLUMN_FRAMES], i);
+	}
+	for (unsigned i = 0; i < copied_texts[_i].threads; i++) {
+		wire_put(&columns[COLUMN_THREADS], 0);
+		wire_put(&columns[COLUMN_THREADS], 101 + i);
+		for (unsigned j = 0; j < 3; j++)
+			wire_put(&columns[COLUMN_THREADS], 0);
+	}
+	for (unsigned i = 0; i < copied_texts[_i].processes; i++)
+		put_process(columns, 0);
+	put_clock(columns);
+	put_block(1, columns);
+	read_file(&counts, &how);
+	ck_assert_int_eq(how.is_damaged, copied_texts[_i].is_damage);
+	ck_assert_uint_eq(counts.events[EVENT_PROCESS], copied_texts[_i].read);
+	ck_assert_uint_eq(counts.events[EVENT_CLOCK], !copied_texts[_i].is_damage);
+}
+END_TEST
+
 /* ---- lists of threads ---- */
 
 /* A chain of nodes, each below the one before. */
@@ -423,6 +470,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, a_number_that_lies_is_damage, 0, ARRAY_LENGTH(lies));
 	tcase_add_loop_test(tests, texts_of_more_than_the_limit_are_damage, 0, ARRAY_LENGTH(large_texts));
 	tcase_add_loop_test(tests, a_text_that_is_named_too_often_is_damage, 0, ARRAY_LENGTH(repeated_texts));
+	tcase_add_loop_test(tests, a_text_that_is_copied_too_often_is_damage, 0, ARRAY_LENGTH(copied_texts));
 	tcase_add_loop_test(tests, lists_of_threads_take_no_endless_memory, 0, ARRAY_LENGTH(lists));
 	tcase_add_test(tests, what_unpacks_to_more_than_it_says_is_damage);
 }
