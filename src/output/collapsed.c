@@ -5,7 +5,8 @@
  *
  * Stacks are distinct by their text: without line numbers, many stacks of the profile are one line here. So a
  * second tree is made whose nodes are texts, and the counts are added up there. It is sorted as a tree, so
- * that the lines are never in memory together: a deep recursion has more of them than fit.
+ * that the lines are never in memory together: a deep recursion has more of them than fit. Nor is a line as
+ * a whole, which can be a long name a million times.
  */
 #include "config.h"
 
@@ -13,6 +14,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LINE_PART_BYTES 65536
 
 struct text_node {
 	uint32_t parent;
@@ -211,6 +214,10 @@ static void write_line(const struct text_tree *tree, uint32_t node, uint32_t **p
 		buffer_append_string(line, tree->texts[(*path)[--depth]]);
 		if (depth > 0)
 			buffer_append_char(line, ';');
+		if (line->length >= LINE_PART_BYTES) {
+			output_write(file, line->data, line->length);
+			buffer_clear(line);
+		}
 	}
 	buffer_append_char(line, ' ');
 	if (tree->interval_ns)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "output/flamechart.h"
@@ -323,6 +324,54 @@ START_TEST(test_flamechart_is_flat)
 }
 END_TEST
 
+static size_t peak_bytes(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (size_t)usage.ru_maxrss << 10;
+}
+
+/* A line that is longer than memory: 300 MB of it here. */
+START_TEST(test_long_line_is_not_kept)
+{
+	enum { NAME_BYTES = 1 << 20, DEPTH = 300 };
+	const struct output_options options = { .interval_ns = INTERVAL_NS };
+	char *name = xmalloc(NAME_BYTES + 1);
+	struct sample_frame frames[DEPTH];
+	const struct sample sample = { .process_name = "",
+		.thread_name = "",
+		.frames = frames,
+		.frame_count = DEPTH,
+		.quality = SAMPLE_VERIFIED };
+	const struct event event = { .kind = EVENT_SAMPLE, .sample = &sample, .weight = 1 };
+	struct functions *table = functions_new();
+	struct profile *profile = profile_new(table, GROUP_NONE, INTERVAL_NS);
+	struct output_file *file;
+	struct error err = { 0 };
+	size_t before;
+
+	memset(name, 'x', NAME_BYTES);
+	name[NAME_BYTES] = '\0';
+	for (size_t i = 0; i < DEPTH; i++)
+		frames[i] = (struct sample_frame){
+			functions_intern(table,
+				&(struct function){ .kind = FUNCTION_PYTHON, .name = name, .file = "f" }),
+			1
+		};
+	profile_add(profile, &event);
+	ck_assert_int_eq(output_open(&file, "/dev/null", &err), 0);
+	before = peak_bytes();
+	output_format_find("collapsed")->write(profile, &options, file);
+	ck_assert_uint_eq(output_bytes(file), DEPTH * (NAME_BYTES + strlen("f::1;")) + strlen(" 1\n") - 1);
+	ck_assert_uint_le(peak_bytes() - before, 100u << 20);
+	output_close(file);
+	profile_free(profile);
+	functions_free(table);
+	free(name);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_golden, 0, ARRAY_LENGTH(names) * ARRAY_LENGTH(ways));
@@ -330,6 +379,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, test_endings, 0, ARRAY_LENGTH(endings));
 	tcase_add_loop_test(tests, test_short_path, 0, ARRAY_LENGTH(paths));
 	tcase_add_test(tests, test_flamechart_is_flat);
+	tcase_add_test(tests, test_long_line_is_not_kept);
 }
 
 int main(void)
