@@ -29,6 +29,7 @@
  */
 #define NAMES_LIMIT_BYTES (512u << 20)  /* of function, file and mapping, for each line of a location */
 #define LABELS_LIMIT_BYTES (256u << 20) /* texts of threads, processes and states */
+#define STACK_LIMIT_BYTES (512u << 20)  /* of the names and files in one stack */
 #define STACK_LIMIT 10000000            /* frames of a sample: the largest --max-depth */
 #define FRAMES_LIMIT (1u << 30)         /* of all samples: a second or two */
 /* Frames that the sample before does not have, from its root on: each may become a node of a tree. */
@@ -147,6 +148,8 @@ static int name_location(struct pprof *pprof, struct pprof_location *location)
 		};
 		if (!location->frames[i].function)
 			return -1;
+		location->text_bytes += strlen(location->frames[i].function->name) +
+			strlen(location->frames[i].function->file);
 	}
 	return 0;
 }
@@ -247,15 +250,17 @@ static int read_list(struct pprof *pprof, const struct message_field *field, siz
 /* The frames of the stack, outermost first. */
 static int unfold_stack(struct pprof *pprof, struct sample *sample)
 {
-	size_t count = 0, same = 0;
+	size_t count = 0, same = 0, text_bytes = 0;
 
 	for (size_t i = pprof->stack_count; i-- > 0;) {
 		struct pprof_location *location = &pprof->locations[pprof->stack[i]];
 
 		if (!location->frames && name_location(pprof, location) != 0)
 			return -1;
-		if (frame_count(location) > STACK_LIMIT - count)
+		if (frame_count(location) > STACK_LIMIT - count ||
+			location->text_bytes > STACK_LIMIT_BYTES - text_bytes)
 			return fail_depth(pprof);
+		text_bytes += location->text_bytes;
 		array_reserve(&pprof->frames, &pprof->frame_capacity, count + frame_count(location),
 			sizeof(*pprof->frames));
 		for (size_t j = frame_count(location); j-- > 0; count++) {

@@ -27,6 +27,7 @@ struct pprof_location {
 	uint64_t mapping, address;
 	size_t first_line, line_count; /* the innermost function first */
 	struct sample_frame *frames;   /* once they have been named: as many, and one at least */
+	size_t text_bytes;             /* of the names and files of these */
 };
 
 struct pprof {

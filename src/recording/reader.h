@@ -23,6 +23,7 @@
 #define FUNCTIONS_LIMIT_BYTES (256u << 20) /* of the names of functions and of their files */
 #define ROOTS_LIMIT_BYTES (1u << 20)
 #define FRAMES_LIMIT_BYTES (512u << 20)    /* of the same at each line */
+#define STACK_LIMIT_BYTES (512u << 20)     /* of the same in one stack */
 #define THREADS_LIMIT_BYTES (256u << 20)   /* of the names of threads, and of their processes' */
 #define PROCESSES_LIMIT_BYTES (512u << 20) /* of names, command lines and versions */
 #define PLACES_LIMIT (4u << 20)            /* in the lists of threads of all processes */
@@ -34,6 +35,7 @@
 
 struct node {
 	uint32_t parent, frame, depth;
+	uint32_t text_bytes; /* of the names and files of its frames */
 };
 
 struct thread {

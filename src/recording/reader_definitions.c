@@ -87,6 +87,8 @@ static void read_nodes(struct reader *reader)
 		const uint64_t less = reader_get(reader, COLUMN_NODES);
 		const uint32_t frame = reader_get_below(reader, COLUMN_NODES, reader->frame_count);
 		struct node node = { .frame = frame };
+		const struct function *function;
+		size_t text_bytes;
 
 		if (reader->columns[COLUMN_NODES].bad || less == 0 || less > reader->node_count ||
 			reader->node_count >= DEFINITIONS_LIMIT) {
@@ -95,6 +97,12 @@ static void read_nodes(struct reader *reader)
 		}
 		node.parent = (uint32_t)(reader->node_count - less);
 		node.depth = reader->nodes[node.parent].depth + 1;
+		text_bytes = reader->nodes[node.parent].text_bytes;
+		function = reader->frames[frame].function;
+		if (!reader_count(reader, COLUMN_NODES, &text_bytes,
+			    strlen(function->name) + strlen(function->file), STACK_LIMIT_BYTES))
+			return;
+		node.text_bytes = (uint32_t)text_bytes;
 		array_reserve(&reader->nodes, &reader->node_capacity, reader->node_count + 1,
 			sizeof(*reader->nodes));
 		reader->nodes[reader->node_count++] = node;

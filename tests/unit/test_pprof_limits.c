@@ -155,6 +155,9 @@ static const struct {
 	{ { 1, 0, NULL, 1, 128, .samples = 1, .depth = 10000000 / 128 - 1, .value = 1 }, 1, NULL },
 	{ { 1, 0, NULL, 1, 128, .samples = 1, .depth = 10000000 / 128, .value = 1 }, 0, "is too deep" },
 	{ { 1, 0, NULL, 1, 1, .samples = 1, .depth = 10000000, .value = 0 }, 0, "is too deep" },
+	/* 512 MB of names in a stack */
+	{ { LARGE_BYTES, 0, NULL, 1, 1, .samples = 1, .depth = 511, .value = 1 }, 1, NULL },
+	{ { LARGE_BYTES, 0, NULL, 1, 1, .samples = 1, .depth = 512, .value = 1 }, 0, "is too deep" },
 	/* of the same frames 2^30, of different ones 2^24 */
 	{ { 1, 0, NULL, 1, 128, .samples = 200, .depth = 10000000 / 128 - 1, .value = 1 }, 107,
 		"too many and too deep" },

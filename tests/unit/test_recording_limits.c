@@ -349,17 +349,20 @@ END_TEST
 
 static const struct {
 	unsigned lines;     /* of a function: its name and file are the text */
+	unsigned depth;     /* of a stack of it */
 	unsigned threads;   /* they and their processes have it as their name */
 	unsigned processes; /* with it as name, command line and version */
 	unsigned read;      /* of the processes; and a clock, when it is not damaged */
 	bool is_damage;
 } copied_texts[] = {
-	{ 256, 0, 1, 1, false },
-	{ 257, 0, 1, 0, true },
-	{ 0, 128, 1, 1, false },
-	{ 0, 129, 1, 0, true },
-	{ 0, 0, 170, 170, false },
-	{ 0, 0, 171, 170, true },
+	{ 256, 0, 0, 1, 1, false },
+	{ 257, 0, 0, 1, 0, true },
+	{ 1, 256, 0, 1, 1, false },
+	{ 1, 257, 0, 1, 0, true },
+	{ 0, 0, 128, 1, 1, false },
+	{ 0, 0, 129, 1, 0, true },
+	{ 0, 0, 0, 170, 170, false },
+	{ 0, 0, 0, 171, 170, true },
 };
 
 START_TEST(a_text_that_is_copied_too_often_is_damage)
@@ -374,6 +377,10 @@ START_TEST(a_text_that_is_copied_too_often_is_damage)
 	for (unsigned i = 0; i < copied_texts[_i].lines; i++) {
 		wire_put(&columns[COLUMN_FRAMES], 0);
 		wire_put_signed(&columns[COLUMN_FRAMES], i);
+	}
+	for (unsigned i = 0; i < copied_texts[_i].depth; i++) {
+		wire_put(&columns[COLUMN_NODES], 1);
+		wire_put(&columns[COLUMN_NODES], 0);
 	}
 	for (unsigned i = 0; i < copied_texts[_i].threads; i++) {
 		wire_put(&columns[COLUMN_THREADS], 0);
