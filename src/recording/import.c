@@ -19,8 +19,9 @@
 
 #define LINE_LIMIT_BYTES (16u << 20)
 #define CHUNK_BYTES 65536
-#define KNOWN_TEXTS 32768    /* a power of two */
-#define KNOWN_TEXT_BYTES 512 /* a longer one is taken apart each time */
+#define SAMPLES_LIMIT 90000000000000000 /* of a file: the sums of a hundred of them are right */
+#define KNOWN_TEXTS 32768               /* a power of two */
+#define KNOWN_TEXT_BYTES 512            /* a longer one is taken apart each time */
 
 struct known_text {
 	char *text; /* not terminated; NULL: a free place */
@@ -37,6 +38,7 @@ struct import {
 	size_t frame_capacity;
 	struct known_text *known; /* each text has two places, the latest first */
 	uint64_t number;          /* of the line */
+	uint64_t samples;         /* of all lines */
 };
 
 static bool is_digit(char character)
@@ -186,6 +188,10 @@ static int read_count(
 		return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: '%.*s' is no number of samples",
 			import->name, (unsigned long long)import->number,
 			end - digits < 32 ? (int)(end - digits) : 32, digits);
+	if (*count > SAMPLES_LIMIT - import->samples)
+		return error_set(err, ERROR_UNSUPPORTED, "'%.256s' line %llu: its number is too large",
+			import->name, (unsigned long long)import->number);
+	import->samples += *count;
 	return 0;
 }
 

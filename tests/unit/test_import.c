@@ -133,6 +133,9 @@ static const struct {
 	{ "a:b:1 1e3\n", "line 1: '1e3' is no number of samples" },
 	{ "a:b:1 99999999999999999999999999\n", "line 1: its number is too large" },
 	{ "a:b:1 18446744073709551616\n", "line 1: its number is too large" },
+	{ "a:b:1 18000000000000000\na:b:1 18000000000000000\na:b:1 18000000000000000\n"
+	  "a:b:1 18000000000000000\na:b:1 18000000000000000\nc:d:2 1\n",
+		"line 6: its number is too large" },
 	{ "\r\n\r\nno\r\n", "line 3: no number at its end" },
 	{ "{\"x\": 1}\n", "line 1: '1}' is no number of samples" },
 };
