@@ -107,13 +107,20 @@ static int begin_gap(struct timeline *timeline, struct timeline_thread *thread, 
 }
 
 /* Stacks without a time, as collapsed ones, stand one behind the other, each as long as its ticks take. */
-static void set_time(struct timeline *timeline, const struct event *event, struct timeline_run *run)
+static int set_time(
+	struct timeline *timeline, const struct event *event, struct timeline_run *run, struct error *err)
 {
+	int64_t length_ns;
+
 	run->start_ns = event->time_ns + timeline->offset_ns;
 	run->last_ns = event->last_ns + timeline->offset_ns;
 	if (event->is_untimed) {
 		run->start_ns = timeline->imported_ns;
-		timeline->imported_ns += (int64_t)event->weight * timeline->options->interval_ns;
+		if (__builtin_mul_overflow(event->weight, timeline->options->interval_ns, &length_ns) ||
+			__builtin_add_overflow(timeline->imported_ns, length_ns, &timeline->imported_ns))
+			return error_set(err, ERROR_UNSUPPORTED,
+				"the stacks that have no times have too many samples to stand one behind the "
+				"other in this format: use another --format");
 		run->last_ns = timeline->imported_ns - timeline->options->interval_ns;
 	}
 	if (!timeline->has_begin || run->start_ns < timeline->first_ns)
@@ -121,6 +128,7 @@ static void set_time(struct timeline *timeline, const struct event *event, struc
 	timeline->has_begin = true;
 	if (run->last_ns > timeline->last_ns)
 		timeline->last_ns = run->last_ns;
+	return 0;
 }
 
 static int add_sample(struct timeline *timeline, const struct event *event, struct error *err)
@@ -131,7 +139,8 @@ static int add_sample(struct timeline *timeline, const struct event *event, stru
 		.state = (uint16_t)sample->state,
 		.is_collecting = sample->is_collecting };
 
-	set_time(timeline, event, &run);
+	if (set_time(timeline, event, &run, err) != 0)
+		return -1;
 	timeline->qualities[sample->quality] += event->weight;
 	if (*sample->thread_name && !timeline->merges_threads)
 		replace(&thread->name, sample->thread_name);
