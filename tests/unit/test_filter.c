@@ -324,7 +324,7 @@ static const struct {
 	{ MODE_GIL, SYS_flock + 1, "10x1 1 v main;work\n" },
 };
 
-/* Who holds the GIL is on a CPU most of the time: there are more threads than CPUs, and calls that keep it. */
+/* Who holds the GIL may wait for a CPU, or sleep in a call that keeps it. */
 START_TEST(cpu_time_is_not_that_of_the_gil)
 {
 	const struct moment moment = { 10, 10, 1,
