@@ -31,7 +31,7 @@ struct recorder_file {
  */
 struct sink *recorder_new(const struct recorder_file *file);
 
-/* Does the file begin as a recording does? */
+/* Does the file begin as a recording does? Also one that is cut off after a byte. */
 bool recording_recognise(const void *bytes, size_t length);
 
 /* How reading ended. */

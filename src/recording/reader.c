@@ -17,7 +17,9 @@
 
 bool recording_recognise(const void *bytes, size_t length)
 {
-	return length >= SIGNATURE_BYTES && memcmp(bytes, RECORDING_SIGNATURE, SIGNATURE_BYTES) == 0;
+	const size_t there = length < SIGNATURE_BYTES ? length : SIGNATURE_BYTES;
+
+	return there > 0 && memcmp(bytes, RECORDING_SIGNATURE, there) == 0;
 }
 
 /* What was given until now is right; this block and what follows is not read. */
@@ -234,11 +236,11 @@ static void reader_release(struct reader *reader)
 static int read_all(struct reader *reader, const char *name)
 {
 	char signature[SIGNATURE_BYTES];
+	const ssize_t length = read_bytes(reader->fd, signature, sizeof(signature));
 	uint32_t number = 0;
 	int result;
 
-	if (read_bytes(reader->fd, signature, sizeof(signature)) != SIGNATURE_BYTES ||
-		!recording_recognise(signature, sizeof(signature)))
+	if (length <= 0 || !recording_recognise(signature, (size_t)length))
 		return error_set(reader->err, ERROR_UNSUPPORTED, "'%.256s' is no recording of pyrope", name);
 	reader->end->offset = SIGNATURE_BYTES;
 	while ((result = read_block(reader, name, number)) == 1)

@@ -570,6 +570,7 @@ static const struct {
 } others[] = {
 	{ "", "is no recording", 0 },
 	{ "a;b;c 5\n", "is no recording", 8 },
+	{ RECORDING_SIGNATURE, "ends before its first block", 1 },
 	{ RECORDING_SIGNATURE, "ends before its first block", SIGNATURE_BYTES },
 	{ RECORDING_SIGNATURE "PBLK", "ends before its first block", 12 },
 	{ RECORDING_SIGNATURE "0123456789012345678901234567890", "cannot be read", 39 },
