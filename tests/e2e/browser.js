@@ -60,11 +60,22 @@ class Page {
 		return answer.result.value;
 	}
 
+	// The same where a page may be on its way to another one, of which nothing is true yet.
+	async evaluate_now(what, ...args) {
+		try {
+			return await this.evaluate(what, ...args);
+		} catch (error) {
+			if (!/navigated or closed|context was destroyed|Cannot find context/.test(error.message))
+				throw error;
+			return undefined;
+		}
+	}
+
 	// Until it returns what is true; returns that.
 	async until(what, ...args) {
 		const end = Date.now() + DEADLINE_MS;
 		for (;;) {
-			const value = await this.evaluate(what, ...args);
+			const value = await this.evaluate_now(what, ...args);
 			if (value)
 				return value;
 			if (Date.now() > end)

@@ -17,7 +17,7 @@ import support  # pylint: disable=wrong-import-position
 
 def work():
     total = 0
-    for i in range(2000):
+    for i in range(6000):
         total += i * i
     return total
 
