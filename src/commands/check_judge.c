@@ -162,13 +162,14 @@ static void judge_growth(const struct judging *judging, const struct budget *bud
 static void judge_growths(const struct judging *judging)
 {
 	const size_t count = keys_count(judging->keys);
-	struct estimates before, after;
+	struct estimates before = { 0 }, after = { 0 };
+	bool has_both;
 
 	if (!judging->before || !judging->before->functions_of_run || !count)
 		return;
-	measure(judging->before->functions_of_run, judging->before->run_count, count, &before);
-	measure(judging->tally->functions_of_run, judging->tally->run_count, count, &after);
-	for (size_t i = 0; i < judging->budgets->count; i++)
+	has_both = measure(judging->before->functions_of_run, judging->before->run_count, count, &before) &&
+		measure(judging->tally->functions_of_run, judging->tally->run_count, count, &after);
+	for (size_t i = 0; has_both && i < judging->budgets->count; i++)
 		if (judging->budgets->list[i].kind == BUDGET_GROWTH)
 			judge_growth(judging, &judging->budgets->list[i], &before, &after);
 	estimates_release(&before);
