@@ -112,15 +112,28 @@ enum thread_state watch_thread_activity(struct watch *watch, struct thread *thre
 	return state;
 }
 
+/*
+ * Was this holder of the GIL on no CPU when its stack was taken? It is looked at after that: what sleeps now
+ * may have fallen asleep since, unless it has slept from the look before this one on.
+ */
+static bool was_off_cpu(const struct activity *before, const struct activity *now, enum thread_state state)
+{
+	return state == THREAD_WAITS_CPU ||
+		(state == THREAD_SLEEPING && before->is_asleep && now->is_asleep &&
+			before->slices == now->slices && before->cpu_ns == now->cpu_ns);
+}
+
 static void find_state(struct watch *watch, struct thread *thread, const struct capture *stack,
 	raddr_t holder, struct sample *sample)
 {
 	const bool holds = holder == thread->identity.state;
+	struct activity before;
 
 	if (!watch->options.want_states && !watch->options.mark_syscalls && (holds || stack->count)) {
 		sample->state = holds ? THREAD_HOLDS_GIL : THREAD_UNKNOWN;
 		return;
 	}
+	before = thread->activity;
 	sample->state = watch->quiet.is_quiet ? THREAD_SLEEPING
 					      : watch_thread_activity(watch, thread, sample->time_ns);
 	sample->syscall_number = thread->activity.task.syscall_number;
@@ -128,7 +141,7 @@ static void find_state(struct watch *watch, struct thread *thread, const struct 
 	if (stack->has_merged && stack->was_asleep && sample->state != THREAD_WAITS_GIL)
 		sample->state = THREAD_SLEEPING;
 	if (holds) {
-		sample->is_off_cpu = sample->state != THREAD_RUNNING;
+		sample->is_off_cpu = was_off_cpu(&before, &thread->activity, sample->state);
 		sample->state = THREAD_HOLDS_GIL;
 	}
 }

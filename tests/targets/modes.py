@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""modes.py WHAT: compute without the GIL (c) or with it (spin), work a third of the time (duty), or sleep (sleep)."""
+"""modes.py WHAT: compute without the GIL (c) or with it (spin), work a third of the time (duty) or for a moment (brief), or sleep (sleep)."""
 import hashlib
 import sys
 import time
@@ -17,6 +17,13 @@ def spin():
     while True: pass
 
 
+def brief():
+    while True:
+        end = time.time() + 0.00006
+        while time.time() < end: pass
+        time.sleep(0.0002)
+
+
 def duty():
     while True:
         end = time.time() + 0.010
@@ -25,4 +32,4 @@ def duty():
 
 
 support.ready()
-{"c": compute, "duty": duty, "spin": spin, "sleep": support.wait}[sys.argv[1]]()
+{"c": compute, "brief": brief, "duty": duty, "spin": spin, "sleep": support.wait}[sys.argv[1]]()
